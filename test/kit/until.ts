@@ -24,10 +24,11 @@ export async function until<T>(
   // Made here, so that the stack of a failure points at the waiting test and not at a timer.
   const failure = new Error();
   const deadline = performance.now() + timeoutMs;
+  // One timer for the whole wait, ended with it: a forgotten one would keep the process alive.
+  using alarm = deadlineAfter(timeoutMs);
   let lastSeen = 'nothing: it never returned';
   for (let intervalMs = 5; ; intervalMs = Math.min(intervalMs * 1.5, 50)) {
-    const remainingMs = deadline - performance.now();
-    const seen = await Promise.race([look(condition), pause(Math.max(remainingMs, 0), undefined)]);
+    const seen = await Promise.race([look(condition), alarm.passed]);
     if (seen?.value) return seen.value as Truthy<T>;
     if (seen) lastSeen = seen.words;
     if (performance.now() >= deadline) {
@@ -45,4 +46,10 @@ async function look<T>(condition: () => T | Promise<T>): Promise<{ value?: T; wo
   } catch (error) {
     return { words: `thrown: ${error instanceof Error ? error.message : inspect(error)}` };
   }
+}
+
+function deadlineAfter(timeoutMs: number): Disposable & { readonly passed: Promise<undefined> } {
+  const { promise: passed, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), timeoutMs);
+  return { passed, [Symbol.dispose]: () => clearTimeout(timer) };
 }
