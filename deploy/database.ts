@@ -1,0 +1,214 @@
+// The way to PostgreSQL: one pool a process, short transactions, and one answer to "is it away?".
+import pg from 'pg';
+import type { Log } from './log.ts';
+
+export { uuidv7 } from './uuid.ts';
+
+export type Result<Row> = { rows: Row[]; rowCount: number };
+
+/**
+ * A prepared statement when it has a `name`. Results always come in text format: pg silently corrupts
+ * bytes from 0x80 on when a named statement asks for binary results, so there is no way to ask.
+ */
+export type Statement = { text: string; values?: readonly unknown[]; name?: string };
+
+/** What can run SQL: the database itself (each statement on its own) or a transaction in it. */
+export interface Queryable {
+  query<Row = Record<string, unknown>>(
+    statement: string | Statement,
+    values?: readonly unknown[],
+  ): Promise<Result<Row>>;
+}
+
+/** One session of our own, outside the pool: for what belongs to a session, such as LISTEN and advisory locks. */
+export interface Connection extends Queryable, AsyncDisposable {
+  /** Calls `heard` for every NOTIFY on the channel until the connection closes. */
+  listen(channel: string, heard: (payload: string) => void): Promise<void>;
+  /** Settles when the session has ended: with the error when it was lost, with nothing when we closed it. */
+  readonly ended: Promise<Error | undefined>;
+}
+
+export interface Database extends Queryable, AsyncDisposable {
+  readonly pool: pg.Pool;
+  readonly log: Log | undefined;
+  /**
+   * Runs `work` in one transaction: commits its result, rolls back what it throws. When the
+   * connection is lost during the commit nobody knows the outcome; the error is then one that
+   * `isUnavailable` recognises, and the caller looks its rows up.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  connect(): Promise<Connection>;
+}
+
+const connectTimeoutMs = 5_000;
+const statementTimeoutMs = 30_000;
+// A little longer than the server's own limit: this one only fires when the network swallowed the answer.
+const answerTimeoutMs = 35_000;
+
+export function openDatabase({
+  url,
+  applicationName,
+  max = 10,
+  log,
+}: {
+  url: string;
+  applicationName: string;
+  max?: number;
+  log?: Log;
+}): Database {
+  const session = {
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    types: { getTypeParser } as pg.CustomTypesConfig,
+  };
+  const pool = new pg.Pool({
+    ...session,
+    max,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
+    // A process that froze in the middle of a transaction must not hold its locks for ever.
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    onConnect: keepCommitsDurable,
+  });
+
+  // Without a listener of our own an error between two statements of a transaction would end the process:
+  // the pool listens only while the client is idle.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', (error) => log?.warn({ err: error }, 'An idle connection to PostgreSQL was lost'));
+
+  async function transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('begin');
+      const result = await work(queryable(client));
+      const { command } = await client.query('commit');
+      // After a failed statement that `work` swallowed, COMMIT rolls back and calls that a success.
+      if (command !== 'COMMIT')
+        throw new Error('The transaction was rolled back: one of its statements failed');
+      return result;
+    } catch (error) {
+      broken = isUnavailable(error) ? (error as Error) : await rollback(client);
+      throw error;
+    } finally {
+      // A connection that failed or still waits for an answer is closed instead of going back to the pool.
+      client.release(broken);
+    }
+  }
+
+  async function connect(): Promise<Connection> {
+    const client = new pg.Client(session);
+    const ended = Promise.withResolvers<Error | undefined>();
+    client.on('error', (error) => ended.resolve(error));
+    client.on('end', () => ended.resolve(undefined));
+    await client.connect();
+    await keepCommitsDurable(client);
+
+    return {
+      ...queryable(client),
+      async listen(channel, heard) {
+        client.on('notification', (message) => {
+          if (message.channel === channel) heard(message.payload ?? '');
+        });
+        await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      },
+      ended: ended.promise,
+      async [Symbol.asyncDispose]() {
+        await client.end();
+      },
+    };
+  }
+
+  return {
+    ...queryable(pool),
+    pool,
+    log,
+    transaction,
+    connect,
+    async [Symbol.asyncDispose]() {
+      await pool.end();
+    },
+  };
+}
+
+/**
+ * Whether the error means that PostgreSQL is away or full, as opposed to a mistake of ours: the
+ * caller answers "later" (503, 451) and nothing is wrong with the request.
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // Node reports a host with several addresses as one error that holds one for each address.
+  if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
+
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && (awaySqlStates.test(code) || awaySystemErrors.has(code))) return true;
+  return awayMessages.test(error.message) || isUnavailable(error.cause);
+}
+
+// PostgreSQL's error codes: class 08 connection, class 53 no memory, disk or connection slot left,
+// 57P0x shutting down or starting, 57014 our own statement_timeout (nobody else cancels our statements),
+// 25006 read-only after a failover: this server is not the one that can commit.
+const awaySqlStates = /^(?:08...|53...|57P0[1235]|57014|25006|25P03)$/;
+
+const awaySystemErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+// The errors pg and its pool raise themselves carry no code.
+const awayMessages =
+  /^(?:Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (?:has encountered a connection error|was closed) and is not queryable)/;
+
+function queryable(runner: pg.Pool | pg.ClientBase): Queryable {
+  return {
+    async query<Row>(statement: string | Statement, values?: readonly unknown[]) {
+      const given = typeof statement === 'string' ? { text: statement } : statement;
+      const config: pg.QueryConfig = { text: given.text };
+      if (given.name !== undefined) config.name = given.name;
+      const parameters = values ?? given.values;
+      if (parameters !== undefined) config.values = [...parameters];
+      const { rows, rowCount } = await runner.query(config);
+      return { rows: rows as Row[], rowCount: rowCount ?? 0 };
+    },
+  };
+}
+
+async function rollback(client: pg.ClientBase): Promise<Error | undefined> {
+  try {
+    await client.query('rollback');
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** A 250 or a 201 promises a committed mail. A role or database set to asynchronous commit would break that promise. */
+async function keepCommitsDurable(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `select set_config('synchronous_commit', 'on', false)
+     where current_setting('synchronous_commit') in ('off', 'local')`,
+  );
+}
+
+const int8 = 20;
+const date = 1082;
+
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  if (oid === int8) return parseInt8;
+  // A calendar day has no time zone; pg would make it midnight of whatever zone the process runs in.
+  if (oid === date) return (text) => text;
+  return pg.types.getTypeParser(oid, format as 'text');
+}
+
+function parseInt8(text: string): number | bigint {
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : BigInt(text);
+}
