@@ -1,0 +1,61 @@
+// From an email to the bytes of its message (RFC 5322, MIME).
+import MailComposer from 'nodemailer/lib/mail-composer';
+import type { Address, Attachment, EmailContent } from './email.ts';
+
+/**
+ * Composes the message. The same email always gives the same bytes: its Message-ID, its Date (the due time)
+ * and its MIME boundaries come from the email, so a second hand-over cannot differ from the first. Blind
+ * recipients are in the envelope only.
+ */
+export async function composeMessage(
+  email: EmailContent,
+  attachments: readonly Attachment[] = [],
+): Promise<Buffer> {
+  const composer = new MailComposer({
+    from: toMailbox(email.from),
+    to: mailboxesOf(email, 'to'),
+    cc: mailboxesOf(email, 'cc'),
+    replyTo: email.replyTo.map(toMailbox),
+    subject: email.subject,
+    messageId: email.messageId,
+    date: email.dueAt,
+    text: email.text === null ? undefined : toLines(email.text),
+    html: email.html === null ? undefined : toLines(email.html),
+    headers: email.headers.map(({ name, value }) => ({ key: name, value })),
+    attachments: attachments.map(({ filename, contentType, contentId, content }) => ({
+      filename,
+      contentType,
+      content,
+      ...(contentId === undefined ? {} : { cid: contentId }),
+    })),
+    baseBoundary: email.messageId.replace(/[^0-9A-Za-z]/g, '').slice(0, 32),
+    // Nothing a caller wrote may make this process read its own disk or network.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return composer.compile().build();
+}
+
+const mailboxesOf = (email: EmailContent, kind: 'to' | 'cc') =>
+  email.recipients.filter((recipient) => recipient.kind === kind).map(toMailbox);
+
+/** RFC 5321 §2.3.8: CR and LF only ever as a pair. The relay refuses anything else. */
+const toLines = (text: string) => text.replace(/\r\n|\r|\n/g, '\r\n');
+
+const toMailbox = ({ address, name = '' }: Address) => ({ address, name });
+
+/** Who the message is really from and for: SMTP's MAIL FROM and RCPT TO, each recipient once. */
+export function envelopeOf(email: EmailContent): { from: string; to: string[] } {
+  return { from: email.from.address, to: [...new Set(email.recipients.map(({ address }) => address))] };
+}
+
+/**
+ * Whether callers may not set this header field themselves: it belongs to the envelope, to the composer or to
+ * the conversation between Postern's own processes.
+ */
+export function isReservedHeader(name: string): boolean {
+  return reserved.test(name);
+}
+
+const reserved =
+  /^(?:x-postern-.*|from|sender|to|cc|bcc|reply-to|subject|date|message-id|received|return-path|mime-version|content-.*|resent-.*|dkim-signature)$/i;
