@@ -17,7 +17,7 @@ export type EmbeddedPostgres = AsyncDisposable & {
   readonly port: number;
   /** `fast` ends sessions and writes a checkpoint; `immediate` leaves recovery to the next start. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
-  /** SIGKILL of the whole server, as the kernel's out-of-memory killer does it. Its files stay. */
+  /** SIGKILL, as the kernel's out-of-memory killer does it; resolves when the last session is gone too. */
   kill(): Promise<void>;
   /** Starts it again on the same files and port; resolves when it accepts connections. */
   start(): Promise<void>;
@@ -60,7 +60,9 @@ export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<Embe
   // postgres(1): SIGINT is the fast shutdown, SIGQUIT the immediate one.
   const end = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
     if (!server) return;
-    const gone = once(server, 'exit');
+    // Not 'exit': sessions outlive a killed server for a moment, and still answer. The pipe they all write
+    // their log to closes with the last of them.
+    const gone = once(server, 'close');
     server.kill(signal);
     await gone;
   };
