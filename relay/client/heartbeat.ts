@@ -1,0 +1,109 @@
+// Heartbeats: every process says that it lives and what it found at its start. Other processes answer from this what
+// only the relay knows, such as whether sending is configured.
+import type { Queryable } from '../../deploy/database.ts';
+
+export type ProcessName = 'api' | 'relay' | 'worker';
+
+/** Beat this often … */
+export const beatIntervalMs = 5_000;
+// … and be taken for dead after this long without one.
+const silentAfterSeconds = 20;
+
+/**
+ * One beat; the first one of an instance is its birth.
+ *
+ * @param instance a UUID drawn at the start of the process
+ */
+export async function beat(
+  q: Queryable,
+  {
+    instance,
+    process,
+    report,
+  }: { instance: string; process: ProcessName; report: Readonly<Record<string, unknown>> },
+): Promise<void> {
+  await q.query({
+    name: 'beat',
+    text: `
+      insert into heartbeat (instance, process, report) values ($1, $2, $3)
+      on conflict (instance) do update set seen_at = now(), report = excluded.report`,
+    values: [instance, process, JSON.stringify(report)],
+  });
+}
+
+export type Heartbeat = {
+  readonly instance: string;
+  readonly process: ProcessName;
+  readonly startedAt: Date;
+  readonly seenAt: Date;
+  /** By the database's clock. */
+  readonly alive: boolean;
+  readonly report: Readonly<Record<string, unknown>>;
+};
+
+/** All processes that were ever seen and not yet forgotten: the living first, the youngest first among them. */
+export async function readHeartbeats(q: Queryable, process?: ProcessName): Promise<Heartbeat[]> {
+  const { rows } = await q.query<Heartbeat>(
+    `select instance, process, started_at as "startedAt", seen_at as "seenAt", report,
+            seen_at > now() - make_interval(secs => $1) as alive
+     from heartbeat where $2::text is null or process = $2
+     order by alive desc, started_at desc`,
+    [silentAfterSeconds, process ?? null],
+  );
+  return rows;
+}
+
+/** What a relay says of itself with every beat. */
+export type RelayReport = {
+  readonly configured: boolean;
+  /** Canonical names of required variables that are missing or blank. */
+  readonly missing: readonly string[];
+  readonly problems: readonly Readonly<Record<string, unknown>>[];
+  readonly delivery_mode: string;
+  readonly limits: { readonly max_message_size: number };
+  /** Addresses, `*@domain` or `*`. */
+  readonly allowed_senders: readonly string[];
+  readonly from?: string;
+  readonly from_name?: string;
+  readonly routes: readonly Readonly<Record<string, unknown>>[];
+  readonly secrets: Readonly<Record<string, { readonly length: number; readonly fingerprint: string }>>;
+};
+
+export type EmailStatus = {
+  readonly configured: boolean;
+  readonly missing: readonly string[];
+  readonly hint?: string;
+  readonly relay: 'running' | 'silent' | 'never seen';
+  /** What the relay reported, as it was when it was last seen. */
+  readonly report?: RelayReport;
+  /** Whether anyone hands over scheduled mail, and when they last looked. */
+  readonly scheduler: { readonly running: boolean; readonly lastTick: Date | null };
+};
+
+const missingHint =
+  "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.";
+const neverSeenHint = 'The relay has not started yet, so nobody knows its environment. Look at its log.';
+
+/** Whether mail can leave, as the relay process saw it at its start; the youngest living relay speaks for all. */
+export async function emailStatus(q: Queryable): Promise<EmailStatus> {
+  const heartbeats = await readHeartbeats(q);
+  const relay = heartbeats.find(({ process }) => process === 'relay');
+  const workers = heartbeats.filter(({ process }) => process === 'worker');
+  const scheduler = {
+    running: workers.some(({ alive }) => alive),
+    lastTick:
+      workers.length === 0 ? null : new Date(Math.max(...workers.map(({ seenAt }) => seenAt.getTime()))),
+  };
+  if (!relay) {
+    return { configured: false, missing: [], hint: neverSeenHint, relay: 'never seen', scheduler };
+  }
+  const report = relay.report as RelayReport;
+  return {
+    configured: report.configured,
+    missing: report.missing,
+    ...(report.missing.length > 0 ? { hint: missingHint } : {}),
+    relay: relay.alive ? 'running' : 'silent',
+    report,
+    scheduler,
+  };
+}

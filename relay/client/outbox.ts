@@ -1,0 +1,209 @@
+// The outbox: emails that wait for their time or for the relay. The row is the fence and the lease: whoever hands
+// over first pushes `next_hand_over_at` into the future, so that nobody else tries meanwhile. Only the database's
+// clock decides what is due.
+import { type Database, isUnavailable, type Queryable } from '../../deploy/database.ts';
+import type { Log } from '../../deploy/log.ts';
+import { composeMessage, envelopeOf } from './compose.ts';
+import { type ClaimedEmail, type EmailRow, readAttachments, toContent } from './email.ts';
+import type { HandOver, HandOverResult } from './hand-over.ts';
+
+type ClaimedRow = Pick<
+  EmailRow,
+  | 'id'
+  | 'from_address'
+  | 'from_name'
+  | 'reply_to'
+  | 'recipients'
+  | 'subject'
+  | 'text_body'
+  | 'html_body'
+  | 'headers'
+  | 'message_id'
+  | 'due_at'
+> & { token: Buffer; status: 'pending' | 'expired'; hand_over_attempts: number; has_attachments: boolean };
+
+const claimedColumns = `
+  e.id, e.token, e.status, e.hand_over_attempts, e.from_address, e.from_name, e.reply_to, e.recipients, e.subject,
+  e.text_body, e.html_body, e.headers, e.message_id, e.due_at,
+  exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
+
+// Longer than any hand-over takes, short enough that a killed worker's mail soon moves on.
+const defaultLeaseSeconds = 30;
+
+/**
+ * Leases up to `limit` emails that are due, the longest waiting first, for `leaseSeconds`. What is later than its
+ * max_lateness becomes `expired` instead. Any number of processes may claim at the same time.
+ */
+export async function claimDue(
+  q: Queryable,
+  { limit, leaseSeconds = defaultLeaseSeconds }: { limit: number; leaseSeconds?: number },
+): Promise<ClaimedEmail[]> {
+  const { rows } = await q.query<ClaimedRow>({
+    name: 'claim-due',
+    text: `
+      with due as (
+        select id, coalesce(due_at + max_lateness < now(), false) as too_late
+        from email
+        where status = 'pending' and not paused and next_hand_over_at <= now()
+        order by next_hand_over_at
+        limit $1
+        for no key update skip locked
+      ), claimed as (
+        update email e set
+          status = case when too_late then 'expired' else e.status end,
+          reason = case when too_late then 'too-late' else e.reason end,
+          reason_detail = case when too_late
+            then 'It could not be handed over within ' || e.max_lateness || ' after its due time.'
+            else e.reason_detail end,
+          finished_at = case when too_late then now() end,
+          next_hand_over_at = case when too_late then null else now() + make_interval(secs => $2) end,
+          hand_over_attempts = e.hand_over_attempts + case when too_late then 0 else 1 end,
+          updated_at = case when too_late then now() else e.updated_at end
+        from due where e.id = due.id
+        returning e.*
+      ), told as (
+        insert into event (type, email_id, detail)
+        select 'expired', id, json_build_object('cause', reason, 'dueAt', due_at) from claimed where status = 'expired'
+      )
+      select ${claimedColumns} from claimed e where status = 'pending' order by due_at, id`,
+    values: [limit, leaseSeconds],
+  });
+  return rows.map(toClaimed);
+}
+
+/**
+ * Leases one email for a hand-over right now, if it is due and nobody else is at it. Undefined when there is
+ * nothing to do.
+ */
+async function claimOne(q: Queryable, id: string): Promise<ClaimedEmail | undefined> {
+  const { rows } = await q.query<ClaimedRow>(
+    `update email e set
+       next_hand_over_at = now() + make_interval(secs => $2), hand_over_attempts = hand_over_attempts + 1
+     where id = $1 and status = 'pending' and not paused
+       and next_hand_over_at <= now() and coalesce(due_at + max_lateness >= now(), true)
+     returning ${claimedColumns}`,
+    [id, defaultLeaseSeconds],
+  );
+  return rows[0] && toClaimed(rows[0]);
+}
+
+const toClaimed = (row: ClaimedRow): ClaimedEmail => ({
+  ...toContent(row),
+  id: row.id,
+  token: row.token,
+  attempts: row.hand_over_attempts,
+  hasAttachments: row.has_attachments,
+});
+
+/** Ends the lease of emails that were claimed but not tried, so that another process takes them at once. */
+export async function handBack(q: Queryable, ids: readonly string[]): Promise<void> {
+  await q.query(
+    `update email set next_hand_over_at = now(), hand_over_attempts = hand_over_attempts - 1
+     where id = any($1) and status = 'pending'`,
+    [ids],
+  );
+}
+
+/**
+ * Milliseconds until the next email may be handed over, by the database's clock; zero or less when one is due now,
+ * undefined when none waits.
+ */
+export async function nextDueInMs(q: Queryable): Promise<number | undefined> {
+  const { rows } = await q.query<{ ms: number | null }>({
+    name: 'next-due',
+    text: `select extract(epoch from min(next_hand_over_at) - clock_timestamp())::float8 * 1000 as ms
+           from email where status = 'pending' and not paused`,
+  });
+  return rows[0]?.ms ?? undefined;
+}
+
+/** What handing over needs: the way to the relay and the row to write the result on. */
+export type HandOverDeps = { readonly database: Database; readonly handOver: HandOver; readonly log: Log };
+
+/**
+ * Composes a claimed email, hands it over and records what came of it. Never throws: whatever goes wrong, the
+ * email stays in the outbox and its lease runs out.
+ */
+export async function handOverClaimed(
+  { database, handOver, log }: HandOverDeps,
+  email: ClaimedEmail,
+  timeoutMs?: number,
+): Promise<HandOverResult> {
+  try {
+    const attachments = email.hasAttachments ? await readAttachments(database, email.id) : [];
+    const parcel = {
+      id: email.id,
+      token: email.token,
+      bytes: await composeMessage(email, attachments),
+      envelope: envelopeOf(email),
+    };
+    const result = await handOver.handOver(parcel, timeoutMs === undefined ? {} : { timeoutMs });
+    await recordHandOver(database, email.id, result);
+    if (result.outcome === 'refused') {
+      log.warn(
+        { event: 'held', emailId: email.id, code: result.code, enhanced: result.enhanced },
+        'The relay refused a mail',
+      );
+    }
+    return result;
+  } catch (error) {
+    if (!isUnavailable(error))
+      log.error({ err: error, emailId: email.id }, 'A mail could not be handed over');
+    return { outcome: 'away', why: 'this hand-over failed on our side; the log says why' };
+  }
+}
+
+/**
+ * Hands over one email right after the commit that created it, waiting at most `timeoutMs`. Takes the claim that
+ * `insertEmail` returned, or the id of an email that may be due. Undefined means that there was nothing to hand
+ * over (not due, paused, held, or another process is at it). Never throws.
+ */
+export async function handOverNow(
+  deps: HandOverDeps,
+  email: ClaimedEmail | string,
+  timeoutMs: number,
+): Promise<HandOverResult | undefined> {
+  try {
+    const claimed = typeof email === 'string' ? await claimOne(deps.database, email) : email;
+    return claimed && (await handOverClaimed(deps, claimed, timeoutMs));
+  } catch (error) {
+    if (!isUnavailable(error))
+      deps.log.error({ err: error }, 'A mail could not be claimed for its hand-over');
+    return undefined;
+  }
+}
+
+/**
+ * Writes down what the relay answered. Accepted: nothing, the relay wrote it in its own transaction. Refused: the
+ * email is held with the relay's words. Away: it is tried again soon; the timeline says so once for each reason.
+ */
+export async function recordHandOver(q: Queryable, id: string, result: HandOverResult): Promise<void> {
+  if (result.outcome === 'refused') {
+    const { code, enhanced, reply } = result;
+    await q.query(
+      `with held as (
+         update email set
+           status = 'held', reason = 'relay-refused', reason_detail = $2, next_hand_over_at = null, updated_at = now()
+         where id = $1 and status = 'pending'
+         returning id
+       )
+       insert into event (type, email_id, detail) select 'hand-over-refused', id, $3 from held`,
+      [id, reply, JSON.stringify({ code, enhanced, reply })],
+    );
+  } else if (result.outcome === 'away') {
+    // The relay is a neighbour: it is asked often, so that mail moves within seconds of its return.
+    await q.query(
+      `with before as (
+         select id, reason_detail from email where id = $1 and status = 'pending' for no key update
+       ), postponed as (
+         update email e set
+           next_hand_over_at = now() + make_interval(secs => least(5, 0.5 * 2 ^ least(e.hand_over_attempts, 10))),
+           reason = 'relay-away', reason_detail = $2, updated_at = now()
+         from before where e.id = before.id
+       )
+       insert into event (type, email_id, detail)
+       select 'hand-over-failed', id, $3 from before where reason_detail is distinct from $2`,
+      [id, result.why, JSON.stringify({ cause: 'relay-away', why: result.why })],
+    );
+  }
+}
