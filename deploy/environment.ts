@@ -1,22 +1,238 @@
-// The environment contract: what each process reads, checked once and complained about once.
-import { EnvironmentError } from './findings.ts';
-import type { LogAddresses, LogLevel } from './log.ts';
+// The environment contract: what each process reads from its environment, checked once, complained about once.
+// Each main.ts passes `process.env` in; nothing else touches it. The table itself is variables.ts.
+import { EnvironmentError, type Finding } from './findings.ts';
+import { type ProviderReading, readProvider } from './provider.ts';
+import { listGiven, openReading, type Reading, type Source, spellings } from './reading.ts';
+import { type Reader, type VariableName, variableTable } from './variables.ts';
 
-export { EnvironmentError, type Finding, type FindingCause } from './findings.ts';
+export { describeFinding, EnvironmentError, type Finding, type FindingCause } from './findings.ts';
+export { fingerprint, fingerprintCommand, shapeOf } from './fingerprint.ts';
+export type { ProviderReading, RouteSetting, TlsMode } from './provider.ts';
+export { type Variable, type VariableName, variables } from './variables.ts';
 
-export function readMigrateEnvironment(source: Readonly<Record<string, string | undefined>>) {
-  const databaseUrl = source.DATABASE_URL?.trim();
-  if (!databaseUrl) {
-    throw new EnvironmentError([
-      {
-        variable: 'DATABASE_URL',
-        severity: 'problem',
-        problem: 'is missing',
-        shape: 'not set',
-        fix: 'Set it to the address of a PostgreSQL database.',
-        cause: 'env-missing',
-      },
-    ]);
+export type ApiEnvironment = ReturnType<typeof readApiEnvironment>;
+export type RelayEnvironment = ReturnType<typeof readRelayEnvironment>;
+export type WorkerEnvironment = ReturnType<typeof readWorkerEnvironment>;
+export type MigrateEnvironment = ReturnType<typeof readMigrateEnvironment>;
+
+/** The default sender. */
+export type From = { email: string; name?: string };
+
+/** Reads what the api needs. Throws an EnvironmentError with all problems at once. */
+export function readApiEnvironment(source: Source) {
+  return read(source, (reading, mail) =>
+    present({
+      ...readEverywhere(reading),
+      apiPort: reading.required('API_PORT'),
+      apiBind: reading.required('API_BIND'),
+      apiKey: reading.required('API_KEY'),
+      adminPassword: reading.optional('ADMIN_PASSWORD'),
+      publicUrl: reading.required('PUBLIC_URL'),
+      ...readSubmission(reading),
+      trustedProxies: reading.optional('TRUSTED_PROXIES') ?? [],
+      corsOrigins: reading.optional('CORS_ORIGINS') ?? [],
+      from: readFrom(mail),
+      problems: mail.findings,
+      providerVariables: listProviderVariables(source),
+    }),
+  );
+}
+
+/**
+ * Reads what the relay needs. Throws an EnvironmentError with all problems at once, but not about the
+ * provider: those are in `problems`, and a provider with one is not in `providers`.
+ *
+ * `missing` lists what is required and missing or blank, by canonical names: then mail is held. The
+ * `smtp…` members are those of the first provider; each provider carries its own as well.
+ */
+export function readRelayEnvironment(source: Source) {
+  return read(source, (reading, mail) => {
+    const common = readEverywhere(reading);
+    const relayPort = reading.required('RELAY_PORT');
+    const from = readFrom(mail);
+    const missing = listMissing(mail);
+    for (const name of missing) mail.addMissing(name);
+    const isFromUsable = !mail.findings.some(
+      ({ variable, severity }) => severity === 'problem' && variable.startsWith('SMTP_FROM'),
+    );
+    const surroundings = {
+      fromEmail: from?.email,
+      relay: { host: reading.required('RELAY_HOST'), port: relayPort },
+    };
+    const primary = readProvider(mail, 'SMTP', surroundings);
+    const second = readProvider(mail, 'SMTP2', surroundings);
+    const providers = isFromUsable
+      ? [primary, second].filter((provider): provider is ProviderReading => provider !== undefined)
+      : [];
+
+    return present({
+      ...common,
+      relayPort,
+      relayBind: reading.required('RELAY_BIND'),
+      relayUser: reading.required('RELAY_USER'),
+      relayPassword: reading.required('RELAY_PASSWORD'),
+      relayUsers: readRelayUsers(reading),
+      relayTrustedNetworks: reading.optional('RELAY_TRUSTED_NETWORKS') ?? [],
+      relayTls: readRelayTls(reading),
+      relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
+      healthPort: reading.required('RELAY_HEALTH_PORT'),
+      smtpMaxConnections: primary?.maxConnections ?? Number(variableTable.SMTP_MAX_CONNECTIONS?.default),
+      smtpMaxPerHour: primary?.maxPerHour,
+      smtpMaxPerDay: primary?.maxPerDay,
+      smtpTimeoutSeconds: primary?.timeoutSeconds ?? Number(variableTable.SMTP_TIMEOUT?.default),
+      smtpCaFile: primary?.caFile,
+      allowedSenders: primary?.allowedSenders,
+      deliveryMode: reading.required('DELIVERY_MODE'),
+      deliveryAllowlist: readAllowlist(reading),
+      uncertainPolicy: reading.required('UNCERTAIN_POLICY'),
+      queueLifetimeSeconds: reading.required('QUEUE_LIFETIME') / 1000,
+      retryScheduleSeconds: (reading.required('RETRY_SCHEDULE') ?? []).map((ms) => ms / 1000),
+      alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
+      from,
+      providers,
+      missing,
+      problems: mail.findings,
+      providerVariables: listProviderVariables(source),
+    });
+  });
+}
+
+/** Reads what the worker needs. Throws an EnvironmentError with all problems at once. */
+export function readWorkerEnvironment(source: Source) {
+  return read(source, (reading, mail) =>
+    present({
+      ...readEverywhere(reading),
+      ...readSubmission(reading),
+      workerConcurrency: reading.required('WORKER_CONCURRENCY'),
+      workerPollIntervalMs: reading.required('WORKER_POLL_INTERVAL'),
+      healthPort: reading.required('WORKER_HEALTH_PORT'),
+      retentionBodySeconds: reading.required('RETENTION_BODY') / 1000,
+      retentionRowsSeconds: reading.required('RETENTION_ROWS') / 1000,
+      alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
+      from: readFrom(mail),
+      problems: mail.findings,
+      providerVariables: listProviderVariables(source),
+    }),
+  );
+}
+
+/** Reads what the migration needs. Throws an EnvironmentError with all problems at once. */
+export function readMigrateEnvironment(source: Source) {
+  return read(source, readEverywhere);
+}
+
+/**
+ * Deletes every secret the process has no business with, in all spellings: platforms hand all
+ * variables to all containers, and the provider's password belongs to the relay alone.
+ */
+export function scrubEnvironment(environment: Record<string, string | undefined>, process: Reader): void {
+  for (const [name, variable] of Object.entries(variableTable)) {
+    if (!variable.secret || variable.readBy.includes(process)) continue;
+    for (const { setAs } of spellings(name, variable)) delete environment[setAs];
   }
-  return { databaseUrl, logLevel: 'info' as LogLevel, logAddresses: 'masked' as LogAddresses };
+}
+
+/**
+ * `reading` is what the process itself needs: any problem in it is thrown. `mail` is what concerns
+ * the provider: problems in it become part of the result, because mail never ends a process.
+ */
+function read<Environment>(
+  source: Source,
+  build: (reading: Reading, mail: Reading) => Environment,
+): Environment {
+  const reading = openReading(source);
+  const environment = build(reading, openReading(source));
+  const problems = reading.findings.filter(({ severity }) => severity === 'problem');
+  if (problems.length > 0) throw new EnvironmentError(problems);
+  return environment;
+}
+
+function readEverywhere(reading: Reading) {
+  return {
+    databaseUrl: reading.required('DATABASE_URL'),
+    logLevel: reading.required('LOG_LEVEL'),
+    logAddresses: reading.required('LOG_ADDRESSES'),
+    /** What looks odd but is used as it is: worth a line in the log. */
+    warnings: reading.findings as readonly Finding[],
+  };
+}
+
+/** How Postern's own processes hand mail to the relay. */
+function readSubmission(reading: Reading) {
+  return {
+    relayHost: reading.required('RELAY_HOST'),
+    relayPort: reading.required('RELAY_PORT'),
+    relayUser: reading.required('RELAY_USER'),
+    relayPassword: reading.required('RELAY_PASSWORD'),
+  };
+}
+
+function readFrom(mail: Reading): From | undefined {
+  const email = mail.optional('SMTP_FROM_EMAIL');
+  const name = mail.optional('SMTP_FROM_NAME');
+  if (email && /@(?:.*\.)?(?:example\.(?:com|org|net)|your-?domain\.\w+)$/i.test(email)) {
+    mail.add('SMTP_FROM_EMAIL', {
+      severity: 'warning',
+      problem: 'is of a domain that only exists in examples',
+      fix: 'Type an address the provider lets you send from.',
+      cause: 'env-placeholder',
+    });
+  }
+  if (email === undefined) return undefined;
+  return name === undefined ? { email } : { email, name };
+}
+
+function listMissing(mail: Reading): VariableName[] {
+  const login: VariableName[] =
+    mail.optional('SMTP_TLS_MODE') === 'none' ? [] : ['SMTP_USER', 'SMTP_PASSWORD'];
+  const required: VariableName[] = ['SMTP_HOST', ...login, 'SMTP_FROM_EMAIL'];
+  return required.filter((name) => mail.isMissing(name));
+}
+
+/** Which of the provider's variables this process can see, so that "set on the api but not on the relay" can be noticed. */
+function listProviderVariables(source: Source): string[] {
+  return Object.entries(variableTable)
+    .filter(([name, variable]) => name.startsWith('SMTP') && listGiven(source, name, variable).length > 0)
+    .map(([name]) => name);
+}
+
+function readRelayUsers(reading: Reading) {
+  const users = reading.optional('RELAY_USERS') ?? [];
+  const own = reading.optional('RELAY_USER');
+  if (users.some(({ name }) => name === own)) {
+    reading.add('RELAY_USERS', {
+      severity: 'problem',
+      problem: "holds the name of RELAY_USER, which belongs to Postern's own processes",
+      fix: 'Give the other application a name of its own.',
+      cause: 'env-value-garbage',
+    });
+  }
+  return users;
+}
+
+function readRelayTls(reading: Reading): { certFile: string; keyFile: string } | undefined {
+  const certFile = reading.optional('RELAY_TLS_CERT_FILE');
+  const keyFile = reading.optional('RELAY_TLS_KEY_FILE');
+  if (certFile && keyFile) return { certFile, keyFile };
+  if (certFile) reading.addMissing('RELAY_TLS_KEY_FILE');
+  if (keyFile) reading.addMissing('RELAY_TLS_CERT_FILE');
+  return undefined;
+}
+
+function readAllowlist(reading: Reading): string[] {
+  const allowlist = reading.optional('DELIVERY_ALLOWLIST');
+  const isNeeded = reading.optional('DELIVERY_MODE') === 'allowlist';
+  if (isNeeded && reading.isMissing('DELIVERY_ALLOWLIST')) reading.addMissing('DELIVERY_ALLOWLIST');
+  return allowlist ?? [];
+}
+
+type Present<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};
+
+/** Leaves out what is undefined, so that an optional setting is either there or not. */
+function present<T extends object>(settings: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as Present<T>;
 }

@@ -1,0 +1,241 @@
+// From the text of a variable to its value: one pure parser a type. A parser repairs nothing and guesses nothing.
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import type { FindingCause } from './findings.ts';
+import type { VariableType } from './variables.ts';
+
+export type Mistake = { problem: string; fix: string; cause: FindingCause };
+export type Parsed<T> = { value: T } | { mistake: Mistake };
+
+export type Credential = { name: string; password: string };
+
+/** What each type of variable becomes. Durations are milliseconds. */
+export type Values = {
+  text: string;
+  choice: string;
+  boolean: boolean;
+  host: string;
+  port: number;
+  count: number;
+  duration: number;
+  durations: number[];
+  file: string;
+  address: string;
+  senders: string[];
+  networks: string[];
+  proxies: string[];
+  origins: string[];
+  url: string;
+  'https-url': string;
+  'database-url': string;
+  credentials: Credential[];
+};
+
+/** Parses a value that is neither blank nor mangled. `options` are the words of a `choice`. */
+export function parse<Type extends VariableType>(
+  type: Type,
+  text: string,
+  options: readonly string[] = [],
+): Parsed<Values[Type]> {
+  const parser = parsers[type] as (text: string, options: readonly string[]) => Parsed<Values[Type]>;
+  return parser(text, options);
+}
+
+const parsers: {
+  [Type in VariableType]: (text: string, options: readonly string[]) => Parsed<Values[Type]>;
+} = {
+  text: ok,
+  file: ok,
+  choice: (text, options) =>
+    options.includes(text)
+      ? ok(text)
+      : garbage('is not one of the known words', `Type one of: ${options.join(', ')}.`),
+  boolean: (text) =>
+    text === 'true' || text === 'false'
+      ? ok(text === 'true')
+      : garbage('is neither true nor false', 'Type true or false.'),
+  host: parseHost,
+  port: parsePort,
+  count: (text) => {
+    const number = parseDigits(text);
+    return number === undefined || number < 1
+      ? garbage('is not a whole number above 0', 'Type digits only, without a unit.')
+      : ok(number);
+  },
+  duration: parseDuration,
+  durations: (text) => parseList(text, parseDuration),
+  address: parseAddress,
+  senders: (text) => parseList(text, parseSender),
+  networks: (text) => parseList(text, parseNetwork),
+  proxies: (text) =>
+    parseList(text, (item) => (proxyWords.has(item) || isIP(item) ? ok(item) : parseNetwork(item))),
+  origins: (text) => parseList(text, parseOrigin),
+  url: (text) => parseUrl(text, ['http:', 'https:']),
+  'https-url': (text) => parseUrl(text, ['https:']),
+  'database-url': parseDatabaseUrl,
+  credentials: parseCredentials,
+};
+
+function ok<T>(value: T): { value: T } {
+  return { value };
+}
+
+function garbage(
+  problem: string,
+  fix: string,
+  cause: FindingCause = 'env-value-garbage',
+): { mistake: Mistake } {
+  return { mistake: { problem, fix, cause } };
+}
+
+/** Undefined for anything but plain digits of a safe size: no sign, no exponent, no `0x`. */
+function parseDigits(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function parsePort(text: string): Parsed<number> {
+  const port = parseDigits(text);
+  if (port === undefined)
+    return garbage('is not a number', 'Type digits only, such as 465.', 'env-port-garbage');
+  if (port > 65535) return garbage('is above 65535', 'Type a port between 1 and 65535.', 'env-port-garbage');
+  // 0 means "any free port" to listen at, which tests and the local run use; nobody can connect to it.
+  return ok(port);
+}
+
+// RFC 1123 section 2.1, and underscores, which Docker allows in service names.
+const hostName =
+  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?$/i;
+
+function parseHost(text: string): Parsed<string> {
+  if (text.includes('://')) {
+    return garbage(
+      'has a scheme in front of the host',
+      'Type the bare host name, without smtp:// or https://.',
+      'env-scheme-in-host',
+    );
+  }
+  if (isIP(text)) return ok(text);
+  if (/^[^:]+:\d+$/.test(text)) {
+    return garbage(
+      'has a port behind the host',
+      'Type the host alone; the port has a variable of its own.',
+      'env-host-garbage',
+    );
+  }
+  if (text.includes('@')) {
+    return garbage('is a mail address, not a host', 'Type the name of the mail server.', 'env-host-garbage');
+  }
+  // A name of digits and dots is an address somebody mistyped: resolvers read 10.1 as 10.0.0.1.
+  if (!hostName.test(text) || /^[\d.]+$/.test(text)) {
+    return garbage(
+      'is not a host name',
+      'Type a bare host name, such as smtp.example.com.',
+      'env-host-garbage',
+    );
+  }
+  return ok(text);
+}
+
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function parseDuration(text: string): Parsed<number> {
+  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(digits) * unitMs[unit as keyof typeof unitMs];
+  return ms > 0
+    ? ok(ms)
+    : garbage('is not a duration', 'Type a number and a unit: 200ms, 15s, 5m, 1h or 3d.');
+}
+
+// Deliberately narrower than RFC 5321: no quoted local parts, no address literals, no display names.
+const bareAddress = /^[^\s@<>()[\]\\,;:"]+@([^\s@<>()[\]\\,;:"]+)$/;
+
+function parseAddress(text: string): Parsed<string> {
+  if (text.includes('<')) {
+    return garbage(
+      'has a name around the address',
+      'Type the bare address; the name has a variable of its own.',
+    );
+  }
+  const domain = bareAddress.exec(text)?.[1];
+  return domain?.includes('.') || domain === 'localhost'
+    ? ok(text)
+    : garbage('is not a mail address', 'Type a bare address, such as noreply@example.com.');
+}
+
+function parseSender(text: string): Parsed<string> {
+  if (text === '*') return ok(text);
+  const parsed = parseAddress(text.replace(/^\*@/, 'anyone@'));
+  return 'value' in parsed
+    ? ok(text)
+    : garbage('holds something that is not an address', 'Type a comma list of addresses, *@domain or *.');
+}
+
+function parseNetwork(text: string): Parsed<string> {
+  const [address = '', length = '', ...rest] = text.split('/');
+  const bits = parseDigits(length);
+  const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  return rest.length === 0 && bits !== undefined && bits <= most
+    ? ok(text)
+    : garbage('holds something that is not a network', 'Type a comma list of CIDRs, such as 10.0.0.0/8.');
+}
+
+// The names Express knows for ranges of addresses.
+const proxyWords = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function parseOrigin(text: string): Parsed<string> {
+  return URL.parse(text)?.origin === text
+    ? ok(text)
+    : garbage(
+        'holds something that is not an origin',
+        'Type scheme and host without a path, such as https://app.example.com.',
+      );
+}
+
+function parseUrl(text: string, protocols: string[]): Parsed<string> {
+  const url = URL.parse(text);
+  const wanted = protocols.map((protocol) => `${protocol}//`).join(' or ');
+  return url && protocols.includes(url.protocol) && url.hostname
+    ? ok(text)
+    : garbage('is not a web address', `Type the whole address, beginning with ${wanted}.`);
+}
+
+function parseDatabaseUrl(text: string): Parsed<string> {
+  if (!/^postgres(?:ql)?:\/\//.test(text)) {
+    return garbage(
+      'is not the address of a PostgreSQL database',
+      'It begins with postgres:// or postgresql://.',
+    );
+  }
+  return URL.canParse(text)
+    ? ok(text)
+    : garbage(
+        'cannot be taken apart',
+        'Percent-encode special characters of the password (# is %23, / is %2F, : is %3A, @ is %40).',
+        'env-url-encoding',
+      );
+}
+
+function parseCredentials(text: string): Parsed<Credential[]> {
+  const credentials = parseList(text, (item) => {
+    const colon = item.indexOf(':');
+    const [name, password] = [item.slice(0, colon), item.slice(colon + 1)];
+    return colon > 0 && password
+      ? ok({ name, password })
+      : garbage('holds something that is not name:password', 'Type name:password,name:password.');
+  });
+  if ('mistake' in credentials) return credentials;
+  const names = new Set(credentials.value.map(({ name }) => name));
+  return names.size === credentials.value.length
+    ? credentials
+    : garbage('holds one name twice', 'Give every application a name of its own.');
+}
+
+/** Blanks around a comma are part of how people write lists, not of the items. */
+function parseList<T>(text: string, parseItem: (item: string) => Parsed<T>): Parsed<T[]> {
+  const values: T[] = [];
+  for (const item of text.split(',')) {
+    const parsed = parseItem(item.trim());
+    if ('mistake' in parsed) return parsed;
+    values.push(parsed.value);
+  }
+  return ok(values);
+}

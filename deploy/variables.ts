@@ -1,0 +1,425 @@
+// Every variable Postern reads, once. The parsers, `.env.example` and the documentation follow this table.
+
+export type Reader = 'api' | 'relay' | 'worker' | 'migrate';
+
+export type VariableType =
+  | 'text'
+  | 'choice'
+  | 'boolean'
+  | 'host'
+  | 'port'
+  | 'count'
+  | 'duration'
+  | 'durations'
+  | 'file'
+  | 'address'
+  | 'senders'
+  | 'networks'
+  | 'proxies'
+  | 'origins'
+  | 'url'
+  | 'https-url'
+  | 'database-url'
+  | 'credentials';
+
+export type Variable = {
+  readonly group: 'Everything' | 'API' | 'Relay' | 'Provider' | 'Second provider' | 'Delivery' | 'Worker';
+  readonly type: VariableType;
+  /** The words a `choice` may be. */
+  readonly options?: readonly string[];
+  readonly aliases?: readonly string[];
+  /** May also come as NAME_FILE or NAME_BASE64, and is shown only as length and fingerprint. */
+  readonly secret?: true;
+  readonly default?: string;
+  /** `process`: who reads it does not start without it. `provider`: without it mail is held. */
+  readonly required?: 'process' | 'provider';
+  readonly readBy: readonly Reader[];
+  readonly help: string;
+};
+
+const everyone = ['api', 'relay', 'worker', 'migrate'] as const;
+const tlsModes = ['auto', 'implicit', 'starttls', 'none'] as const;
+
+/** What a provider is made of; the second provider has the same under `SMTP2_`. */
+const providerBlock = {
+  SMTP_HOST: {
+    group: 'Provider',
+    type: 'host',
+    required: 'provider',
+    readBy: ['relay'],
+    help: 'The mail server of the provider: its bare name, such as smtp.example.com.',
+  },
+  SMTP_PORT: {
+    group: 'Provider',
+    type: 'port',
+    default: '465',
+    readBy: ['relay'],
+    help: '465 (TLS from the first byte) or 587 (STARTTLS).',
+  },
+  SMTP_USER: {
+    group: 'Provider',
+    type: 'text',
+    required: 'provider',
+    readBy: ['relay'],
+    help: 'The login at the provider; most want the whole mail address. Only without TLS it may be left out.',
+  },
+  SMTP_PASSWORD: {
+    group: 'Provider',
+    type: 'text',
+    aliases: ['SMTP_PASS'],
+    secret: true,
+    required: 'provider',
+    readBy: ['relay'],
+    help: 'The password at the provider, often an app password. Only without TLS it may be left out.',
+  },
+  SMTP_TLS_MODE: {
+    group: 'Provider',
+    type: 'choice',
+    options: tlsModes,
+    default: 'auto',
+    readBy: ['relay'],
+    help: 'auto (465 implicit, any other port STARTTLS), implicit, starttls, none (refused together with a password).',
+  },
+  SMTP_USE_TLS: {
+    group: 'Provider',
+    type: 'boolean',
+    readBy: ['relay'],
+    help: 'Accepted for familiarity: true with 587, false with 465. Not needed.',
+  },
+  SMTP_SECURE: {
+    group: 'Provider',
+    type: 'boolean',
+    readBy: ['relay'],
+    help: 'Accepted for familiarity: false with 587, true with 465. Not needed.',
+  },
+  SMTP_FAILOVER: {
+    group: 'Provider',
+    type: 'choice',
+    options: ['auto', 'off'],
+    default: 'auto',
+    readBy: ['relay'],
+    help: 'auto tries the other of 465 and 587 when one cannot be reached; off does not.',
+  },
+  SMTP_FAILOVER_PORT: {
+    group: 'Provider',
+    type: 'port',
+    readBy: ['relay'],
+    help: 'The port to fail over to, when the provider uses others than 465 and 587.',
+  },
+  SMTP_FAILOVER_TLS_MODE: {
+    group: 'Provider',
+    type: 'choice',
+    options: tlsModes,
+    default: 'auto',
+    readBy: ['relay'],
+    help: 'How the failover port speaks TLS; like SMTP_TLS_MODE.',
+  },
+  SMTP_CA_FILE: {
+    group: 'Provider',
+    type: 'file',
+    readBy: ['relay'],
+    help: 'A PEM file with a further certificate authority to trust.',
+  },
+  SMTP_TIMEOUT: {
+    group: 'Provider',
+    type: 'count',
+    default: '30',
+    readBy: ['relay'],
+    help: 'Seconds for connect and greeting of one route. Never shortens the wait for the final reply.',
+  },
+  SMTP_MAX_CONNECTIONS: {
+    group: 'Provider',
+    type: 'count',
+    default: '5',
+    readBy: ['relay'],
+    help: 'Connections to the provider, shared by all replicas.',
+  },
+  SMTP_MAX_PER_HOUR: {
+    group: 'Provider',
+    type: 'count',
+    readBy: ['relay'],
+    help: 'Recipients an hour the provider allows; unset is no limit.',
+  },
+  SMTP_MAX_PER_DAY: {
+    group: 'Provider',
+    type: 'count',
+    readBy: ['relay'],
+    help: 'Recipients a day the provider allows; unset is no limit.',
+  },
+  SMTP_ALLOWED_SENDERS: {
+    group: 'Provider',
+    type: 'senders',
+    readBy: ['relay'],
+    help: 'Who may send: a comma list of addresses, *@domain or *. Unset: the address of SMTP_FROM_EMAIL.',
+  },
+} as const satisfies Record<`SMTP_${string}`, Variable>;
+
+type ProviderBlock = typeof providerBlock;
+export type ProviderKey = keyof ProviderBlock extends `SMTP_${infer Key}` ? Key : never;
+
+type SecondBlock = {
+  [Name in keyof ProviderBlock as Name extends `SMTP_${infer Key}` ? `SMTP2_${Key}` : never]: Omit<
+    ProviderBlock[Name],
+    'required'
+  >;
+};
+
+/** Nothing here is required: there may be no second provider. With SMTP2_HOST, login and password are. */
+const secondBlock = Object.fromEntries(
+  Object.entries<Variable>(providerBlock).map(([name, { required: _, ...variable }]) => [
+    second(name),
+    {
+      ...variable,
+      group: 'Second provider',
+      ...(variable.aliases && { aliases: variable.aliases.map(second) }),
+    } satisfies Variable,
+  ]),
+) as unknown as SecondBlock;
+
+function second(name: string): string {
+  return name.replace(/^SMTP_/, 'SMTP2_');
+}
+
+/** All variables by name, in the order in which people read them. */
+export const variables = {
+  DATABASE_URL: {
+    group: 'Everything',
+    type: 'database-url',
+    secret: true,
+    required: 'process',
+    readBy: everyone,
+    help: 'PostgreSQL 15 or newer: postgres://user:password@host:5432/database (special characters percent-encoded).',
+  },
+  LOG_LEVEL: {
+    group: 'Everything',
+    type: 'choice',
+    options: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
+    readBy: everyone,
+    help: 'How much is logged: trace, debug, info, warn, error, fatal or silent.',
+  },
+  LOG_ADDRESSES: {
+    group: 'Everything',
+    type: 'choice',
+    options: ['masked', 'full'],
+    default: 'masked',
+    readBy: everyone,
+    help: 'Mail addresses in the logs: masked (a***@example.com) or full.',
+  },
+  API_PORT: { group: 'API', type: 'port', default: '3000', readBy: ['api'], help: 'Where the API listens.' },
+  API_BIND: {
+    group: 'API',
+    type: 'host',
+    default: '0.0.0.0',
+    readBy: ['api'],
+    help: 'The address the API listens at.',
+  },
+  API_KEY: {
+    group: 'API',
+    type: 'text',
+    secret: true,
+    required: 'process',
+    readBy: ['api'],
+    help: 'The first admin key, for Authorization: Bearer. Further keys are made with it.',
+  },
+  ADMIN_PASSWORD: {
+    group: 'API',
+    type: 'text',
+    secret: true,
+    readBy: ['api'],
+    help: 'Sign-in to the dashboard; unset switches the dashboard off.',
+  },
+  PUBLIC_URL: {
+    group: 'API',
+    type: 'url',
+    required: 'process',
+    readBy: ['api'],
+    help: 'The address people reach the product at: the base of links in invitations.',
+  },
+  TRUSTED_PROXIES: {
+    group: 'API',
+    type: 'proxies',
+    readBy: ['api'],
+    help: 'Whose X-Forwarded-For is believed: a comma list of addresses, CIDRs, loopback, linklocal or uniquelocal.',
+  },
+  CORS_ORIGINS: {
+    group: 'API',
+    type: 'origins',
+    readBy: ['api'],
+    help: 'Web origins that may call the API from a browser: a comma list, such as https://app.example.com.',
+  },
+  RELAY_HOST: {
+    group: 'Relay',
+    type: 'host',
+    default: 'relay',
+    readBy: ['api', 'worker', 'relay'],
+    help: 'Where api and worker find the relay. The relay reads it to notice a provider that is itself.',
+  },
+  RELAY_PORT: {
+    group: 'Relay',
+    type: 'port',
+    default: '2525',
+    readBy: ['api', 'relay', 'worker'],
+    help: 'The port of SMTP submission.',
+  },
+  RELAY_BIND: {
+    group: 'Relay',
+    type: 'host',
+    default: '0.0.0.0',
+    readBy: ['relay'],
+    help: 'The address the relay listens at.',
+  },
+  RELAY_USER: {
+    group: 'Relay',
+    type: 'text',
+    default: 'postern',
+    readBy: ['api', 'relay', 'worker'],
+    help: "The login of Postern's own processes at the relay.",
+  },
+  RELAY_PASSWORD: {
+    group: 'Relay',
+    type: 'text',
+    secret: true,
+    required: 'process',
+    readBy: ['api', 'relay', 'worker'],
+    help: "The password of Postern's own processes at the relay; invent a long one.",
+  },
+  RELAY_USERS: {
+    group: 'Relay',
+    type: 'credentials',
+    secret: true,
+    readBy: ['relay'],
+    help: 'Logins of other applications: name:password,… (no comma inside a password).',
+  },
+  RELAY_TRUSTED_NETWORKS: {
+    group: 'Relay',
+    type: 'networks',
+    readBy: ['relay'],
+    help: 'A comma list of CIDRs that may submit without a password. Unset: nobody.',
+  },
+  RELAY_TLS_CERT_FILE: {
+    group: 'Relay',
+    type: 'file',
+    readBy: ['relay'],
+    help: 'A PEM certificate; STARTTLS is offered to submitters only with one.',
+  },
+  RELAY_TLS_KEY_FILE: {
+    group: 'Relay',
+    type: 'file',
+    readBy: ['relay'],
+    help: 'The PEM key of that certificate.',
+  },
+  RELAY_MAX_MESSAGE_SIZE: {
+    group: 'Relay',
+    type: 'count',
+    default: '26214400',
+    readBy: ['relay'],
+    help: 'The largest message in bytes.',
+  },
+  RELAY_HEALTH_PORT: {
+    group: 'Relay',
+    type: 'port',
+    default: '9101',
+    readBy: ['relay'],
+    help: '/livez, /readyz and /metrics of the relay.',
+  },
+  ...providerBlock,
+  SMTP_FROM_EMAIL: {
+    group: 'Provider',
+    type: 'address',
+    aliases: ['SMTP_FROM'],
+    required: 'provider',
+    readBy: ['relay', 'api', 'worker'],
+    help: 'The sender of mail that names none: a bare address the provider lets you send from.',
+  },
+  SMTP_FROM_NAME: {
+    group: 'Provider',
+    type: 'text',
+    readBy: ['relay', 'api', 'worker'],
+    help: 'The name shown beside it.',
+  },
+  ...secondBlock,
+  DELIVERY_MODE: {
+    group: 'Delivery',
+    type: 'choice',
+    options: ['deliver', 'capture', 'allowlist'],
+    default: 'deliver',
+    readBy: ['relay'],
+    help: 'deliver; capture (nothing leaves, readable in the dashboard); allowlist (only to DELIVERY_ALLOWLIST).',
+  },
+  DELIVERY_ALLOWLIST: {
+    group: 'Delivery',
+    type: 'senders',
+    readBy: ['relay'],
+    help: 'Who may receive in allowlist mode: a comma list of addresses or *@domain.',
+  },
+  UNCERTAIN_POLICY: {
+    group: 'Delivery',
+    type: 'choice',
+    options: ['resend', 'hold'],
+    default: 'resend',
+    readBy: ['relay'],
+    help: 'When the final reply was lost: resend (once, 15 minutes later) or hold for a person.',
+  },
+  QUEUE_LIFETIME: {
+    group: 'Delivery',
+    type: 'duration',
+    default: '3d',
+    readBy: ['relay'],
+    help: 'How long a message is tried before it expires.',
+  },
+  RETRY_SCHEDULE: {
+    group: 'Delivery',
+    type: 'durations',
+    default: '15s,1m,2m,5m,10m,20m,40m,1h',
+    readBy: ['relay'],
+    help: 'The waits between attempts; the last one repeats.',
+  },
+  ALERT_WEBHOOK_URL: {
+    group: 'Delivery',
+    type: 'https-url',
+    secret: true,
+    readBy: ['relay', 'worker'],
+    help: 'Where alerts are posted when mail cannot carry them. HTTPS only.',
+  },
+  WORKER_CONCURRENCY: {
+    group: 'Worker',
+    type: 'count',
+    default: '10',
+    readBy: ['worker'],
+    help: 'Jobs at once.',
+  },
+  WORKER_POLL_INTERVAL: {
+    group: 'Worker',
+    type: 'duration',
+    default: '200ms',
+    readBy: ['worker'],
+    help: 'How often the worker looks for due jobs.',
+  },
+  WORKER_HEALTH_PORT: {
+    group: 'Worker',
+    type: 'port',
+    default: '9102',
+    readBy: ['worker'],
+    help: '/livez, /readyz and /metrics of the worker.',
+  },
+  RETENTION_BODY: {
+    group: 'Worker',
+    type: 'duration',
+    default: '7d',
+    readBy: ['worker'],
+    help: 'How long bodies of finished mail are kept.',
+  },
+  RETENTION_ROWS: {
+    group: 'Worker',
+    type: 'duration',
+    default: '90d',
+    readBy: ['worker'],
+    help: 'How long the records of finished mail are kept.',
+  },
+} as const satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof variables;
+
+/** The table without its literal types, for those who walk over it. */
+export const variableTable: Readonly<Record<string, Variable>> = variables;
