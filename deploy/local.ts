@@ -1,0 +1,101 @@
+// `npm start`: all of Postern on one machine, with nothing installed. An embedded PostgreSQL, the three
+// processes as they run in production, and a stand-in provider as long as SMTP_HOST is not set.
+// Everything it keeps is in .postern/: remove that folder to begin anew.
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EnvironmentError } from './environment.ts';
+import { startChild } from './local/child.ts';
+import { claimFolder } from './local/folder.ts';
+import { greet } from './local/greeting.ts';
+import { makePlan, readWishes } from './local/plan.ts';
+import { startPostgres } from './local/postgres.ts';
+import { Trouble } from './local/trouble.ts';
+import { openLog } from './log.ts';
+import { migrate } from './migrate.ts';
+
+const root = dirname(import.meta.dirname);
+const folder = join(root, '.postern');
+const resources = new AsyncDisposableStack();
+let stopping: { readonly since: number; readonly done: Promise<never> } | undefined;
+
+// Children run in sessions of their own, so that Ctrl-C reaches only us and everything is stopped in order.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // npm forwards the Ctrl-C that the terminal has given us already; whoever presses it again a second later
+    // does not want to wait. The children are killed as we exit, which loses nothing that was promised.
+    if (stopping && performance.now() - stopping.since > 1_000) process.exit(1);
+    if (!stopping) console.log('\nStopping …');
+    void stop(0);
+  });
+}
+// `npm start | head` must not leave a database behind.
+process.stdout.on('error', () => void stop(1));
+
+try {
+  await start();
+} catch (error) {
+  if (!stopping) {
+    const isPlain = error instanceof Trouble || error instanceof EnvironmentError;
+    console.error(isPlain ? `\n${error.message}` : error);
+    await stop(1);
+  }
+}
+
+async function start(): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const claim = resources.use(await claimFolder(folder));
+  const plan = await makePlan(await readWishes(root, process.env), folder);
+
+  let { databaseUrl } = plan;
+  if (plan.postgres) {
+    console.log('PostgreSQL   starting, embedded');
+    const postgres = resources.use(await startPostgres({ folder, ...plan.postgres }));
+    claim.remember(postgres.pid, 'postgres');
+    databaseUrl = postgres.url;
+  }
+  const url = databaseUrl as string;
+  await migrate(url, openLog('local', 'warn'));
+
+  const common = { folder, onSpawn: claim.remember, onGiveUp };
+  if (plan.standIn) {
+    const { flags, webUrl } = plan.standIn;
+    const script = join(root, 'relay', 'stand-in', 'main.ts');
+    const standIn = resources.use(
+      await startChild({ ...common, name: 'stand-in', script, flags, environment: process.env }),
+    );
+    // The relay reads the stand-in's CA when it starts.
+    await standIn.ready(webUrl);
+  }
+  const processes = ['relay', 'worker', 'api'] as const;
+  const starts = [];
+  for (const name of processes) {
+    const script = join(root, name, 'main.ts');
+    const environment = plan.environmentOf(name, url);
+    const child = resources.use(await startChild({ ...common, name, script, flags: [], environment }));
+    starts.push(child.ready(plan.readiness[name]));
+  }
+  await Promise.all(starts);
+  if (!stopping) greet(plan, url);
+}
+
+/** What cannot start is for the person at the terminal to put right; running on without it would only confuse. */
+function onGiveUp(words: string): void {
+  if (stopping) return;
+  console.error(`\n${words}`);
+  void stop(1);
+}
+
+function stop(exitCode: number): Promise<never> {
+  stopping ??= { since: performance.now(), done: closeAll(exitCode) };
+  return stopping.done;
+}
+
+async function closeAll(exitCode: number): Promise<never> {
+  try {
+    await resources.disposeAsync();
+    process.exit(exitCode);
+  } catch (error) {
+    console.error(error);
+    process.exit(1);
+  }
+}

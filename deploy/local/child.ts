@@ -1,0 +1,127 @@
+// One process of the local run: started in a session of its own, its log lines made readable, started again when
+// it dies as a platform would do it, and ended with SIGTERM.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readable } from './log-line.ts';
+import { Trouble } from './trouble.ts';
+
+export type Child = AsyncDisposable & {
+  /** Resolves when the address answers 200. Throws a Trouble when it does not within 60 seconds. */
+  ready(url: string): Promise<void>;
+};
+
+// runProcess gives itself 25 s to stop.
+const stopPatienceMs = 27_000;
+const readyPatienceMs = 60_000;
+const restartAfterMs = 1_000;
+
+/**
+ * Starts `node SCRIPT FLAGS…`. Its raw output goes to FOLDER/log/NAME.log, the readable one to ours. A process
+ * that dies is started again after a second, except before it was first ready or when it says that its settings
+ * are wrong (exit 78, EX_CONFIG): then `onGiveUp` hears why.
+ */
+export async function startChild({
+  name,
+  script,
+  flags,
+  environment,
+  folder,
+  onSpawn,
+  onGiveUp,
+}: {
+  name: string;
+  script: string;
+  flags: readonly string[];
+  environment: Readonly<Record<string, string | undefined>>;
+  folder: string;
+  onSpawn: (pid: number, command: string) => void;
+  onGiveUp: (words: string) => void;
+}): Promise<Child> {
+  await mkdir(join(folder, 'log'), { recursive: true });
+  const logFile = join(folder, 'log', `${name}.log`);
+  const rawLog = createWriteStream(logFile);
+  let child: ChildProcess;
+  let wasReady = false;
+  let isStopping = false;
+
+  function launch(): void {
+    child = spawn(process.execPath, [script, ...flags], {
+      env: environment,
+      detached: process.platform !== 'win32',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    if (child.pid !== undefined) onSpawn(child.pid, script);
+    show(child.stdout as Readable);
+    show(child.stderr as Readable);
+    child.once('error', (error) => onGiveUp(`${name} could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => void afterExit(code, signal));
+  }
+
+  async function afterExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    if (isStopping) return;
+    const end = signal ?? `exit code ${code}`;
+    if (!wasReady || code === 78)
+      return onGiveUp(`${name} ended (${end}). Its last words are above and in ${logFile}.`);
+    console.log(`${column(name)} ended (${end}), starting it again`);
+    await pause(restartAfterMs);
+    if (!isStopping) launch();
+  }
+
+  function show(output: Readable): void {
+    createInterface({ input: output }).on('line', (line) => {
+      rawLog.write(`${line}\n`);
+      const words = readable(line);
+      if (words) console.log(`${column(name)} ${words}`);
+    });
+  }
+
+  const lastResort = () => child.kill('SIGKILL');
+  process.once('exit', lastResort);
+  launch();
+
+  return {
+    async ready(url) {
+      const deadline = performance.now() + readyPatienceMs;
+      while (!(await answersOk(url))) {
+        if (isStopping) return;
+        if (performance.now() > deadline) {
+          throw new Trouble(
+            `${name} was not ready within ${readyPatienceMs / 1000} s; its log is ${logFile}.`,
+          );
+        }
+        await pause(50);
+      }
+      wasReady = true;
+    },
+    async [Symbol.asyncDispose]() {
+      isStopping = true;
+      process.removeListener('exit', lastResort);
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit');
+        child.kill('SIGTERM');
+        const tooLate = setTimeout(() => child.kill('SIGKILL'), stopPatienceMs);
+        await gone;
+        clearTimeout(tooLate);
+      }
+      rawLog.end();
+    },
+  };
+}
+
+export const column = (name: string) => name.padEnd(12);
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

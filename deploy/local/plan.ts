@@ -1,0 +1,181 @@
+// What a local run starts, with which settings: everything the person at the terminal set stays as it is,
+// everything else is invented, and what was invented is kept in .postern/ for the next start.
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { readMigrateEnvironment } from '../environment.ts';
+import { listGiven, type Source, spellings } from '../reading.ts';
+import { type Reader, type VariableName, variableTable } from '../variables.ts';
+import { choosePort } from './ports.ts';
+
+export type Plan = {
+  /** undefined: the person brought a database. */
+  readonly postgres: { readonly port: number; readonly password: string } | undefined;
+  readonly databaseUrl: string | undefined;
+  /** undefined: the person brought a provider. */
+  readonly standIn: { readonly flags: readonly string[]; readonly webUrl: string } | undefined;
+  readonly apiUrl: string;
+  readonly relayAddress: string;
+  readonly apiKey: string;
+  readonly adminPassword: string;
+  readonly readiness: Readonly<Record<'api' | 'relay' | 'worker', string>>;
+  /** The environment of one process: what it reads of the contract, and nothing the others read. */
+  environmentOf(reader: Reader, databaseUrl: string): Record<string, string>;
+};
+
+/**
+ * Reads the wishes of the person at the terminal: the environment, and below it the file .env, as Compose does.
+ * Blank is missing in both.
+ */
+export async function readWishes(root: string, environment: Source): Promise<Record<string, string>> {
+  const file = await readFile(join(root, '.env'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return { ...withoutBlanks(parseEnv(file)), ...withoutBlanks(environment) };
+}
+
+/** Decides ports and secrets. Throws a Trouble when a port that was asked for is taken. */
+export async function makePlan(wishes: Readonly<Record<string, string>>, folder: string): Promise<Plan> {
+  const secrets = await keptSecrets(join(folder, 'secrets.json'));
+  const port = (variable: string, usual: number) => {
+    const value = wishes[variable];
+    return choosePort(usual, value === undefined ? undefined : { variable, value });
+  };
+  const apiPort = await port('API_PORT', 3000);
+  const relayPort = await port('RELAY_PORT', 2525);
+  const relayHealthPort = await port('RELAY_HEALTH_PORT', 9101);
+  const workerHealthPort = await port('WORKER_HEALTH_PORT', 9102);
+  const hasDatabase = isSet(wishes, 'DATABASE_URL');
+  const provider = isSet(wishes, 'SMTP_HOST') ? undefined : await planStandIn(folder, secrets);
+  const apiUrl = `http://localhost:${apiPort}`;
+
+  const settings: Record<string, string> = {
+    API_BIND: '127.0.0.1',
+    PUBLIC_URL: apiUrl,
+    RELAY_BIND: '127.0.0.1',
+    ...unlessSet(wishes, {
+      API_KEY: secrets.apiKey,
+      ADMIN_PASSWORD: secrets.adminPassword,
+      RELAY_PASSWORD: secrets.relayPassword,
+    }),
+    ...wishes,
+    API_PORT: String(apiPort),
+    RELAY_HOST: '127.0.0.1',
+    RELAY_PORT: String(relayPort),
+    RELAY_HEALTH_PORT: String(relayHealthPort),
+    WORKER_HEALTH_PORT: String(workerHealthPort),
+    ...provider?.settings,
+  };
+
+  return {
+    postgres: hasDatabase
+      ? undefined
+      : { port: await choosePort(54_320), password: secrets.databasePassword },
+    databaseUrl: hasDatabase ? readMigrateEnvironment(wishes).databaseUrl : undefined,
+    standIn: provider,
+    apiUrl,
+    relayAddress: `127.0.0.1:${relayPort}`,
+    apiKey: settings.API_KEY ?? '(yours)',
+    adminPassword: settings.ADMIN_PASSWORD ?? '(yours)',
+    readiness: {
+      api: `http://127.0.0.1:${apiPort}/readyz`,
+      relay: `http://127.0.0.1:${relayHealthPort}/readyz`,
+      worker: `http://127.0.0.1:${workerHealthPort}/readyz`,
+    },
+    environmentOf: (reader, databaseUrl) => ({
+      ...onlyFor(reader, settings),
+      ...(hasDatabase ? {} : { DATABASE_URL: databaseUrl }),
+    }),
+  };
+}
+
+type Secrets = Record<
+  'apiKey' | 'adminPassword' | 'relayPassword' | 'databasePassword' | 'providerPassword',
+  string
+>;
+
+/** A database that was initialised with a password keeps it, and a caller's script keeps its key. */
+async function keptSecrets(file: string): Promise<Secrets> {
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (kept !== undefined) return JSON.parse(kept) as Secrets;
+  const invent = () => randomBytes(16).toString('hex');
+  const secrets: Secrets = {
+    apiKey: `local-${invent()}`,
+    adminPassword: invent(),
+    relayPassword: invent(),
+    databasePassword: invent(),
+    providerPassword: invent(),
+  };
+  await writeFile(file, JSON.stringify(secrets, null, 2), { mode: 0o600 });
+  return secrets;
+}
+
+async function planStandIn(folder: string, { providerPassword }: Secrets) {
+  const directory = join(folder, 'stand-in');
+  const user = 'postern@example.com';
+  const tlsPort = await choosePort(4465);
+  const startTlsPort = await choosePort(4587);
+  const webPort = await choosePort(8025);
+  return {
+    webUrl: `http://localhost:${webPort}`,
+    flags: [
+      ...['--directory', directory, '--user', user, '--password', providerPassword],
+      ...[
+        '--tls-port',
+        String(tlsPort),
+        '--starttls-port',
+        String(startTlsPort),
+        '--web-port',
+        String(webPort),
+      ],
+    ],
+    settings: {
+      SMTP_HOST: '127.0.0.1',
+      SMTP_PORT: String(tlsPort),
+      SMTP_TLS_MODE: 'implicit',
+      SMTP_FAILOVER_PORT: String(startTlsPort),
+      SMTP_FAILOVER_TLS_MODE: 'starttls',
+      SMTP_USER: user,
+      SMTP_PASSWORD: providerPassword,
+      SMTP_FROM_EMAIL: user,
+      SMTP_FROM_NAME: 'Postern',
+      SMTP_CA_FILE: join(directory, 'ca.pem'),
+    },
+  };
+}
+
+/** Under any of its names, and also as a file or in base64. */
+function isSet(wishes: Source, name: VariableName): boolean {
+  const variable = variableTable[name];
+  return variable !== undefined && listGiven(wishes, name, variable).length > 0;
+}
+
+/** A secret that was given as a file must not meet an invented one. */
+function unlessSet(
+  wishes: Source,
+  inventions: Partial<Record<VariableName, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(inventions).filter(([name]) => !isSet(wishes, name as VariableName)),
+  );
+}
+
+/** As in production, where every process gets its own: what this one does not read is taken out. */
+function onlyFor(reader: Reader, settings: Readonly<Record<string, string>>): Record<string, string> {
+  const foreign = new Set(
+    Object.entries(variableTable)
+      .filter(([, { readBy }]) => !readBy.includes(reader))
+      .flatMap(([name, variable]) => spellings(name, variable).map(({ setAs }) => setAs)),
+  );
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !foreign.has(name)));
+}
+
+const withoutBlanks = (source: Source): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]?.trim())),
+  );

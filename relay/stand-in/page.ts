@@ -1,0 +1,141 @@
+// The stand-in's web side: a list of the mails it took, each with its text, its HTML in a sandbox, and its source.
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { simpleParser } from 'mailparser';
+import type { Envelope, Mailbox } from './mailbox.ts';
+
+export type Web = AsyncDisposable & { readonly port: number };
+
+/**
+ * Listens until disposed: `/` for people, `/mail.json` for programs (newest first), `/mail/ID` one mail,
+ * `/mail/ID/html` its HTML part, `/mail/ID/source` its bytes. Rejects when the port cannot be had.
+ */
+export async function listenWeb({
+  bind,
+  port,
+  mailbox,
+}: {
+  bind: string;
+  port: number;
+  mailbox: Mailbox;
+}): Promise<Web> {
+  const server = createServer((request, response) => {
+    answer(request.url ?? '/', response).catch((error: Error) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(error.message);
+    });
+  });
+
+  async function answer(url: string, response: ServerResponse): Promise<void> {
+    if (url === '/') return sendPage(response, listPage(await summaries()));
+    if (url === '/mail.json') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(await summaries()));
+      return;
+    }
+    const [, id, part] = /^\/mail\/(\d{17}-[0-9a-f]{6})(?:\/(html|source))?$/.exec(url) ?? [];
+    const mail = id && (await mailbox.read(id));
+    if (!mail) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('There is no such mail.');
+    } else if (part === 'source') {
+      response
+        .writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
+        .end(mail.bytes);
+    } else {
+      const parsed = await simpleParser(mail.bytes, { skipTextToHtml: true });
+      const html = parsed.html || '';
+      if (part === 'html') return sendForeign(response, html);
+      sendPage(response, mailPage(mail.envelope, { ...fieldsOf(parsed), text: parsed.text ?? '', html }));
+    }
+  }
+
+  async function summaries(): Promise<Summary[]> {
+    const envelopes = await mailbox.list();
+    return Promise.all(
+      envelopes.slice(0, 200).map(async (envelope) => {
+        const mail = await mailbox.read(envelope.id);
+        return { ...envelope, ...fieldsOf(await simpleParser(mail?.bytes ?? '', { skipTextToHtml: true })) };
+      }),
+    );
+  }
+
+  const listening = Promise.withResolvers<void>();
+  server.once('error', listening.reject);
+  server.listen(port, bind, listening.resolve);
+  await listening.promise;
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+type Fields = { readonly subject: string; readonly from: string; readonly messageId: string };
+type Summary = Envelope & Fields;
+
+const fieldsOf = (parsed: Awaited<ReturnType<typeof simpleParser>>): Fields => ({
+  subject: parsed.subject ?? '(no subject)',
+  from: parsed.from?.text ?? '',
+  messageId: parsed.messageId ?? '',
+});
+
+function sendPage(response: ServerResponse, html: string): void {
+  response
+    .writeHead(200, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'",
+    })
+    .end(html);
+}
+
+/** Mail is somebody else's page: no scripts, nothing loaded, an origin of its own. */
+function sendForeign(response: ServerResponse, html: string): void {
+  response
+    .writeHead(200, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+    })
+    .end(html);
+}
+
+const listPage = (mails: Summary[]) =>
+  page(
+    'Mail taken by the stand-in provider',
+    mails.length === 0
+      ? '<p>Nothing yet. This page looks again every three seconds.</p>'
+      : `<table><tr><th>Received<th>To<th>Subject<th>Over</tr>${mails
+          .map(
+            ({ id, receivedAt, recipients, subject, tls }) =>
+              `<tr><td>${escaped(receivedAt)}<td>${escaped(recipients.join(', '))}` +
+              `<td><a href="/mail/${id}">${escaped(subject)}</a><td>${tls}</tr>`,
+          )
+          .join('')}</table>`,
+    '<meta http-equiv="refresh" content="3">',
+  );
+
+const mailPage = (envelope: Envelope, mail: Fields & { text: string; html: string }) =>
+  page(
+    mail.subject,
+    `<p><a href="/">All mail</a> · <a href="/mail/${envelope.id}/source">Source</a></p>
+<dl><dt>From<dd>${escaped(mail.from)}<dt>Envelope<dd>${escaped(envelope.sender || '<>')} → ${escaped(envelope.recipients.join(', '))}
+<dt>Received<dd>${escaped(envelope.receivedAt)} over ${envelope.tls} TLS as ${escaped(envelope.user)}</dl>
+<pre>${withLinks(mail.text)}</pre>
+${mail.html ? `<iframe sandbox title="The HTML part" src="/mail/${envelope.id}/html"></iframe>` : ''}`,
+  );
+
+const page = (title: string, body: string, head = '') => `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>${escaped(title)}</title>${head}
+<style>body{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd}dt{font-weight:600}pre{white-space:pre-wrap;
+background:#f6f6f4;padding:1rem}iframe{width:100%;height:40rem;border:1px solid #ddd}</style>
+<h1>${escaped(title)}</h1>${body}</html>`;
+
+const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+/** Links of the text part can be followed: an invitation is tried by opening it. */
+const withLinks = (text: string) =>
+  escaped(text).replace(
+    /https?:\/\/[^\s<>&]+(?:&#38;[^\s<>&]+)*/g,
+    (url) => `<a href="${url}" rel="noreferrer">${url}</a>`,
+  );
