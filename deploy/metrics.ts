@@ -1,0 +1,77 @@
+// What a process tells Prometheus: what it counts, what it looks up when asked, and how its Node is doing.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Log } from './log.ts';
+
+type Name = `postern_${string}`;
+type Labels<Label extends string> = Readonly<Partial<Record<Label, string>>>;
+type Description<Label extends string> = {
+  readonly name: Name;
+  readonly help: string;
+  readonly labels?: readonly Label[];
+};
+
+export type Metrics = {
+  /** Counts up by `by` (1); names end in `_total`. */
+  counter<Label extends string = never>(
+    description: Description<Label>,
+  ): (labels?: Labels<Label>, by?: number) => void;
+  /** Observes a value in the unit that its name ends in, such as `_seconds`. */
+  histogram<Label extends string = never>(
+    description: Description<Label> & { readonly buckets: readonly number[] },
+  ): (labels: Labels<Label>, value: number) => void;
+  /**
+   * A value that is looked up for every scrape. When `read` fails (the database is away) only this
+   * metric is missing from the answer, because an outage is when the others are wanted.
+   */
+  gauge<Label extends string = never>(
+    description: Description<Label> & {
+      readonly read: () => Promise<readonly { readonly labels?: Labels<Label>; readonly value: number }[]>;
+    },
+  ): void;
+  /** Everything in the Prometheus text format, as /metrics answers it. */
+  text(): Promise<string>;
+};
+
+/** Opens the metrics of one process. Besides its own there are `postern_process_…` and `postern_nodejs_…`. */
+export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ process });
+  collectDefaultMetrics({ register: registry, prefix: 'postern_' });
+
+  return {
+    counter({ name, help, labels = [] }) {
+      const counter = new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+      return (given, by = 1) => counter.inc({ ...given }, by);
+    },
+    histogram({ name, help, labels = [], buckets }) {
+      const histogram = new Histogram({
+        name,
+        help,
+        labelNames: [...labels],
+        buckets: [...buckets],
+        registers: [registry],
+      });
+      return (given, value) => histogram.observe(given, value);
+    },
+    gauge({ name, help, labels = [], read }) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        async collect() {
+          // What is no longer there must not be told for ever. Without labels, reset alone would say 0.
+          this.reset();
+          this.remove({});
+          try {
+            const values = await read();
+            for (const { labels: given, value } of values) this.set({ ...given }, value);
+          } catch (error) {
+            log.warn({ err: error, metric: name }, 'A metric could not be read');
+          }
+        },
+      });
+    },
+    text: () => registry.metrics(),
+  };
+}
