@@ -6,8 +6,8 @@ export type ProcessName = 'api' | 'relay' | 'worker';
 
 /** Beat this often … */
 export const beatIntervalMs = 5_000;
-// … and be taken for dead after this long without one.
-const silentAfterSeconds = 20;
+/** … and be taken for dead after this long without one. */
+export const silentAfterSeconds = 20;
 
 /**
  * One beat; the first one of an instance is its birth.
@@ -69,6 +69,24 @@ export type RelayReport = {
   readonly secrets: Readonly<Record<string, { readonly length: number; readonly fingerprint: string }>>;
 };
 
+/** What a worker says of itself with every beat. */
+export type WorkerReport = {
+  /** graphile-worker's name for this process: jobs are locked under it. */
+  readonly pool: string | null;
+  /** How long ago it last looked for due mail without an error; null while it never did. */
+  readonly last_sweep_ms_ago: number | null;
+  /** Emails the relay has taken from this process since its start. */
+  readonly handed_over: number;
+  /** Why the relay does not take mail at the moment. */
+  readonly relay_away: string | null;
+};
+
+/** Reckoned back from the beat, so that the worker's clock does not matter. */
+function lastTickOf({ seenAt, report }: Heartbeat): number | null {
+  const { last_sweep_ms_ago: ago } = report as WorkerReport;
+  return ago === null ? null : seenAt.getTime() - ago;
+}
+
 export type EmailStatus = {
   readonly configured: boolean;
   readonly missing: readonly string[];
@@ -89,10 +107,10 @@ export async function emailStatus(q: Queryable): Promise<EmailStatus> {
   const heartbeats = await readHeartbeats(q);
   const relay = heartbeats.find(({ process }) => process === 'relay');
   const workers = heartbeats.filter(({ process }) => process === 'worker');
+  const ticks = workers.map(lastTickOf).filter((tick) => tick !== null);
   const scheduler = {
     running: workers.some(({ alive }) => alive),
-    lastTick:
-      workers.length === 0 ? null : new Date(Math.max(...workers.map(({ seenAt }) => seenAt.getTime()))),
+    lastTick: ticks.length === 0 ? null : new Date(Math.max(...ticks)),
   };
   if (!relay) {
     return { configured: false, missing: [], hint: neverSeenHint, relay: 'never seen', scheduler };

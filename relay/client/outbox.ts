@@ -27,8 +27,8 @@ const claimedColumns = `
   e.text_body, e.html_body, e.headers, e.message_id, e.due_at,
   exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
 
-// Longer than any hand-over takes, short enough that a killed worker's mail soon moves on.
-const defaultLeaseSeconds = 30;
+/** Longer than a hand-over takes, short enough that the mail of a killed worker soon moves on. */
+export const defaultLeaseSeconds = 20;
 
 /**
  * Leases up to `limit` emails that are due, the longest waiting first, for `leaseSeconds`. What is later than its
@@ -95,12 +95,19 @@ const toClaimed = (row: ClaimedRow): ClaimedEmail => ({
   hasAttachments: row.has_attachments,
 });
 
-/** Ends the lease of emails that were claimed but not tried, so that another process takes them at once. */
-export async function handBack(q: Queryable, ids: readonly string[]): Promise<void> {
+/**
+ * Ends the lease of emails that were claimed but not tried, so that another process takes them at once. A lease
+ * that ran out and is somebody else's by now is left alone.
+ */
+export async function handBack(
+  q: Queryable,
+  emails: readonly Pick<ClaimedEmail, 'id' | 'attempts'>[],
+): Promise<void> {
   await q.query(
-    `update email set next_hand_over_at = now(), hand_over_attempts = hand_over_attempts - 1
-     where id = any($1) and status = 'pending'`,
-    [ids],
+    `update email e set next_hand_over_at = now(), hand_over_attempts = e.hand_over_attempts - 1
+     from unnest($1::uuid[], $2::integer[]) as claimed (id, attempts)
+     where e.id = claimed.id and e.hand_over_attempts = claimed.attempts and e.status = 'pending'`,
+    [emails.map(({ id }) => id), emails.map(({ attempts }) => attempts)],
   );
 }
 

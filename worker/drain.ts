@@ -1,0 +1,183 @@
+// The scheduler: looks for due mail, sleeps exactly until the next is due (but never longer than one poll, because
+// mail that is asked for meanwhile may be due sooner), and hands over what it claims on a few reused sessions.
+// Any number of workers do this at once; the email row is the fence between them.
+import { setTimeout as pause } from 'node:timers/promises';
+import { isUnavailable } from '../deploy/database.ts';
+import type { ClaimedEmail } from '../relay/client/email.ts';
+import {
+  claimDue,
+  defaultLeaseSeconds,
+  type HandOverDeps,
+  handBack,
+  handOverClaimed,
+  nextDueInMs,
+} from '../relay/client/outbox.ts';
+
+export type DrainReport = {
+  /** Milliseconds since the last look that met no error; null before the first. */
+  readonly lastSweepMsAgo: number | null;
+  /** Emails the relay has taken from this process since its start. */
+  readonly handedOver: number;
+  /** Why the relay does not take mail at the moment. */
+  readonly relayAway: string | null;
+};
+
+export type Drain = AsyncDisposable & {
+  /** Looks now instead of at the next poll. Resolves when a look that began after the call is over. */
+  wake(): Promise<void>;
+  report(): DrainReport;
+};
+
+const batchSize = 200;
+const handOverTimeoutMs = 10_000;
+// A hand-over begins only while its lease outlasts it.
+const beginWithinMs = defaultLeaseSeconds * 1000 - handOverTimeoutMs - 2_000;
+const pauseWithoutDatabaseMs = 1_000;
+
+type Claim = { readonly email: ClaimedEmail; readonly at: number };
+
+/**
+ * Starts looking. Disposing waits for hand-overs that are under way and gives back what was claimed but not begun.
+ *
+ * @param concurrency how many emails are handed over at the same time
+ */
+export function startDrain(
+  deps: HandOverDeps,
+  { concurrency, pollIntervalMs }: { concurrency: number; pollIntervalMs: number },
+): Drain {
+  const { database, log } = deps;
+  const stopping = new AbortController();
+  let alarm = new AbortController();
+  let sleepers: (() => void)[] = [];
+  let lastSweepAt: number | undefined;
+  let handedOver = 0;
+  let relayAway: string | null = null;
+  let databaseAway = false;
+
+  async function look(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const asked = sleepers;
+      sleepers = [];
+      let sleepMs: number;
+      try {
+        sleepMs = await sweep();
+        lastSweepAt = performance.now();
+        if (databaseAway) log.info('PostgreSQL is back');
+        databaseAway = false;
+      } catch (error) {
+        if (!databaseAway) log.error({ err: error }, 'Could not look for due mail');
+        databaseAway = isUnavailable(error);
+        sleepMs = pauseWithoutDatabaseMs;
+      }
+      for (const done of asked) done();
+      if (sleepers.length === 0) await sleep(Math.max(0, Math.min(sleepMs, pollIntervalMs)));
+    }
+    for (const done of sleepers) done();
+  }
+
+  async function sleep(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: alarm.signal }).catch(() => {
+      alarm = new AbortController();
+    });
+  }
+
+  /** One look at the outbox; hands over all that is due. Answers how long nothing more will be. */
+  async function sweep(): Promise<number> {
+    const dueInMs = await nextDueInMs(database);
+    if (dueInMs === undefined || dueInMs > 0) {
+      log.debug({ dueInMs }, 'EMAIL SCHEDULER - Checking for scheduled emails');
+      return Math.min(dueInMs ?? pollIntervalMs, pollIntervalMs);
+    }
+    // While the relay is away the same mail is due at every look.
+    log[relayAway === null ? 'info' : 'debug'](
+      { dueInMs },
+      'EMAIL SCHEDULER - Checking for scheduled emails',
+    );
+    const claimed = await drain();
+    // What is due but cannot be claimed is in another worker's hands.
+    return claimed > 0 && relayAway === null ? 0 : pollIntervalMs;
+  }
+
+  /** Claims and hands over until nothing is due, `concurrency` at a time. Answers how many it claimed. */
+  async function drain(): Promise<number> {
+    const buffer: Claim[] = [];
+    let count = 0;
+    let claiming: Promise<void> | undefined;
+    let exhausted = false;
+
+    async function claim(): Promise<void> {
+      // One email finds out whether the relay is back; the others stay where they are.
+      const limit = relayAway === null ? batchSize : 1;
+      const at = performance.now();
+      const claimed = await claimDue(database, { limit });
+      exhausted = claimed.length < limit || relayAway !== null;
+      count += claimed.length;
+      buffer.push(...claimed.map((email) => ({ email, at })));
+    }
+
+    async function next(): Promise<Claim | undefined> {
+      while (!stopping.signal.aborted) {
+        if (!claiming && !exhausted && buffer.length < batchSize / 2) {
+          claiming = claim().finally(() => {
+            claiming = undefined;
+          });
+          // Whoever takes from the buffer meanwhile need not know; whoever waits will.
+          claiming.catch(() => {});
+        }
+        const ready = buffer.shift();
+        if (ready) return ready;
+        if (!claiming) return undefined;
+        await claiming;
+      }
+      return undefined;
+    }
+
+    async function carry(): Promise<void> {
+      for (let claimed = await next(); claimed; claimed = await next()) {
+        if (performance.now() - claimed.at > beginWithinMs) continue;
+        const result = await handOverClaimed(deps, claimed.email, handOverTimeoutMs);
+        if (result.outcome === 'away') {
+          if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
+          relayAway = result.why;
+          exhausted = true;
+        } else {
+          if (relayAway !== null) log.info('The relay takes mail again');
+          relayAway = null;
+          if (result.outcome === 'accepted') handedOver++;
+        }
+        if (relayAway !== null) break;
+      }
+    }
+
+    try {
+      await Promise.all(Array.from({ length: concurrency }, carry));
+      return count;
+    } finally {
+      if (buffer.length > 0)
+        await handBack(
+          database,
+          buffer.map(({ email }) => email),
+        );
+    }
+  }
+
+  const looking = look();
+  return {
+    wake() {
+      return new Promise((resolve) => {
+        sleepers.push(resolve);
+        alarm.abort();
+      });
+    },
+    report: () => ({
+      lastSweepMsAgo: lastSweepAt === undefined ? null : Math.round(performance.now() - lastSweepAt),
+      handedOver,
+      relayAway,
+    }),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      alarm.abort();
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// Housekeeping: what time has made useless goes. Batches are small and everything may run twice at once.
+import type { Queryable } from '../deploy/database.ts';
+import type { Log } from '../deploy/log.ts';
+import type { Address } from '../relay/client/email.ts';
+import { type RelayReport, readHeartbeats } from '../relay/client/heartbeat.ts';
+import { releaseWithoutSender } from '../relay/client/release.ts';
+import {
+  batchSize,
+  eraseBodies,
+  forgetEmails,
+  forgetHeartbeats,
+  forgetMessages,
+  forgetSubmissionKeys,
+  sweepParts,
+} from '../relay/client/retention.ts';
+
+// A backlog of years is worked off over many minutes instead of in one breath.
+const batchesPerTick = 20;
+
+export type Retention = { readonly bodySeconds: number; readonly rowsSeconds: number };
+
+/** One tick. Throws what PostgreSQL throws; the next tick goes on where this one stopped. */
+export async function keepHouse(
+  q: Queryable,
+  { retention, log, signal }: { retention: Retention; log: Log; signal: AbortSignal },
+): Promise<void> {
+  async function inBatches(name: string, oneBatch: () => Promise<number>): Promise<void> {
+    let total = 0;
+    for (let i = 0; i < batchesPerTick && !signal.aborted; i++) {
+      const count = await oneBatch();
+      total += count;
+      if (count < batchSize) break;
+    }
+    if (total > 0) log.info({ task: name, count: total }, 'Housekeeping');
+  }
+
+  await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
+  await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
+  await inBatches('forget-messages', () => forgetMessages(q, retention.rowsSeconds));
+  await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
+  await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
+  await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));
+  await forgetHeartbeats(q);
+
+  let after = '';
+  for (let i = 0; i < batchesPerTick && !signal.aborted; i++) {
+    const last = await sweepParts(q, { after, olderThanSeconds: retention.bodySeconds });
+    if (last === undefined) break;
+    after = last;
+  }
+}
+
+async function forgetIdempotencyKeys(q: Queryable): Promise<number> {
+  const { rowCount } = await q.query(
+    `delete from idempotency_key where (principal, method, path, key) in (
+       select principal, method, path, key from idempotency_key
+       where keep_until < now() order by keep_until limit $1
+     )`,
+    [batchSize],
+  );
+  return rowCount;
+}
+
+/** An invitation that can no longer be accepted only tells that it was sent, and its mail tells that as well. */
+async function forgetInvitations(q: Queryable, olderThanSeconds: number): Promise<number> {
+  const { rowCount } = await q.query(
+    `delete from invitation where id in (
+       select id from invitation
+       where accepted_at is null and expires_at < now() - make_interval(secs => $1) limit $2
+     )`,
+    [olderThanSeconds, batchSize],
+  );
+  return rowCount;
+}
+
+/**
+ * Mail that was asked for before anybody configured a From address gets one as soon as one is known: ours, or else
+ * the one the relay has. Answers how many mails could go on.
+ */
+export async function releaseOnceConfigured(q: Queryable, from: Address | undefined): Promise<number> {
+  const sender = from ?? (await relaySender(q));
+  return sender ? releaseWithoutSender(q, sender) : 0;
+}
+
+async function relaySender(q: Queryable): Promise<Address | undefined> {
+  const [relay] = await readHeartbeats(q, 'relay');
+  const report = relay?.report as RelayReport | undefined;
+  return report?.from ? { address: report.from, name: report.from_name } : undefined;
+}

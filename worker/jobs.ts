@@ -1,0 +1,88 @@
+// graphile-worker: the crontab and its tasks. A job is only ever a wake-up; what it wakes is safe to run twice, at
+// once or not at all, because the rows are the fence.
+
+import { EventEmitter } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Logger, run, type TaskList, type WorkerEvents } from 'graphile-worker';
+import type { Database } from '../deploy/database.ts';
+import type { Log } from '../deploy/log.ts';
+
+// Explicit identifiers: renaming a task must not make graphile-worker forget when it last ran. `fill` catches up
+// on one missed minute after an outage, no more.
+const crontab = `
+* * * * * drain ?id=drain&fill=1m&max=3
+* * * * * housekeeping ?id=housekeeping&fill=1m&max=3
+`;
+
+const pollIntervalMs = 1_000;
+const restartAfterMs = 2_000;
+
+export type Jobs = AsyncDisposable & {
+  /** graphile-worker's name for this process while it runs: jobs are locked under it. */
+  readonly pool: string | null;
+};
+
+export type Tasks = { readonly drain: () => Promise<void>; readonly housekeeping: () => Promise<void> };
+
+/**
+ * Runs the tasks until disposed; jobs that are running then get time to finish. graphile-worker installs and
+ * updates its own schema, and gives up after ten errors in a row: then it is started again.
+ */
+export function startJobs({ database, log, tasks }: { database: Database; log: Log; tasks: Tasks }): Jobs {
+  const stopping = new AbortController();
+  let pool: string | null = null;
+  let stop: (() => Promise<void>) | undefined;
+
+  async function keepRunning(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        const events: WorkerEvents = new EventEmitter();
+        events.on('pool:create', ({ workerPool }) => {
+          pool = workerPool.id;
+        });
+        const runner = await run({
+          pgPool: database.pool,
+          taskList: tasks satisfies TaskList,
+          crontab,
+          // One slot for each task. Sending is not a job of its own, so this does not limit it.
+          concurrency: 2,
+          pollInterval: pollIntervalMs,
+          // runProcess handles signals; a second handler would force-fail jobs.
+          noHandleSignals: true,
+          events,
+          logger: loggerTo(log),
+          // Both keep several jobs' fates in memory at once, where a kill loses them.
+          preset: { worker: { localQueue: { size: -1 }, completeJobBatchDelay: -1, failJobBatchDelay: -1 } },
+        });
+        stop = () => runner.stop();
+        if (stopping.signal.aborted) await runner.stop();
+        await runner.promise;
+      } catch (error) {
+        if (!stopping.signal.aborted) log.warn({ err: error }, 'The job runner stopped; starting it again');
+      }
+      pool = null;
+      stop = undefined;
+      await pause(restartAfterMs, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  }
+
+  const running = keepRunning();
+  return {
+    get pool() {
+      return pool;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await stop?.().catch((error) => log.warn({ err: error }, 'The job runner did not stop cleanly'));
+      await running;
+    },
+  };
+}
+
+/** Every job's start and success is news for debugging only. */
+function loggerTo(log: Log): Logger {
+  const levels = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
+  return new Logger((scope) => (level, message) => {
+    log[levels[level]]({ task: scope.taskIdentifier, job: scope.jobId }, `graphile-worker: ${message}`);
+  });
+}

@@ -1,0 +1,104 @@
+// The worker: what happens later. It hands mail to the relay when its time has come or when the api could not, and
+// keeps house. It promises that nothing due stays behind while the relay is there, and that nothing leaves twice,
+// however many workers there are. It never talks to a provider and never decides what a failure means.
+import { randomUUID } from 'node:crypto';
+import { setInterval } from 'node:timers/promises';
+import { openDatabase } from '../deploy/database.ts';
+import { readWorkerEnvironment, scrubEnvironment } from '../deploy/environment.ts';
+import { listenHealth } from '../deploy/health.ts';
+import { awaitSchema } from '../deploy/migrate.ts';
+import { runProcess } from '../deploy/process.ts';
+import { openHandOver } from '../relay/client/hand-over.ts';
+import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/heartbeat.ts';
+import { startDrain } from './drain.ts';
+import { keepHouse, releaseOnceConfigured } from './housekeeping.ts';
+import { startJobs } from './jobs.ts';
+import { unlockDeadWorkers } from './unlock.ts';
+
+await runProcess(
+  'worker',
+  () => {
+    const environment = readWorkerEnvironment(process.env);
+    scrubEnvironment(process.env, 'worker');
+    return environment;
+  },
+  async ({ environment, log, resources, signal }) => {
+    const { workerConcurrency: concurrency, workerPollIntervalMs: pollIntervalMs } = environment;
+    const retention = {
+      bodySeconds: environment.retentionBodySeconds,
+      rowsSeconds: environment.retentionRowsSeconds,
+    };
+    const from = environment.from && { address: environment.from.email, name: environment.from.name };
+
+    const database = resources.use(
+      openDatabase({
+        url: environment.databaseUrl,
+        applicationName: 'postern-worker',
+        max: concurrency + 5,
+        log,
+      }),
+    );
+    await awaitSchema(database, { log, signal });
+
+    const handOver = resources.use(
+      openHandOver({
+        host: environment.relayHost,
+        port: environment.relayPort,
+        user: environment.relayUser,
+        password: environment.relayPassword,
+        sessions: concurrency,
+        log,
+      }),
+    );
+    const drain = resources.use(startDrain({ database, handOver, log }, { concurrency, pollIntervalMs }));
+    const jobs = resources.use(
+      startJobs({
+        database,
+        log,
+        tasks: {
+          drain: () => drain.wake(),
+          housekeeping: () => keepHouse(database, { retention, log, signal }),
+        },
+      }),
+    );
+
+    const instance = randomUUID();
+    const report = (): WorkerReport => {
+      const { lastSweepMsAgo, handedOver, relayAway } = drain.report();
+      return {
+        pool: jobs.pool,
+        last_sweep_ms_ago: lastSweepMsAgo,
+        handed_over: handedOver,
+        relay_away: relayAway,
+      };
+    };
+    const tend = async () => {
+      await beat(database, { instance, process: 'worker', report: report() });
+      // Its schema is there once its runner is.
+      const dead = jobs.pool === null ? [] : await unlockDeadWorkers(database);
+      if (dead.length > 0) log.warn({ workers: dead }, 'Unlocked the jobs of workers that died');
+      const released = await releaseOnceConfigured(database, from);
+      if (released > 0)
+        log.info({ released }, 'A From address is known now; mail that waited for it goes on');
+    };
+    const tending = (async () => {
+      await tend().catch((error) => log.warn({ err: error }, 'Could not say that this worker lives'));
+      for await (const _ of setInterval(beatIntervalMs, undefined, { signal })) {
+        await tend().catch((error) => log.warn({ err: error }, 'Could not say that this worker lives'));
+      }
+    })().catch(() => {});
+    resources.defer(() => tending);
+
+    resources.use(
+      await listenHealth({
+        port: environment.healthPort,
+        log,
+        ready: async () => {
+          await database.query('select 1');
+          return { ready: true, ...report() };
+        },
+      }),
+    );
+    log.info({ instance, concurrency, pollIntervalMs }, 'Email scheduler started');
+  },
+);
