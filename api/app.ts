@@ -1,0 +1,386 @@
+// Serves the declared operations: who asks, how often, with which fields, in one transaction with their
+// Idempotency-Key, and one translation of everything that can go wrong. It never listens, so tests can hold it.
+import { randomUUID } from 'node:crypto';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
+import helmet from 'helmet';
+import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
+import type { Log } from '../deploy/log.ts';
+import { type Authenticate, permit, stranger } from './authenticate.ts';
+import { readParts } from './faults.ts';
+import {
+  amendAnswer,
+  claimKey,
+  type IdempotentRequest,
+  readIdempotencyKey,
+  storeAnswer,
+} from './idempotency.ts';
+import type { Answer, Asked, Operation } from './operation.ts';
+import { Problem, problemDocument, problemTypes } from './problem.ts';
+import { defaultPerMinute, type RateLimit } from './rate-limit.ts';
+
+const defaultBodyLimit = 64 * 1024;
+
+type Ground = {
+  readonly database: Database;
+  readonly authenticate: Authenticate;
+  readonly limit: RateLimit;
+  readonly log: Log;
+};
+
+/** A request on its way, with its id and its start. */
+type Local = { requestId: string; startedAt: number };
+
+/**
+ * Builds the app. `pages` are routers that answer something else than JSON, such as /docs; they come
+ * before the operations.
+ */
+export function buildApp({
+  operations,
+  pages = [],
+  trustedProxies = [],
+  corsOrigins = [],
+  ...ground
+}: Ground & {
+  operations: readonly Operation[];
+  pages?: readonly RequestHandler[];
+  trustedProxies?: readonly string[];
+  corsOrigins?: readonly string[];
+}): Express {
+  const app = express();
+  app.set('etag', false);
+  app.set('case sensitive routing', true);
+  app.set('query parser', 'simple');
+  app.set('trust proxy', trustedProxies.length > 0 ? [...trustedProxies] : false);
+  app.disable('x-powered-by');
+
+  app.use(introduce(ground.log));
+  app.use(securityHeaders);
+  if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
+  for (const page of pages) app.use(page);
+  for (const operation of operations) {
+    app[operation.method](routeOf(operation), serve(operation, ground));
+  }
+  for (const [route, methods] of methodsByRoute(operations)) app.all(route, refuseMethod(methods));
+  app.use((request) => {
+    throw new Problem('not-found', `There is nothing at ${request.path}.`);
+  });
+  app.use(explain(ground.log));
+  return app;
+}
+
+function serve(operation: Operation, ground: Ground): RequestHandler {
+  const parseBody = operation.body ? jsonBody(operation.bodyLimit ?? defaultBodyLimit) : undefined;
+
+  return async (request, response) => {
+    const principal =
+      operation.scope === 'public' ? stranger : await ground.authenticate(request.get('authorization'));
+    if (operation.scope !== 'public') permit(principal, operation.scope);
+    for (const [name, value] of Object.entries(await permitRate(operation, ground, principal, request))) {
+      response.set(name, value);
+    }
+
+    if (parseBody) await parseBody(request, response);
+    const asked = {
+      ...readFields(operation, request),
+      principal,
+      requestId: (response.locals as Local).requestId,
+      ifMatch: request.get('if-match'),
+      wantsEvents: request.accepts(['json', 'text/event-stream']) === 'text/event-stream',
+    };
+
+    if (operation.run.kind === 'reads') return send(response, await operation.run.handle(asked));
+    const key = operation.method === 'post' ? readIdempotencyKey(request.get('idempotency-key')) : undefined;
+    const idempotent = key && {
+      key,
+      principal: principal.id,
+      method: request.method,
+      path: request.path,
+      body: request.body as unknown,
+    };
+    await change(operation, ground, { asked, idempotent, response });
+  };
+}
+
+async function permitRate(
+  operation: Operation,
+  { limit }: Ground,
+  principal: Asked['principal'],
+  request: Request,
+): Promise<Readonly<Record<string, string>>> {
+  if (operation.scope !== 'public')
+    return limit(`key:${principal.id}`, principal.ratePerMinute ?? defaultPerMinute);
+  if (operation.publicPerMinute === undefined) return {};
+  return limit(`${operation.id}:${networkOf(request.ip ?? '')}`, operation.publicPerMinute);
+}
+
+/** Whoever has an IPv6 address has the other 2^64 of its network too. */
+const networkOf = (ip: string) =>
+  ip.includes(':') && !ip.includes('.') ? ip.split(':').slice(0, 4).join(':') : ip;
+
+function readFields(operation: Operation, request: Request): Pick<Asked, 'path' | 'query' | 'body'> {
+  const path = operation.params?.safeParse(request.params);
+  if (path && !path.success) throw new Problem('not-found', `There is nothing at ${request.path}.`);
+  const query = operation.query && {
+    in: 'query' as const,
+    schema: operation.query,
+    value: { ...request.query },
+  };
+  const body = operation.body && {
+    in: 'body' as const,
+    schema: operation.body,
+    value: request.body as unknown,
+  };
+  const values = readParts([query, body].filter((part) => part !== undefined));
+  return { path: path?.data, query: query && values[0], body: body && values[query ? 1 : 0] };
+}
+
+async function change(
+  operation: Operation,
+  { database, log }: Ground,
+  {
+    asked,
+    idempotent,
+    response,
+  }: { asked: Asked; idempotent: IdempotentRequest | '' | undefined; response: Response },
+): Promise<void> {
+  if (operation.run.kind !== 'changes') return;
+  const { handle, idempotency } = operation.run;
+
+  const outcome = await inTransaction(database, async (tx) => {
+    const stored = idempotent && (await claimKey(tx, idempotent));
+    if (stored) return { stored };
+    const answer = await handle(asked, tx);
+    const json = toJson(answer.body);
+    if (idempotent) {
+      await storeAnswer(tx, idempotent, {
+        status: answer.status,
+        answer: idempotency === 'secret' ? null : json,
+        keepUntil: answer.keepKeyUntil,
+      });
+    }
+    return { answer, json };
+  });
+
+  if (outcome.stored) {
+    response.set('idempotency-replayed', 'true');
+    return sendJson(response, outcome.stored.status, outcome.stored.body);
+  }
+  const { answer, json } = outcome;
+  const late = answer.afterCommit && toJson(await answer.afterCommit());
+  if (late && idempotent && idempotency === 'stored' && late !== json) {
+    // Only the mail's status differs; a replay that tells the older one would be true as well.
+    await amendAnswer(database, idempotent, late).catch((error) =>
+      log.warn({ err: error, requestId: asked.requestId }, 'A stored answer could not be amended'),
+    );
+  }
+  send(response, { ...answer, body: undefined }, late ?? json);
+}
+
+/** Two transactions that wait for each other are nobody's fault: one of them is run again. */
+async function inTransaction<T>(database: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await database.transaction(work);
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const isDeadlock = code === '40P01' || code === '40001';
+      if (!isDeadlock || attempt === 3) throw error;
+    }
+  }
+}
+
+const toJson = (body: unknown): string | null => (body === undefined ? null : JSON.stringify(body));
+
+function send(response: Response, answer: Answer, json = toJson(answer.body)): void {
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, value);
+  sendJson(response, answer.status, json);
+}
+
+function sendJson(response: Response, status: number, json: string | null): void {
+  // A handler that streamed its answer has nothing left to send.
+  if (response.headersSent) return;
+  response.status(status).set('cache-control', 'no-store');
+  if (json === null) response.end();
+  else response.set('content-type', 'application/json; charset=utf-8').end(json);
+}
+
+/** `/api/customers/{id}` of OpenAPI is `/api/customers/:id` of Express. */
+const routeOf = ({ path }: Operation) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+function methodsByRoute(operations: readonly Operation[]): Map<string, string> {
+  const routes = Map.groupBy(operations, routeOf);
+  return new Map(
+    [...routes].map(([route, group]) => [route, group.map(({ method }) => method.toUpperCase()).join(', ')]),
+  );
+}
+
+function refuseMethod(methods: string): RequestHandler {
+  return (request) => {
+    throw new Problem('method-not-allowed', `${request.method} is not possible here, but ${methods} is.`, {
+      headers: { allow: methods },
+    });
+  };
+}
+
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+  },
+  // Whether this host is reached by TLS only is for the proxy in front to say.
+  strictTransportSecurity: false,
+  crossOriginResourcePolicy: { policy: 'same-origin' },
+});
+
+/** Gives the request its id and its line in the log: the route, never the address with what it may contain. */
+function introduce(log: Log): RequestHandler {
+  return (request, response, next) => {
+    const given = request.get('x-request-id');
+    const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+    const startedAt = performance.now();
+    response.locals.requestId = requestId;
+    response.set('x-request-id', requestId);
+    response.on('close', () => {
+      const line = {
+        event: 'request',
+        requestId,
+        method: request.method,
+        route: (request.route as { path?: string } | undefined)?.path,
+        status: response.writableFinished ? response.statusCode : 'aborted',
+        ms: Math.round(performance.now() - startedAt),
+      };
+      if (response.statusCode >= 500) log.warn(line, 'Request answered');
+      else if (request.method === 'GET') log.debug(line, 'Request answered');
+      else log.info(line, 'Request answered');
+    });
+    next();
+  };
+}
+
+function crossOrigin(origins: readonly string[]): RequestHandler {
+  return (request, response, next) => {
+    response.vary('origin');
+    const origin = request.get('origin');
+    if (origin === undefined || !origins.includes(origin)) return next();
+    response.set({
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers':
+        'Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, ETag',
+      'cross-origin-resource-policy': 'cross-origin',
+    });
+    if (request.method !== 'OPTIONS' || request.get('access-control-request-method') === undefined)
+      return next();
+    response
+      .status(204)
+      .set({
+        'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+        'access-control-allow-headers':
+          'Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id',
+        'access-control-max-age': '600',
+      })
+      .end();
+  };
+}
+
+function jsonBody(limit: number): (request: Request, response: Response) => Promise<void> {
+  const parse = express.json({ limit, strict: false, type: isJson });
+  return async (request, response) => {
+    const isEmpty =
+      request.get('transfer-encoding') === undefined && !(Number(request.get('content-length')) > 0);
+    if (!isEmpty && !isJson(request)) {
+      const received = request.get('content-type');
+      throw new Problem(
+        'unsupported-media-type',
+        `Send application/json${received ? `, not ${received.slice(0, 100)}` : ': the Content-Type is missing'}.`,
+      );
+    }
+    await new Promise<void>((resolve, reject) => {
+      parse(request, response, (error?: unknown) =>
+        error === undefined ? resolve() : reject(translateBody(error, limit)),
+      );
+    });
+    // An operation whose fields are all optional may be called without a body.
+    request.body ??= {};
+  };
+}
+
+const isJson = (request: { headers: Record<string, string | string[] | undefined> }) =>
+  /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(String(request.headers['content-type'] ?? ''));
+
+/** From the errors of body-parser to ours. */
+function translateBody(error: unknown, limit: number): unknown {
+  const { type, message } = error as { type?: string; message?: string };
+  switch (type) {
+    case 'entity.parse.failed':
+      return new Problem(
+        'malformed-json',
+        `The body cannot be read as JSON: ${withoutContent(message ?? '')}.`,
+      );
+    case 'entity.too.large':
+      return new Problem('body-too-large', `The body may hold at most ${limit} bytes.`, {
+        members: { limit },
+      });
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return new Problem(
+        'unsupported-media-type',
+        'Send the body in UTF-8, plain or with gzip, deflate or br.',
+      );
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return new Problem('malformed-request', 'The body ended too early.');
+    default:
+      return isClientError(error) ? new Problem('malformed-request', 'The body cannot be read.') : error;
+  }
+}
+
+/** The parser's message quotes the body, which may hold anything; where it stumbled is enough. */
+function withoutContent(message: string): string {
+  const position = /at position \d+(?: \(line \d+ column \d+\))?/.exec(message)?.[0];
+  return position ? `it stops making sense ${position}` : 'it is incomplete or not JSON at all';
+}
+
+const isClientError = (error: unknown) => {
+  const { status } = error as { status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 500;
+};
+
+function explain(log: Log): ErrorRequestHandler {
+  return (error, _request, response, next) => {
+    const { requestId } = response.locals as Local;
+    // Half an answer cannot be taken back: the connection is closed, so that nobody takes it for a whole one.
+    if (response.headersSent) return next(error);
+    const problem = problemOf(error);
+    if (problem.type === 'internal')
+      log.error({ err: error, requestId }, 'A request failed because of a mistake of ours');
+    if (problem.type === 'database-unavailable') log.warn({ err: error, requestId }, 'PostgreSQL is away');
+    const { status } = problemTypes[problem.type];
+    response
+      .status(status)
+      .set({ ...problem.headers, 'cache-control': 'no-store' })
+      .set('content-type', 'application/problem+json; charset=utf-8')
+      .end(JSON.stringify(problemDocument(problem, requestId)));
+  };
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isUnavailable(error)) {
+    return new Problem(
+      'database-unavailable',
+      'The database does not answer; nothing is known to have changed. Try again.',
+      {
+        headers: { 'retry-after': '2' },
+      },
+    );
+  }
+  if (isClientError(error))
+    return new Problem('malformed-request', 'The address of the request cannot be read.');
+  return new Problem('internal', 'Something is wrong on our side; the log has the request id.');
+}

@@ -1,0 +1,73 @@
+// The invitation: a mail with a link whose token works once and not for ever. The token is 256 random bits and is
+// stored as its SHA-256 only, so it is looked up by digest: nothing of it is compared byte by byte.
+import { createHash, randomBytes } from 'node:crypto';
+import type { Queryable } from '../../deploy/database.ts';
+import { type Address, type InsertedEmail, insertEmail } from '../../relay/client/email.ts';
+import { render, standardTemplates, type Template } from '../templates/render.ts';
+
+export const invitationLastsDays = 7;
+
+export type Token = { readonly text: string; readonly hash: Buffer };
+
+export function newToken(): Token {
+  const text = randomBytes(32).toString('base64url');
+  return { text, hash: hashToken(text) };
+}
+
+export const hashToken = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/**
+ * Where the owner accepts. The token stands behind the `#`: browsers keep that to themselves, so it is in
+ * no server's log and in no Referer.
+ */
+export function invitationLink(publicUrl: string, token: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}/invitation#token=${token}`;
+}
+
+const dateInWords = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'full',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+});
+
+/** "Sunday, 1 March 2026 at 09:00 UTC": whoever reads it may be anywhere. */
+const inWords = (instant: Date) => `${dateInWords.format(instant)} UTC`;
+
+/** Writes the invitation's mail inside the caller's transaction. */
+export function insertInvitationMail(
+  tx: Queryable,
+  invitation: {
+    readonly emailId: string;
+    readonly token: string;
+    readonly expiresAt: Date;
+    readonly customer: { readonly id: string; readonly name: string };
+    readonly owner: { readonly name: string; readonly email: string };
+    /** The administrator's words, if any. */
+    readonly template: Template | undefined;
+    readonly from: Address | undefined;
+    readonly publicUrl: string;
+    readonly apiKeyId: string | undefined;
+  },
+): Promise<InsertedEmail> {
+  const { customer, owner } = invitation;
+  const words = render(invitation.template ?? standardTemplates.invitation, {
+    name: owner.name,
+    customer: customer.name,
+    link: invitationLink(invitation.publicUrl, invitation.token),
+    expires: inWords(invitation.expiresAt),
+  });
+  return insertEmail(
+    tx,
+    {
+      kind: 'invitation',
+      from: invitation.from,
+      recipients: [{ kind: 'to', address: owner.email, name: owner.name }],
+      subject: words.subject,
+      text: words.text,
+      html: words.html,
+      customerId: customer.id,
+      apiKeyId: invitation.apiKeyId,
+    },
+    { id: invitation.emailId },
+  );
+}

@@ -1,0 +1,166 @@
+// A mail as the API shows it.
+import { z } from 'zod';
+import type { Delivery, Email } from '../../relay/client/email.ts';
+import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
+import { id, instant } from '../fields.ts';
+
+export const emailKinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'] as const;
+
+const mailbox = z.strictObject({ address: z.string(), name: z.string().nullable() }).meta({ id: 'Mailbox' });
+
+const shape = {
+  id,
+  kind: z.enum(emailKinds),
+  status: z.enum(statuses),
+  reason: z
+    .string()
+    .nullable()
+    .meta({ description: 'A cause slug: why it is held, bounced, expired or late.' }),
+  reason_detail: z.string().nullable().meta({ description: 'The same in words.' }),
+  from: mailbox.nullable().meta({ description: 'Null while no From address is configured.' }),
+  to: z.array(mailbox),
+  cc: z.array(mailbox),
+  bcc: z.array(mailbox),
+  reply_to: z.array(mailbox),
+  subject: z.string(),
+  message_id: z.string(),
+  scheduled_datetime: instant.meta({
+    description: 'When it is due; for immediate mail, when it was asked for.',
+  }),
+  time_zone: z.string().nullable(),
+  local_datetime: z.string().nullable(),
+  max_lateness: z.string().nullable(),
+  on_uncertain: z.enum(['resend', 'hold']).nullable(),
+  paused: z.boolean(),
+  queue_id: z.string().nullable().meta({ description: "The relay's id, once it has taken responsibility." }),
+  customer_id: id.nullable(),
+  client_id: z.string().nullable(),
+  key: z.string().nullable().meta({ description: "The entry's key, for mail from an email-config." }),
+  api_key_id: id.nullable(),
+  revision: z.int(),
+  created_at: instant,
+  updated_at: instant,
+  accepted_at: instant.nullable(),
+  finished_at: instant.nullable(),
+  erased_at: instant.nullable(),
+  lateness_ms: z.number().nullable(),
+};
+
+export const emailListItem = z.strictObject(shape).meta({ id: 'EmailListItem' });
+
+const deliveryView = z
+  .strictObject({
+    address: z.string(),
+    status: z.enum(statuses),
+    attempts: z.int(),
+    next_attempt_at: instant.nullable(),
+    reason: z.string().nullable(),
+    reason_detail: z.string().nullable(),
+    route: z.string().nullable(),
+    reply_code: z.int().nullable(),
+    enhanced_code: z.string().nullable(),
+    reply: z.string().nullable().meta({ description: "The provider's last words, as it said them." }),
+    provider_queue_id: z.string().nullable(),
+    finished_at: instant.nullable(),
+  })
+  .meta({ id: 'Delivery' });
+
+export const emailView = z
+  .strictObject({
+    ...shape,
+    text: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
+    html: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
+    headers: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+    recipients: z
+      .array(deliveryView)
+      .meta({ description: 'What became of each, once the relay has the mail.' }),
+  })
+  .meta({ id: 'Email' });
+
+export const eventView = z
+  .strictObject({
+    type: z.string(),
+    at: instant,
+    recipient: z.string().nullable(),
+    queue_id: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
+
+export function toListItem(email: Email): z.output<typeof emailListItem> {
+  const recipients = (kind: string) => email.recipients.filter((each) => each.kind === kind).map(toMailbox);
+  return {
+    id: email.id,
+    kind: email.kind,
+    status: email.status,
+    reason: email.reason,
+    reason_detail: email.reasonDetail,
+    from: email.from && toMailbox(email.from),
+    to: recipients('to'),
+    cc: recipients('cc'),
+    bcc: recipients('bcc'),
+    reply_to: email.replyTo.map(toMailbox),
+    subject: email.subject,
+    message_id: email.messageId,
+    scheduled_datetime: email.dueAt.toISOString(),
+    time_zone: email.timeZone,
+    local_datetime: email.localTime,
+    max_lateness: email.maxLateness,
+    on_uncertain: email.onUncertain,
+    paused: email.paused,
+    queue_id: email.queueId,
+    customer_id: email.customerId,
+    client_id: email.clientId,
+    key: email.entryKey,
+    api_key_id: email.apiKeyId,
+    revision: email.revision,
+    created_at: email.createdAt.toISOString(),
+    updated_at: email.updatedAt.toISOString(),
+    accepted_at: email.acceptedAt?.toISOString() ?? null,
+    finished_at: email.finishedAt?.toISOString() ?? null,
+    erased_at: email.erasedAt?.toISOString() ?? null,
+    lateness_ms: email.latenessMs,
+  };
+}
+
+/** @param showsBodies whether the caller may read what the mail says */
+export function toEmailView(
+  email: Email,
+  deliveries: readonly Delivery[],
+  { showsBodies }: { showsBodies: boolean },
+): z.output<typeof emailView> {
+  return {
+    ...toListItem(email),
+    ...(showsBodies && { text: email.text, html: email.html }),
+    headers: email.headers.map(({ name, value }) => ({ name, value })),
+    recipients: deliveries.map((delivery) => ({
+      address: delivery.address,
+      status: delivery.status,
+      attempts: delivery.attempts,
+      next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
+      reason: delivery.reason,
+      reason_detail: delivery.reasonDetail,
+      route: delivery.route,
+      reply_code: delivery.replyCode,
+      enhanced_code: delivery.enhancedCode,
+      reply: delivery.reply,
+      provider_queue_id: delivery.providerQueueId,
+      finished_at: delivery.finishedAt?.toISOString() ?? null,
+    })),
+  };
+}
+
+export function toEventView(event: TimelineEvent): z.output<typeof eventView> {
+  return {
+    type: event.type,
+    at: event.at.toISOString(),
+    recipient: event.recipient,
+    queue_id: event.queueId,
+    detail: { ...event.detail },
+  };
+}
+
+const toMailbox = ({ address, name }: { address: string; name?: string | undefined }) => ({
+  address,
+  name: name ?? null,
+});

@@ -1,0 +1,127 @@
+// What is wrong with a request's fields, all at once: the translation of zod's findings into the `errors` of a problem.
+import { z } from 'zod';
+import { type Fault, Problem } from './problem.ts';
+
+type Part = { in: Fault['in']; schema: z.ZodType; value: unknown };
+
+/** Reads all parts of a request. Throws one `invalid-fields` problem that names every fault in any of them. */
+export function readParts(parts: readonly Part[]): unknown[] {
+  const faults: Fault[] = [];
+  const values = parts.map((part) => {
+    const result = part.schema.safeParse(part.value, { reportInput: false });
+    if (result.success) return result.data;
+    faults.push(...result.error.issues.flatMap((issue) => faultsOf(issue, part)));
+    return undefined;
+  });
+  if (faults.length > 0) throw invalidFields(faults);
+  return values;
+}
+
+export function invalidFields(faults: readonly Fault[]): Problem {
+  const first = faults[0];
+  const detail =
+    faults.length === 1 && first
+      ? `${nameOf(first)} ${first.detail}.`
+      : `${faults.length} fields are not acceptable: ${faults.map(nameOf).join(', ')}.`;
+  return new Problem('invalid-fields', detail, { errors: faults });
+}
+
+const nameOf = (fault: Fault) => (fault.pointer === '#' ? `The ${fault.in}` : fault.pointer.slice(2));
+
+function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    const accepted = knownFields(part.schema, issue.path);
+    return issue.keys.map((key) => ({
+      in: part.in,
+      pointer: pointerTo([...issue.path, key]),
+      detail: 'is not a known field',
+      ...(accepted && { accepted }),
+    }));
+  }
+  const received = valueAt(part.value, issue.path);
+  const accepted = acceptedBy(issue);
+  return [
+    {
+      in: part.in,
+      pointer: pointerTo(issue.path),
+      detail: detailOf(issue, received),
+      received: isSecret(issue.path) ? '(not repeated)' : shorten(received),
+      ...(accepted !== undefined && { accepted }),
+    },
+  ];
+}
+
+function detailOf(issue: z.core.$ZodIssue, received: unknown): string {
+  // Our own schemas speak in sentences that begin like this; zod's own messages do not.
+  if (/^(must|is|needs|may) /.test(issue.message)) return issue.message;
+  if (issue.code === 'invalid_type') {
+    return received === undefined ? 'is required' : `must be ${withArticle(issue.expected)}`;
+  }
+  if (issue.code === 'invalid_value') return `must be one of: ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}${unitOf(issue.origin)}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
+  if (issue.code === 'invalid_format') return `must be a valid ${issue.format}`;
+  if (issue.code === 'invalid_union') return 'is none of the accepted shapes';
+  return issue.message;
+}
+
+const unitOf = (origin: string) =>
+  origin === 'string' ? ' characters' : origin === 'array' ? ' entries' : '';
+const withArticle = (noun: string) => (/^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`);
+
+function acceptedBy(issue: z.core.$ZodIssue): unknown {
+  if (issue.code === 'invalid_type') return issue.expected;
+  if (issue.code === 'invalid_value') return issue.values;
+  if (issue.code === 'too_small') return { minimum: issue.minimum };
+  if (issue.code === 'too_big') return { maximum: issue.maximum };
+  if (issue.code === 'invalid_format') return issue.format;
+  return undefined;
+}
+
+/** RFC 6901 sections 3 and 6. */
+function pointerTo(path: readonly PropertyKey[]): string {
+  const steps = path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1'));
+  return ['#', ...steps.map(encodeStep)].join('/');
+}
+
+// A key of the caller's may hold half a surrogate pair, which encodeURIComponent refuses with an exception.
+const encodeStep = (step: string) => encodeURIComponent(step.toWellFormed().slice(0, 100));
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, step)
+        ? (inner as Record<PropertyKey, unknown>)[step]
+        : undefined,
+    value,
+  );
+}
+
+const isSecret = (path: readonly PropertyKey[]) =>
+  path.some((step) => /token|password|secret/i.test(String(step)));
+
+function shorten(value: unknown): unknown {
+  if (value === undefined) return null;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return value;
+  const text = value.toWellFormed();
+  return text.length > 100 ? `${text.slice(0, 100).toWellFormed()}… (${value.length} characters)` : text;
+}
+
+type Described = {
+  $ref?: string;
+  $defs?: Record<string, Described>;
+  properties?: Record<string, Described>;
+  items?: Described;
+};
+
+function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] | undefined {
+  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Described;
+  const resolve = (node: Described | undefined) =>
+    node?.$ref === undefined ? node : root.$defs?.[node.$ref.replace('#/$defs/', '')];
+  let node = resolve(root);
+  for (const step of path)
+    node = resolve(typeof step === 'number' ? node?.items : node?.properties?.[String(step)]);
+  return node?.properties && Object.keys(node.properties);
+}

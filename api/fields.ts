@@ -1,0 +1,86 @@
+// The kinds of value that requests are made of. Each refuses what a mail, a log or PostgreSQL would choke on,
+// and says what it would accept; nothing is repaired.
+import { z } from 'zod';
+
+// U+0000 cannot be stored by PostgreSQL, and half a surrogate pair is not text.
+const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+const controlCharacters = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** Text in one line, such as a name or a subject: a line break in it would become a header of its own. */
+export const line = (max: number) =>
+  z
+    .string()
+    .min(1, 'must not be empty')
+    .max(max, `must be at most ${max} characters`)
+    .refine((value) => !controlCharacters.test(value), {
+      error: 'must be one line without control characters',
+    })
+    .refine((value) => storable(value), { error: 'must be well-formed text' })
+    .refine((value) => value.trim() === value, { error: 'must not begin or end with a space' });
+
+/** Text of any shape, such as a body. */
+export const prose = (max: number) =>
+  z
+    .string()
+    .max(max, `must be at most ${max} characters`)
+    .refine(storable, { error: 'must be well-formed text without NUL characters' });
+
+// RFC 5321 section 4.1.2 dot-string and section 4.5.3.1 lengths; RFC 6531 lets both sides hold UTF-8.
+// Quoted local parts and address literals are left out: nobody invites `"a b"@[192.0.2.1]`.
+const atom = String.raw`[\p{L}\p{N}\p{M}!#$%&'*+/=?^_\x60{|}~-]+`;
+const label = String.raw`[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}])?`;
+const addressShape = new RegExp(String.raw`^${atom}(?:\.${atom})*@(?:${label}\.)+${label}$`, 'u');
+
+const octets = (value: string) => Buffer.byteLength(value);
+
+/** Whether the text is one bare mail address, as in an SMTP envelope. */
+export function isAddress(value: string): boolean {
+  const at = value.lastIndexOf('@');
+  return octets(value) <= 254 && octets(value.slice(0, at)) <= 64 && addressShape.test(value);
+}
+
+/** One bare mail address; a display name has a field of its own. */
+export const address = z
+  .string()
+  .refine(isAddress, { error: 'must be one mail address, such as ann@example.com' })
+  .meta({ format: 'email', examples: ['ann@example.com'] });
+
+export const id = z.uuid().meta({ description: 'A UUID of version 7: sorting by id is sorting by age.' });
+
+export const instant = z.iso
+  .datetime({ offset: true })
+  .meta({ description: 'RFC 3339, in UTC.', examples: ['2026-03-01T09:00:00.000Z'] });
+
+/** `?limit=&after=` of every list. */
+export const pageQuery = {
+  limit: z.coerce
+    .number({ error: 'must be a whole number from 1 to 100' })
+    .int('must be a whole number from 1 to 100')
+    .min(1, 'must be at least 1')
+    .max(100, 'must be at most 100')
+    .default(20),
+  after: z
+    .uuid('must be the `next` of the page before')
+    .optional()
+    .meta({ description: 'The `next` of the page before.' }),
+};
+
+/** A page of a list, newest first unless the operation says otherwise. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.strictObject({
+    data: z.array(item),
+    has_more: z.boolean(),
+    next: z
+      .string()
+      .nullable()
+      .meta({ description: 'Give it as `after` to read on; null on the last page.' }),
+  });
+
+/** Makes the answer of a list from rows that were asked for with `limit + 1`. */
+export function toPage<Item extends { id: string }>(items: readonly Item[], limit: number) {
+  const data = items.slice(0, limit);
+  const hasMore = items.length > limit;
+  return { data, has_more: hasMore, next: hasMore ? (data.at(-1)?.id ?? null) : null };
+}

@@ -1,0 +1,54 @@
+// /livez: this process answers. /readyz: it can do its work, which is to commit to PostgreSQL. Whether a provider
+// takes mail is no part of it: while it does not, mail is kept.
+import { Router } from 'express';
+import type { Database } from '../deploy/database.ts';
+import { readHeartbeats } from '../relay/client/heartbeat.ts';
+
+const patienceMs = 3_000;
+
+export function healthPages({
+  database,
+  isStopping,
+}: {
+  database: Database;
+  isStopping: () => boolean;
+}): Router {
+  const router = Router();
+
+  router.get('/livez', (_request, response) => {
+    response.set('cache-control', 'no-store').json({ status: 'ok' });
+  });
+
+  router.get('/readyz', async (request, response) => {
+    const reachable = await isReachable(database);
+    const ready = reachable && !isStopping();
+    response.status(ready ? 200 : 503).set('cache-control', 'no-store');
+    if (request.query.verbose === undefined || !reachable) {
+      response.json({ ready });
+      return;
+    }
+    const processes = (await readHeartbeats(database)).map(({ process, alive, startedAt, seenAt }) => ({
+      process,
+      alive,
+      started_at: startedAt,
+      seen_at: seenAt,
+    }));
+    response.json({ ready, database: 'reachable', processes });
+  });
+
+  return router;
+}
+
+async function isReachable(database: Database): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(late.resolve, patienceMs, false);
+  const asked = database.query('select 1').then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([asked, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

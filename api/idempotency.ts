@@ -1,0 +1,134 @@
+// The same request twice is one change and one answer (draft-ietf-httpapi-idempotency-key-header-07).
+// The key's row is written by the transaction that did the work, so there is no state in which one exists
+// without the other; an advisory lock makes a second request that comes meanwhile answer at once instead
+// of waiting. Refused requests leave no key: they changed nothing and may be corrected and sent again.
+import { createHash } from 'node:crypto';
+import type { Queryable } from '../deploy/database.ts';
+import { Problem } from './problem.ts';
+
+export type IdempotentRequest = {
+  readonly principal: string;
+  readonly method: string;
+  readonly path: string;
+  readonly key: string;
+  readonly body: unknown;
+};
+
+export type StoredAnswer = { status: number; body: string | null };
+
+/** Checks the header's form: 1 to 255 visible ASCII characters. */
+export function readIdempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (/^[\x21-\x7e]{1,255}$/.test(header)) return header;
+  throw new Problem('invalid-fields', 'Idempotency-Key must be 1 to 255 visible ASCII characters.', {
+    errors: [
+      { in: 'header', pointer: '#/Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' },
+    ],
+  });
+}
+
+/**
+ * Takes the key for this transaction, or returns the answer that was stored for it. Throws `request-running`
+ * while another transaction has it and `idempotency-key-reused` when it came with another body.
+ */
+export async function claimKey(tx: Queryable, request: IdempotentRequest): Promise<StoredAnswer | undefined> {
+  const lock = await tx.query<{ taken: boolean }>({
+    name: 'idempotency-lock',
+    text: 'select pg_try_advisory_xact_lock($1::bigint) as taken',
+    values: [lockNumber(request)],
+  });
+  if (!lock.rows[0]?.taken) {
+    throw new Problem(
+      'request-running',
+      'A request with this Idempotency-Key is being worked on right now.',
+      {
+        headers: { 'retry-after': '1' },
+      },
+    );
+  }
+  // A statement of its own, after the lock: it sees what the lock's last holder committed.
+  const { rows } = await tx.query<{ fingerprint: Buffer; status: number; answer: string | null }>({
+    name: 'idempotency-lookup',
+    text: `
+      select fingerprint, status, answer from idempotency_key
+      where principal = $1 and method = $2 and path = $3 and key = $4`,
+    values: [request.principal, request.method, request.path, request.key],
+  });
+  const stored = rows[0];
+  if (!stored) return undefined;
+  if (!stored.fingerprint.equals(fingerprint(request.body))) {
+    throw new Problem(
+      'idempotency-key-reused',
+      'This Idempotency-Key came with another body before. Use a new key for a new request.',
+    );
+  }
+  if (stored.answer === null && stored.status !== 204) {
+    throw new Problem(
+      'answer-was-secret',
+      'This request was fulfilled before. Its answer holds a secret, which is shown once and not stored.',
+    );
+  }
+  return { status: stored.status, body: stored.answer };
+}
+
+/**
+ * Stores the answer in the transaction of its work. A key lasts at least a day, and for mail that is
+ * scheduled a day longer than that.
+ *
+ * @param answer the body's JSON, or null when there is none or it holds a secret
+ */
+export async function storeAnswer(
+  tx: Queryable,
+  request: IdempotentRequest,
+  { status, answer, keepUntil }: { status: number; answer: string | null; keepUntil: Date | undefined },
+): Promise<void> {
+  await tx.query({
+    name: 'idempotency-store',
+    text: `
+      insert into idempotency_key (principal, method, path, key, fingerprint, status, answer, keep_until)
+      values ($1, $2, $3, $4, $5, $6, $7, greatest(now(), $8) + interval '24 hours')`,
+    values: [
+      request.principal,
+      request.method,
+      request.path,
+      request.key,
+      fingerprint(request.body),
+      status,
+      answer,
+      keepUntil ?? null,
+    ],
+  });
+}
+
+/** Replaces a stored answer by the one that was given once the hand-over had been tried, so that both are the same. */
+export async function amendAnswer(
+  database: Queryable,
+  request: IdempotentRequest,
+  answer: string,
+): Promise<void> {
+  await database.query({
+    name: 'idempotency-amend',
+    text: `
+      update idempotency_key set answer = $5
+      where principal = $1 and method = $2 and path = $3 and key = $4`,
+    values: [request.principal, request.method, request.path, request.key, answer],
+  });
+}
+
+function fingerprint(body: unknown): Buffer {
+  return createHash('sha256').update(canonical(body)).digest();
+}
+
+/** In the spirit of RFC 8785: members in order of their names, so that a client may serialise as it likes. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_, inner) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function lockNumber({ principal, method, path, key }: IdempotentRequest): string {
+  const digest = createHash('sha256').update([principal, method, path, key].join('\n')).digest();
+  return digest.readBigInt64BE().toString();
+}

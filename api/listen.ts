@@ -1,0 +1,71 @@
+// The listener: patience with slow clients has an end, and stopping lets running requests finish.
+import { createServer, type RequestListener, STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+const headersTimeoutMs = 10_000;
+// Enough for a body with attachments on a slow line.
+const requestTimeoutMs = 60_000;
+// Longer than proxies keep theirs, so that it is never us who close a connection that is about to be used.
+const keepAliveTimeoutMs = 75_000;
+// Requests that still run by then are cut off; the process has 25 s to stop everything.
+const stopPatienceMs = 15_000;
+
+export type Listening = AsyncDisposable & { readonly port: number };
+
+/**
+ * Listens until disposed. Port 0 takes any free one; the result says which. Rejects when the port cannot
+ * be had. Once `signal` aborts, every answer asks its client to close the connection.
+ */
+export async function listen(
+  app: RequestListener,
+  { port, bind, signal }: { port: number; bind: string; signal: AbortSignal },
+): Promise<Listening> {
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: 2_000,
+    },
+    (request, response) => {
+      if (signal.aborted) response.setHeader('connection', 'close');
+      app(request, response);
+    },
+  );
+  server.on('clientError', refuse);
+
+  const listening = Promise.withResolvers<void>();
+  server.once('error', listening.reject);
+  server.listen(port, bind, listening.resolve);
+  await listening.promise;
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      const giveUp = setTimeout(() => server.closeAllConnections(), stopPatienceMs);
+      await closed;
+      clearTimeout(giveUp);
+    },
+  };
+}
+
+/** What never became a request is answered here, in the same words as everything else. */
+function refuse(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, type, title] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ([408, 'request-timeout', 'The request took too long to arrive'] as const)
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ([431, 'malformed-request', 'The request itself cannot be read'] as const)
+        : ([400, 'malformed-request', 'The request itself cannot be read'] as const);
+  const body = JSON.stringify({ type: `/problems/${type}`, title, status, detail: `${title}.` });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

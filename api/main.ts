@@ -1,0 +1,73 @@
+// The API: HTTP in. A 201 or a 202 means that what was asked for is committed to PostgreSQL, its mail included.
+// Mail is handed to the relay after the commit; what cannot be handed over now goes out later and never turns
+// an answer into an error. This process never speaks to the provider and does not know its password.
+import { randomUUID } from 'node:crypto';
+import { openDatabase } from '../deploy/database.ts';
+import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
+import { awaitSchema } from '../deploy/migrate.ts';
+import { runProcess } from '../deploy/process.ts';
+import { openHandOver } from '../relay/client/hand-over.ts';
+import { beat, beatIntervalMs } from '../relay/client/heartbeat.ts';
+import { buildApp } from './app.ts';
+import { authenticator } from './authenticate.ts';
+import { healthPages } from './health.ts';
+import { listen } from './listen.ts';
+import { allOperations } from './operations.ts';
+import { rateLimiter } from './rate-limit.ts';
+import { openSending } from './sending.ts';
+
+await runProcess(
+  'api',
+  () => {
+    const environment = readApiEnvironment(process.env);
+    scrubEnvironment(process.env, 'api');
+    return environment;
+  },
+  async ({ environment, log, resources, signal }) => {
+    const database = resources.use(
+      openDatabase({ url: environment.databaseUrl, applicationName: 'postern-api', max: 16, log }),
+    );
+    await awaitSchema(database, { log, signal });
+    const handOver = resources.use(
+      openHandOver({
+        host: environment.relayHost,
+        port: environment.relayPort,
+        user: environment.relayUser,
+        password: environment.relayPassword,
+        sessions: 16,
+        log,
+      }),
+    );
+
+    const instance = randomUUID();
+    const tellOthers = () =>
+      beat(database, { instance, process: 'api', report: {} }).catch((error) =>
+        log.warn({ err: error }, 'The heartbeat could not be written'),
+      );
+    await tellOthers();
+    const beating = setInterval(tellOthers, beatIntervalMs);
+    resources.defer(() => clearInterval(beating));
+
+    const { from } = environment;
+    const sending = openSending({
+      database,
+      handOver,
+      from: from && { address: from.email, name: from.name },
+      log,
+    });
+    const app = buildApp({
+      operations: allOperations({ database, sending, publicUrl: environment.publicUrl }),
+      pages: [healthPages({ database, isStopping: () => signal.aborted })],
+      database,
+      authenticate: authenticator(database, environment.apiKey),
+      limit: rateLimiter(database),
+      log,
+      trustedProxies: environment.trustedProxies,
+      corsOrigins: environment.corsOrigins,
+    });
+    const { port } = resources.use(
+      await listen(app, { port: environment.apiPort, bind: environment.apiBind, signal }),
+    );
+    log.info({ event: 'started', port }, `The API listens on port ${port}`);
+  },
+);

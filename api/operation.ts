@@ -1,0 +1,127 @@
+// One operation of the API, declared once: app.ts serves it, faults.ts reads its fields with these schemas,
+// and openapi.ts describes it from them.
+import type { z } from 'zod';
+import type { Queryable } from '../deploy/database.ts';
+import type { Principal, Scope } from './authenticate.ts';
+import type { ProblemType } from './problem.ts';
+
+/** A request whose fields have been read. */
+export type Asked<Path = unknown, Query = unknown, Body = unknown> = {
+  readonly path: Path;
+  readonly query: Query;
+  readonly body: Body;
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** The `If-Match` header, where the operation knows revisions. */
+  readonly ifMatch: string | undefined;
+  /** Whether the caller would rather read a stream of server-sent events. */
+  readonly wantsEvents: boolean;
+};
+
+export type Answer = {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** When an Idempotency-Key of this request has to last longer than a day. */
+  readonly keepKeyUntil?: Date | undefined;
+  /** Runs once the transaction is committed; what it returns is the body instead. It must not throw. */
+  readonly afterCommit?: () => Promise<unknown>;
+};
+
+export type DeclaredAnswer = {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  readonly example?: unknown;
+  readonly contentType?: string;
+};
+
+type Shared = {
+  /** The operationId: generated clients name their functions after it. */
+  readonly id: string;
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** As in OpenAPI: `/api/customers/{id}`. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Keys with any of these may call it, `admin` always; `public` needs no key. */
+  readonly scope: Scope | 'public';
+  /** Bytes; 64 KB unless told. */
+  readonly bodyLimit?: number;
+  readonly bodyExample?: unknown;
+  readonly answers: Readonly<Record<number, DeclaredAnswer>>;
+  /** The problems particular to it; those that any request can meet are added by openapi.ts. */
+  readonly problems?: readonly ProblemType[];
+  /** Calls per minute of one address, for operations without a key. */
+  readonly publicPerMinute?: number;
+};
+
+type Read<Schema extends z.ZodType | undefined> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+export type Operation = Shared & {
+  readonly params: z.ZodType | undefined;
+  readonly query: z.ZodType | undefined;
+  readonly body: z.ZodType | undefined;
+  readonly run:
+    | { readonly kind: 'reads'; readonly handle: (asked: Asked) => Promise<Answer> }
+    | {
+        readonly kind: 'changes';
+        readonly handle: (asked: Asked, tx: Queryable) => Promise<Answer>;
+        /** `secret`: an answer that is told once and never stored. */
+        readonly idempotency: 'stored' | 'secret';
+      };
+};
+
+/** Declares an operation that only reads, or that is exempt from idempotency. */
+export function reads<
+  Path extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(
+  declared: Shared & {
+    readonly params?: Path;
+    readonly query?: Query;
+    readonly body?: Body;
+    readonly handle: (asked: Asked<Read<Path>, Read<Query>, Read<Body>>) => Promise<Answer>;
+  },
+): Operation {
+  const { params, query, body, handle, ...shared } = declared;
+  return {
+    ...shared,
+    params,
+    query,
+    body,
+    run: { kind: 'reads', handle: handle as (asked: Asked) => Promise<Answer> },
+  };
+}
+
+/**
+ * Declares an operation that changes something. Its handler runs in one transaction, which rolls back
+ * when it throws; a POST honours `Idempotency-Key` in the same transaction.
+ */
+export function changes<
+  Path extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(
+  declared: Shared & {
+    readonly params?: Path;
+    readonly query?: Query;
+    readonly body?: Body;
+    readonly idempotency?: 'stored' | 'secret';
+    readonly handle: (asked: Asked<Read<Path>, Read<Query>, Read<Body>>, tx: Queryable) => Promise<Answer>;
+  },
+): Operation {
+  const { params, query, body, handle, idempotency = 'stored', ...shared } = declared;
+  return {
+    ...shared,
+    params,
+    query,
+    body,
+    run: {
+      kind: 'changes',
+      idempotency,
+      handle: handle as (asked: Asked, tx: Queryable) => Promise<Answer>,
+    },
+  };
+}

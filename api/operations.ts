@@ -1,0 +1,15 @@
+// Every operation of the API in one list: what app.ts serves and openapi.ts describes.
+import type { Database } from '../deploy/database.ts';
+import { customerOperations } from './customers/operations.ts';
+import { diagnosisOperations } from './diagnosis/operations.ts';
+import { emailOperations } from './emails/operations.ts';
+import type { Operation } from './operation.ts';
+import type { Sending } from './sending.ts';
+
+export function allOperations(given: {
+  database: Database;
+  sending: Sending;
+  publicUrl: string;
+}): Operation[] {
+  return [...customerOperations(given), ...emailOperations(given), ...diagnosisOperations(given)];
+}

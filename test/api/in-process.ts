@@ -1,0 +1,111 @@
+// The whole API in the test's own process: real app, real listener on a socket, real PostgreSQL. Without a relay
+// its mail stays in the outbox, which is what most of these tests look at.
+
+import { buildApp } from '../../api/app.ts';
+import { authenticator } from '../../api/authenticate.ts';
+import { healthPages } from '../../api/health.ts';
+import { listen } from '../../api/listen.ts';
+import { allOperations } from '../../api/operations.ts';
+import { rateLimiter } from '../../api/rate-limit.ts';
+import { openSending } from '../../api/sending.ts';
+import { openDatabase } from '../../deploy/database.ts';
+import { openLog } from '../../deploy/log.ts';
+import { openHandOver } from '../../relay/client/hand-over.ts';
+import { freshDatabase } from '../kit/database.ts';
+import { freePort } from '../kit/ports.ts';
+
+export const apiKey = 'bootstrap-key-of-the-tests';
+
+export type Reply = {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever shape the answer has
+  readonly body: any;
+  readonly text: string;
+};
+
+type Ask = { headers?: Record<string, string>; key?: string | null; body?: unknown; raw?: string | Buffer };
+
+/** @param url another database than a fresh one, for outage tests */
+export async function startApi({
+  url,
+  from = { address: 'hello@example.com', name: 'Example' },
+}: {
+  url?: string;
+  from?: { address: string; name?: string } | null;
+} = {}) {
+  await using resources = new AsyncDisposableStack();
+  const fresh = url === undefined ? resources.use(await freshDatabase()) : undefined;
+  const log = openLog('api', 'silent');
+  const database = resources.use(
+    openDatabase({ url: url ?? fresh?.url ?? '', applicationName: 'api-test', max: 16, log }),
+  );
+  const handOver = resources.use(
+    openHandOver({
+      host: '127.0.0.1',
+      port: await freePort(),
+      user: 'postern',
+      password: 'nobody listens there',
+      sessions: 2,
+      log,
+    }),
+  );
+  const publicUrl = 'https://app.example.com';
+  const stopping = new AbortController();
+  const sending = openSending({ database, handOver, from: from ?? undefined, log });
+  const operations = allOperations({ database, sending, publicUrl });
+  const app = buildApp({
+    operations,
+    pages: [healthPages({ database, isStopping: () => stopping.signal.aborted })],
+    database,
+    authenticate: authenticator(database, apiKey),
+    limit: rateLimiter(database),
+    log,
+  });
+  const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1', signal: stopping.signal }));
+  const base = `http://127.0.0.1:${port}`;
+
+  async function ask(
+    method: string,
+    path: string,
+    { headers = {}, key = apiKey, body, raw }: Ask = {},
+  ): Promise<Reply> {
+    const response = await fetch(base + path, {
+      method,
+      headers: {
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(raw !== undefined && { body: raw }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : undefined,
+      text,
+    };
+  }
+
+  const kept = resources.move();
+  return {
+    base,
+    port,
+    publicUrl,
+    database,
+    operations,
+    ask,
+    get: (path: string, options?: Ask) => ask('GET', path, options),
+    post: (path: string, body?: unknown, options?: Ask) => ask('POST', path, { ...options, body }),
+    patch: (path: string, body?: unknown, options?: Ask) => ask('PATCH', path, { ...options, body }),
+    put: (path: string, body?: unknown, options?: Ask) => ask('PUT', path, { ...options, body }),
+    delete: (path: string, options?: Ask) => ask('DELETE', path, options),
+    query: database.query,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
