@@ -26,7 +26,7 @@ export function openLog(
   function describe(error: unknown): unknown {
     return describeError(error, addresses);
   }
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? pino.destination({ fd: 1, sync: true }));
 }
 
 /** Shows who an address belongs to without giving it away: `ann@example.com` becomes `a***@example.com`. */
