@@ -1,8 +1,8 @@
 // A migrated database for every test that wants one, cloned from a template in a few hundredths of a second.
 import { randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Client, Pool, type QueryResultRow } from 'pg';
+import { openLog } from '../../deploy/log.ts';
+import { migrate } from '../../deploy/migrate.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
 import { until } from './until.ts';
 
@@ -57,7 +57,7 @@ export async function freshDatabase(template?: Template): Promise<TestDatabase> 
 export async function createTemplate(serverUrl: string): Promise<Template> {
   const name = `postern_template_${randomBytes(4).toString('hex')}`;
   await administer(serverUrl, `create database ${name}`);
-  await migrateAll(urlOf(serverUrl, name));
+  await migrate(urlOf(serverUrl, name), openLog('migrate', 'warn'));
   // A database with sessions cannot be cloned, and the migration's last one may still be saying goodbye.
   await using client = await connected(serverUrl);
   await until(
@@ -84,7 +84,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   const server = await startEmbeddedPostgres();
   await administer(server.url, 'create database postern');
   const url = urlOf(server.url, 'postern');
-  await migrateAll(url);
+  await migrate(url, openLog('migrate', 'warn'));
   const pool = quietPool(url);
   return {
     url,
@@ -103,14 +103,6 @@ async function givenTemplate(): Promise<Template> {
   // Imported here, because vitest refuses to be loaded by anything that it does not run itself.
   const { inject } = await import('vitest');
   return inject('template');
-}
-
-async function migrateAll(url: string): Promise<void> {
-  const path = fileURLToPath(new URL('../../deploy/migrate.ts', import.meta.url));
-  if (!(await stat(path).catch(() => undefined))) return;
-  const { migrate } = await import(path);
-  const { openLog } = await import(path.replace('migrate.ts', 'log.ts'));
-  await migrate(url, openLog('migrate', 'warn'));
 }
 
 function urlOf(serverUrl: string, database: string): string {

@@ -137,6 +137,7 @@ const exists = (path: string) =>
 async function initialise(initdb: string, directory: string, data: string, owner: Owner): Promise<void> {
   const passwordFile = join(directory, 'password');
   await writeFile(passwordFile, password);
+  if (owner.uid !== undefined) await chown(passwordFile, owner.uid, owner.gid ?? owner.uid);
   const child = spawn(
     initdb,
     [
