@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { simpleParser } from 'mailparser';
+import { expect, test } from 'vitest';
+import { composeMessage, envelopeOf, isReservedHeader } from '../../../relay/client/compose.ts';
+import type { EmailContent } from '../../../relay/client/email.ts';
+
+const content = (changes: Partial<EmailContent> = {}): EmailContent => ({
+  from: { address: 'postern@example.com', name: 'Postern' },
+  replyTo: [],
+  recipients: [{ kind: 'to', address: 'ann@example.com', name: 'Ann' }],
+  subject: 'Hello',
+  text: 'Hello Ann',
+  html: null,
+  headers: [],
+  messageId: '<0190@example.com>',
+  dueAt: new Date('2030-02-03T04:05:06Z'),
+  ...changes,
+});
+
+test('a message carries what the email says, and nobody learns of blind recipients', async () => {
+  const email = content({
+    replyTo: [{ address: 'help@example.com' }],
+    recipients: [
+      { kind: 'to', address: 'ann@example.com', name: 'Åberg, Ann "A"' },
+      { kind: 'cc', address: 'bob@example.com' },
+      { kind: 'bcc', address: 'audit@example.com', name: 'Audit' },
+    ],
+    subject: 'Grüße 🙂',
+    html: '<p>Hello</p>',
+    headers: [{ name: 'List-Unsubscribe', value: '<https://example.com/u>' }],
+  });
+  const bytes = await composeMessage(email, [
+    { filename: 'räport.txt', contentType: 'text/plain', content: Buffer.from('Zahlen') },
+  ]);
+
+  const parsed = await simpleParser(bytes);
+  expect(parsed.from?.value).toEqual([{ address: 'postern@example.com', name: 'Postern' }]);
+  expect(parsed.to).toMatchObject({ value: [{ address: 'ann@example.com', name: 'Åberg, Ann "A"' }] });
+  expect(parsed.cc).toMatchObject({ value: [{ address: 'bob@example.com' }] });
+  expect(parsed.replyTo?.value).toMatchObject([{ address: 'help@example.com' }]);
+  expect(parsed.subject).toBe('Grüße 🙂');
+  expect(parsed.text).toBe('Hello Ann');
+  expect(parsed.html).toBe('<p>Hello</p>');
+  expect(parsed.messageId).toBe('<0190@example.com>');
+  expect(parsed.date).toEqual(new Date('2030-02-03T04:05:06Z'));
+  expect(parsed.attachments[0]).toMatchObject({ filename: 'räport.txt', content: Buffer.from('Zahlen') });
+  expect(bytes.toString('latin1')).not.toMatch(/audit|^bcc/im);
+  expect(envelopeOf(email)).toEqual({
+    from: 'postern@example.com',
+    to: ['ann@example.com', 'bob@example.com', 'audit@example.com'],
+  });
+});
+
+test('a recipient named twice gets the message once', () => {
+  const recipients = [
+    { kind: 'to', address: 'ann@example.com' },
+    { kind: 'bcc', address: 'ann@example.com' },
+  ] as const;
+  expect(envelopeOf(content({ recipients }))).toMatchObject({ to: ['ann@example.com'] });
+});
+
+test('the same email gives the same bytes', async () => {
+  const email = content({ html: '<b>Hello</b>' });
+  const attachments = [
+    { filename: 'a.bin', contentType: 'application/octet-stream', content: Buffer.from('a') },
+  ];
+  expect(await composeMessage(email, attachments)).toEqual(await composeMessage(email, attachments));
+});
+
+test('whatever the texts hold, lines end in CRLF, stay short and carry the texts', async () => {
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'é', '.', '\r', '\n', ' ', '=', '\t', '--', '🙂', 'x'.repeat(500)),
+  });
+  await fc.assert(
+    fc.asyncProperty(text, text, async (plain, html) => {
+      const bytes = await composeMessage(content({ text: `A${plain}Z`, html: `<p>${html}</p>` }));
+      const lines = bytes.toString('latin1').split('\r\n');
+      expect(lines.filter((line) => /[\r\n]/.test(line) || line.length > 998)).toEqual([]);
+      const parsed = await simpleParser(bytes);
+      expect(parsed.text).toBe(`A${plain}Z`.replace(/\r\n|\r/g, '\n'));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('texts that look like files or addresses of files stay texts', async () => {
+  const parsed = await simpleParser(
+    await composeMessage(content({ text: '/etc/passwd', html: '<img src="file:///etc/passwd">' })),
+  );
+  expect(parsed.text).toBe('/etc/passwd');
+  expect(parsed.attachments).toEqual([]);
+});
+
+test('a line break in a name or subject cannot add a header field', async () => {
+  const bytes = await composeMessage(
+    content({
+      subject: 'Hello\r\nX-Injected: 1',
+      recipients: [{ kind: 'to', address: 'ann@example.com', name: 'Ann\r\nX-Injected: 2' }],
+      headers: [{ name: 'X-Note', value: 'a\r\nX-Injected: 3' }],
+    }),
+  );
+  expect(bytes.toString('latin1')).not.toMatch(/^X-Injected/im);
+});
+
+test.each(['Bcc', 'x-postern-email', 'Received', 'Return-Path', 'from', 'Content-Type', 'DKIM-Signature'])(
+  'callers may not set %s',
+  (name) => expect(isReservedHeader(name)).toBe(true),
+);
+
+test.each(['List-Unsubscribe', 'X-Case', 'In-Reply-To', 'Auto-Submitted'])('callers may set %s', (name) =>
+  expect(isReservedHeader(name)).toBe(false),
+);
