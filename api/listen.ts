@@ -14,11 +14,11 @@ export type Listening = AsyncDisposable & { readonly port: number };
 
 /**
  * Listens until disposed. Port 0 takes any free one; the result says which. Rejects when the port cannot
- * be had. Once `signal` aborts, every answer asks its client to close the connection.
+ * be had.
  */
 export async function listen(
   app: RequestListener,
-  { port, bind, signal }: { port: number; bind: string; signal: AbortSignal },
+  { port, bind }: { port: number; bind: string },
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -27,10 +27,7 @@ export async function listen(
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: 2_000,
     },
-    (request, response) => {
-      if (signal.aborted) response.setHeader('connection', 'close');
-      app(request, response);
-    },
+    app,
   );
   server.on('clientError', refuse);
 
@@ -43,9 +40,11 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
+      // A connection is idle, and would be kept alive, as soon as its running request is answered.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
       const giveUp = setTimeout(() => server.closeAllConnections(), stopPatienceMs);
       await closed;
+      clearInterval(sweep);
       clearTimeout(giveUp);
     },
   };

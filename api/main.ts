@@ -66,7 +66,7 @@ await runProcess(
       corsOrigins: environment.corsOrigins,
     });
     const { port } = resources.use(
-      await listen(app, { port: environment.apiPort, bind: environment.apiBind, signal }),
+      await listen(app, { port: environment.apiPort, bind: environment.apiBind }),
     );
     log.info({ event: 'started', port }, `The API listens on port ${port}`);
   },

@@ -3,6 +3,7 @@ import type { Database } from '../deploy/database.ts';
 import { customerOperations } from './customers/operations.ts';
 import { diagnosisOperations } from './diagnosis/operations.ts';
 import { emailOperations } from './emails/operations.ts';
+import { keyOperations } from './keys/operations.ts';
 import type { Operation } from './operation.ts';
 import type { Sending } from './sending.ts';
 
@@ -11,5 +12,10 @@ export function allOperations(given: {
   sending: Sending;
   publicUrl: string;
 }): Operation[] {
-  return [...customerOperations(given), ...emailOperations(given), ...diagnosisOperations(given)];
+  return [
+    ...customerOperations(given),
+    ...emailOperations(given),
+    ...keyOperations(given),
+    ...diagnosisOperations(given),
+  ];
 }

@@ -51,18 +51,17 @@ export async function startApi({
     }),
   );
   const publicUrl = 'https://app.example.com';
-  const stopping = new AbortController();
   const sending = openSending({ database, handOver, from: from ?? undefined, log });
   const operations = allOperations({ database, sending, publicUrl });
   const app = buildApp({
     operations,
-    pages: [healthPages({ database, isStopping: () => stopping.signal.aborted })],
+    pages: [healthPages({ database, isStopping: () => false })],
     database,
     authenticate: authenticator(database, apiKey),
     limit: rateLimiter(database),
     log,
   });
-  const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1', signal: stopping.signal }));
+  const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1' }));
   const base = `http://127.0.0.1:${port}`;
 
   async function ask(
@@ -95,6 +94,7 @@ export async function startApi({
     base,
     port,
     publicUrl,
+    databaseUrl: url ?? fresh?.url ?? '',
     database,
     operations,
     ask,

@@ -1,0 +1,330 @@
+// What surrounds every operation: keys, scopes, idempotency, rate limits, bodies that are none, and outages.
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ownPostgres } from '../kit/database.ts';
+import { until } from '../kit/until.ts';
+import { type Api, startApi } from './in-process.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+let counter = 0;
+const newcomer = () => {
+  counter++;
+  return { name: `Shop ${counter}`, email: `shop${counter}@example.com`, sendInvitation: true };
+};
+
+async function keyWith(scopes: string[], more: object = {}) {
+  const { body } = await api.post('/api/v1/keys', { name: 'Test', scopes, ...more });
+  return body as { id: string; secret: string; ending: string };
+}
+
+describe('keys', () => {
+  test('without a key, with a wrong one and with a revoked one the answer is 401 and does not say which half was wrong', async () => {
+    const revoked = await keyWith(['admin']);
+    expect((await api.get('/api/customers', { key: revoked.secret })).status).toBe(200);
+    await api.delete(`/api/v1/keys/${revoked.id}`);
+
+    const wrong = await api.get('/api/customers', { key: 'wrong' });
+    const dead = await api.get('/api/customers', { key: revoked.secret });
+    for (const reply of [wrong, dead]) {
+      expect(reply.status).toBe(401);
+      expect(reply.headers.get('www-authenticate')).toContain('Bearer');
+    }
+    expect({ ...wrong.body, instance: '' }).toEqual({ ...dead.body, instance: '' });
+    expect((await api.get('/api/customers', { key: null })).body.type).toBe('/problems/unauthenticated');
+    const basic = { authorization: `Basic ${Buffer.from('a:b').toString('base64')}` };
+    expect((await api.get('/api/customers', { key: null, headers: basic })).status).toBe(401);
+  });
+
+  test('a key is shown once and stored as a digest', async () => {
+    const { secret, id } = await keyWith(['send']);
+    const { text } = await api.get('/api/v1/keys');
+    expect(text).toContain(id);
+    expect(text).not.toContain(secret);
+    const { rows } = await api.query<{ row: string }>(
+      'select api_key::text as row from api_key where id = $1',
+      [id],
+    );
+    expect(rows[0]?.row).not.toContain(secret);
+    expect(rows[0]?.row).not.toContain(Buffer.from(secret).toString('hex'));
+  });
+
+  test('scopes hold: read reads, but neither creates customers nor sees bodies', async () => {
+    const { secret } = await keyWith(['read']);
+    const { body } = await api.post('/api/customers', newcomer());
+    const mail = `/api/v1/emails/${body.invitation.email_id}`;
+    const seen = await api.get(mail, { key: secret });
+    expect(seen.status).toBe(200);
+    expect(seen.body).not.toHaveProperty('text');
+    expect(seen.text).not.toContain('#token=');
+    expect((await api.get(mail)).text).toContain('#token=');
+
+    const refused = await api.post('/api/customers', newcomer(), { key: secret });
+    expect(refused.status).toBe(403);
+    expect(refused.body).toMatchObject({ type: '/problems/forbidden', needed: 'admin', granted: ['read'] });
+  });
+});
+
+describe('idempotency', () => {
+  test('fifty requests with one key at once make one customer and one mail, and all that answer answer the same', async () => {
+    const asked = newcomer();
+    const headers = { 'idempotency-key': 'fifty at once'.replaceAll(' ', '-') };
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, () => api.post('/api/customers', asked, { headers })),
+    );
+    expect(new Set(replies.map(({ status }) => status)).isSubsetOf(new Set([201, 409]))).toBe(true);
+    const made = replies.filter(({ status }) => status === 201);
+    expect(new Set(made.map(({ body }) => body.customer.id)).size).toBe(1);
+    expect(made.filter(({ headers }) => !headers.has('idempotency-replayed'))).toHaveLength(1);
+    for (const { status, body, headers } of replies) {
+      if (status === 409) {
+        expect(body.type).toBe('/problems/request-running');
+        expect(headers.get('retry-after')).toBe('1');
+      }
+    }
+    const { rows } = await api.query<{ customers: number; emails: number }>(
+      `select (select count(*) from customer where email = $1) as customers,
+         (select count(*) from email e join customer c on c.id = e.customer_id where c.email = $1) as emails`,
+      [asked.email],
+    );
+    expect(rows[0]).toEqual({ customers: 1, emails: 1 });
+  });
+
+  test('the same key and body replay the stored answer byte by byte, also when the members come in another order', async () => {
+    const asked = newcomer();
+    const headers = { 'idempotency-key': 'replay' };
+    const first = await api.post('/api/customers', asked, { headers });
+    const again = await api.post('/api/customers', Object.fromEntries(Object.entries(asked).reverse()), {
+      headers,
+    });
+    expect(again.status).toBe(201);
+    expect(again.text).toBe(first.text);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(first.headers.has('idempotency-replayed')).toBe(false);
+  });
+
+  test('another body under the same key is refused, and a refused request leaves no key', async () => {
+    const headers = { 'idempotency-key': 'reused' };
+    const refused = await api.post('/api/customers', { name: 'No address' }, { headers });
+    expect(refused.status).toBe(422);
+    expect((await api.post('/api/customers', newcomer(), { headers })).status).toBe(201);
+    const other = await api.post('/api/customers', newcomer(), { headers });
+    expect([other.status, other.body.type]).toEqual([422, '/problems/idempotency-key-reused']);
+  });
+
+  test('keys are scoped by API key', async () => {
+    const headers = { 'idempotency-key': 'mine' };
+    const [ann, bob] = [await keyWith(['admin']), await keyWith(['admin'])];
+    const first = await api.post('/api/customers', newcomer(), { headers, key: ann.secret });
+    const second = await api.post('/api/customers', newcomer(), { headers, key: bob.secret });
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.body.customer.id).not.toBe(first.body.customer.id);
+  });
+
+  test('an answer with a secret is not stored, and a replay says so instead of making a second key', async () => {
+    const headers = { 'idempotency-key': 'secret' };
+    const draft = { name: 'Once', scopes: ['send'] };
+    const first = await api.post('/api/v1/keys', draft, { headers });
+    const again = await api.post('/api/v1/keys', draft, { headers });
+    expect([again.status, again.body.type]).toEqual([409, '/problems/answer-was-secret']);
+    const { rows } = await api.query<{ all: string }>(
+      `select string_agg(k::text, '') as all from idempotency_key k`,
+    );
+    expect(rows[0]?.all).not.toContain(first.body.secret);
+  });
+
+  test('a key that is empty, too long or has spaces is refused by name', async () => {
+    for (const key of ['two words', 'x'.repeat(256)]) {
+      const { status, body } = await api.post('/api/customers', newcomer(), {
+        headers: { 'idempotency-key': key },
+      });
+      expect(status).toBe(422);
+      expect(body.errors[0]).toMatchObject({ in: 'header', pointer: '#/Idempotency-Key' });
+    }
+  });
+
+  test('keys last a day', async () => {
+    await api.post('/api/customers', newcomer(), { headers: { 'idempotency-key': 'a-day' } });
+    const { rows } = await api.query<{ lasts: boolean }>(
+      `select keep_until between created_at + interval '23 hours' and created_at + interval '25 hours' as lasts
+       from idempotency_key where key = 'a-day'`,
+    );
+    expect(rows).toEqual([{ lasts: true }]);
+  });
+});
+
+describe('rate limits', () => {
+  test('a key gets what it may have in a minute, is told what is left, and then has to wait', async () => {
+    const { secret } = await keyWith(['read'], { rate_per_minute: 5 });
+    const replies = [];
+    for (let index = 0; index < 7; index++) replies.push(await api.get('/api/customers', { key: secret }));
+    // The minute may have turned in between, which gives five more.
+    const permitted = replies.filter(({ status }) => status === 200).length;
+    expect(permitted).toBeGreaterThanOrEqual(5);
+    expect(replies[0]?.headers.get('ratelimit-policy')).toBe('"default";q=5;w=60');
+    expect(replies[0]?.headers.get('ratelimit')).toMatch(/^"default";r=4;t=\d+$/);
+    const refused = replies.find(({ status }) => status === 429);
+    if (permitted < 7) {
+      expect(refused?.body.type).toBe('/problems/rate-limited');
+      expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+  });
+
+  test('replicas share a limit', async () => {
+    await using other = await startApi({ url: api.databaseUrl });
+    const { secret } = await keyWith(['read'], { rate_per_minute: 4 });
+    const replies = [];
+    for (let index = 0; index < 4; index++) {
+      replies.push(await api.get('/api/customers', { key: secret }));
+      replies.push(await other.get('/api/customers', { key: secret }));
+    }
+    const { rows } = await api.query<{ windows: number }>(
+      `select count(*) as windows from rate_window where subject like 'key:%' and given >= 1 and subject in
+         (select 'key:' || id from api_key where rate_per_minute = 4)`,
+    );
+    const permitted = replies.filter(({ status }) => status === 200).length;
+    expect(permitted).toBe(4 * (rows[0]?.windows ?? 0));
+  });
+});
+
+describe('requests that are none', () => {
+  test('malformed JSON is 400 and its content is not repeated', async () => {
+    const { status, body, text } = await api.post('/api/customers', undefined, {
+      raw: '{"name": "My secret bakery", oops}',
+      headers: { 'content-type': 'application/json' },
+    });
+    expect([status, body.type]).toEqual([400, '/problems/malformed-json']);
+    expect(text).not.toContain('secret');
+  });
+
+  test('a body that is not JSON is 415, one that is too large 413', async () => {
+    const form = await api.post('/api/customers', undefined, {
+      raw: 'name=Ann',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect([form.status, form.body.type]).toEqual([415, '/problems/unsupported-media-type']);
+    const large = await api.post('/api/customers', { name: 'x'.repeat(70_000), email: 'a@example.com' });
+    expect([large.status, large.body.type, large.body.limit]).toEqual([
+      413,
+      '/problems/body-too-large',
+      65_536,
+    ]);
+    const bomb = await api.post('/api/customers', undefined, {
+      raw: gzipSync('x'.repeat(1_000_000)),
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+    });
+    expect(bomb.status).toBe(413);
+  });
+
+  test('JSON that is no object, deep, or tries prototypes is refused by name', async () => {
+    for (const raw of ['7', 'null', '[]', '"x"', 'true', '']) {
+      const { status } = await api.post('/api/customers', undefined, {
+        raw,
+        headers: { 'content-type': 'application/json' },
+      });
+      expect([raw, status]).toEqual([raw, 422]);
+    }
+    const deep = await api.post('/api/customers', undefined, {
+      raw: `{"name":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(deep.status).toBe(422);
+    const proto = await api.post('/api/customers', undefined, {
+      raw: '{"name":"Ann","email":"proto@example.com","__proto__":{"sendInvitation":true}}',
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(proto.status).toBe(422);
+  });
+
+  test('characters that cannot be stored are refused, not stumbled over', async () => {
+    for (const name of ['a\u0000b', '\ud800', 'a\u2028b', ' a', 'x'.repeat(201)]) {
+      const { status, body } = await api.post('/api/customers', { name, email: 'chars@example.com' });
+      expect(status).toBe(422);
+      expect(body.errors[0].pointer).toBe('#/name');
+    }
+  });
+
+  test('addresses that are none, or are two, are refused', async () => {
+    const bad = [
+      'ann',
+      'ann@',
+      '@example.com',
+      'ann@example',
+      'ann@example.com, bob@example.com',
+      'Ann <ann@example.com>',
+      'ann@example.com\r\nBcc: bob@example.com',
+      'ann@-example.com',
+      'ann..b@example.com',
+      `${'a'.repeat(65)}@example.com`,
+      'ann@example.com ',
+    ];
+    for (const email of bad) {
+      const { status } = await api.post('/api/customers', { name: 'Ann', email });
+      expect([email, status]).toEqual([email, 422]);
+    }
+    const good = ["o'neil+tag@sub.example.co", 'jörg@exämple.com', 'a_b%c@example.com'];
+    for (const email of good) {
+      const { status } = await api.post('/api/customers', { name: 'Ann', email });
+      expect([email, status]).toEqual([email, 201]);
+    }
+  });
+
+  test('unknown addresses are 404, wrong methods 405 with what is possible, odd paths 400', async () => {
+    const nowhere = await api.get('/api/nothing');
+    expect([nowhere.status, nowhere.body.type]).toEqual([404, '/problems/not-found']);
+    const method = await api.put('/api/customers', {});
+    expect([method.status, method.headers.get('allow')]).toEqual([405, 'POST, GET']);
+    expect((await api.get('/api/customers/%ZZ')).status).toBe(400);
+  });
+
+  test('a request id comes back, an unsuitable one is replaced, and problems name it', async () => {
+    const given = await api.get('/api/nothing', { headers: { 'x-request-id': 'trace-7' } });
+    expect(given.headers.get('x-request-id')).toBe('trace-7');
+    expect(given.body.instance).toBe('/requests/trace-7');
+    const odd = await api.get('/livez', { headers: { 'x-request-id': 'a b' } });
+    expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('garbage on the socket is answered in the same words', async () => {
+    const socket = connect(api.port, '127.0.0.1');
+    let heard = '';
+    socket.on('data', (bytes) => {
+      heard += bytes;
+    });
+    socket.end('EHLO laptop\r\n\r\n');
+    await until(() => heard.includes('problem+json'), { what: 'an answer to garbage' });
+    expect(heard).toMatch(/^HTTP\/1\.1 400 Bad Request/);
+  });
+
+  test('nothing tells which software answers, and nobody may frame or guess', async () => {
+    const { headers } = await api.get('/livez');
+    expect(headers.has('x-powered-by')).toBe(false);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+});
+
+test('while PostgreSQL is away requests answer 503 with Retry-After, and recover by themselves', async () => {
+  await using postgres = await ownPostgres();
+  await using ours = await startApi({ url: postgres.url });
+  expect((await ours.post('/api/customers', newcomer())).status).toBe(201);
+  expect((await ours.get('/readyz')).status).toBe(200);
+
+  await postgres.stop('immediate');
+  const away = await ours.post('/api/customers', newcomer());
+  expect(away.status).toBe(503);
+  expect(away.headers.get('content-type')).toContain('application/problem+json');
+  expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(away.body.type).toBe('/problems/database-unavailable');
+  expect((await ours.get('/readyz')).status).toBe(503);
+  expect((await ours.get('/livez')).status).toBe(200);
+
+  await postgres.start();
+  const back = newcomer();
+  await until(async () => (await ours.post('/api/customers', back)).status === 201, { what: 'recovery' });
+});
