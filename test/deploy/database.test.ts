@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { isUnavailable, openDatabase, uuidv7 } from '../../deploy/database.ts';
 import { freshDatabase, ownPostgres } from '../kit/database.ts';
@@ -96,6 +97,22 @@ test('a connection killed in the middle of a transaction is an outage to the cal
   });
   expect(await cutOff.catch(isUnavailable)).toBe(true);
   expect((await database.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+});
+
+test('a connection that dies between two statements of a transaction does not end the process', async () => {
+  await using opened = await open({ max: 1 });
+  const { database } = opened;
+  await using killer = await database.connect();
+  const connected = once(database.pool, 'connect');
+  const cutOff = database.transaction(async (tx) => {
+    const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const [client] = await connected;
+    const lost = once(client, 'end');
+    await killer.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await lost;
+    await tx.query('select 1');
+  });
+  expect(await cutOff.catch(isUnavailable)).toBe(true);
 });
 
 test('while PostgreSQL is away every query says so, and the pool recovers by itself', async () => {

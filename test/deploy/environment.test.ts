@@ -219,6 +219,7 @@ describe('secrets', () => {
       'API_KEY_BASE64',
       'env-base64-garbage',
     ],
+    ['base64 and a comma', { API_KEY: '', API_KEY_BASE64: 'a2V5,' }, 'API_KEY_BASE64', 'env-base64-garbage'],
     ['base64 of bytes', { API_KEY: '', API_KEY_BASE64: '/w==' }, 'API_KEY_BASE64', 'env-base64-garbage'],
     ['base64 of echo', { API_KEY: '', API_KEY_BASE64: 'a2V5Cg==' }, 'API_KEY_BASE64', 'env-newline'],
   ])('%s is a problem', (_, changes, variable, cause) => {

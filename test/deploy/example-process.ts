@@ -26,7 +26,10 @@ await runProcess(
       resources.defer(() => new Promise((resolve) => process.once('SIGUSR2', () => resolve())));
     if (wish === 'start slowly') {
       log.info('starting');
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      log.info('start given up');
+      signal.throwIfAborted();
     }
     log.info('ready');
     return undefined;

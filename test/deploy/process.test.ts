@@ -72,12 +72,15 @@ test('what hangs while closing is named by the line that opened it, and the proc
   });
 });
 
-test('a signal during the start ends it', async () => {
+test('a signal during the start ends it, and nothing is closed while the start still uses it', async () => {
   await using running = start('start slowly');
   await running.said('starting');
   running.child.kill('SIGTERM');
   expect(await running.ended()).toBe(0);
-  expect(running.lines().map(({ msg }) => msg)).not.toContain('ready');
+  const messages = running.lines().map(({ msg }) => msg);
+  expect(messages).not.toContain('ready');
+  expect(messages).toContain('start given up');
+  expect(messages.indexOf('start given up')).toBeLessThan(messages.indexOf('timer closed'));
 });
 
 test('a one-shot process closes everything and exits 0', async () => {
