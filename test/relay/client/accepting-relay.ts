@@ -50,6 +50,8 @@ export async function startAcceptingRelay(
         allowInsecureAuth: true,
         disabledCommands: ['STARTTLS'],
         disableReverseLookup: true,
+        // A restart ends sessions; what is in DATA gets a moment.
+        closeTimeout: 100,
         size,
         onConnect(_session, callback) {
           relay.connections++;
@@ -111,7 +113,7 @@ export async function startAcceptingRelay(
       if (!email?.right) throw refusal(550, '5.7.1 wrong token');
       if (email.queue_id) return email.queue_id;
       if (email.status !== 'pending') throw refusal(554, `5.7.1 the email is ${email.status}`);
-      const queueId = `Q${id.replaceAll('-', '').slice(0, 15)}${relay.taken.length}`;
+      const queueId = `Q${id.replaceAll('-', '').slice(-15)}`;
       await tx.query(
         `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority)
          values ($1, $2, 'postern', '', '', '', 1, 0)`,
