@@ -8,12 +8,11 @@ import { type Reader, type VariableName, variableTable } from './variables.ts';
 export { describeFinding, EnvironmentError, type Finding, type FindingCause } from './findings.ts';
 export { fingerprint, fingerprintCommand, shapeOf } from './fingerprint.ts';
 export type { ProviderReading, RouteSetting, TlsMode } from './provider.ts';
-export { type Variable, type VariableName, variables } from './variables.ts';
+export { type VariableName, variables } from './variables.ts';
 
 export type ApiEnvironment = ReturnType<typeof readApiEnvironment>;
 export type RelayEnvironment = ReturnType<typeof readRelayEnvironment>;
 export type WorkerEnvironment = ReturnType<typeof readWorkerEnvironment>;
-export type MigrateEnvironment = ReturnType<typeof readMigrateEnvironment>;
 
 /** The default sender. */
 export type From = { email: string; name?: string };

@@ -3,10 +3,10 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { FindingCause } from './findings.ts';
 import type { VariableType } from './variables.ts';
 
-export type Mistake = { problem: string; fix: string; cause: FindingCause };
-export type Parsed<T> = { value: T } | { mistake: Mistake };
+type Mistake = { problem: string; fix: string; cause: FindingCause };
+type Parsed<T> = { value: T } | { mistake: Mistake };
 
-export type Credential = { name: string; password: string };
+type Credential = { name: string; password: string };
 
 /** What each type of variable becomes. Durations are milliseconds. */
 export type Values = {

@@ -422,4 +422,4 @@ export const variables = {
 export type VariableName = keyof typeof variables;
 
 /** The table without its literal types, for those who walk over it. */
-export const variableTable: Readonly<Record<string, Variable>> = variables;
+export const variableTable: Readonly<Record<string, Variable>> = Object.freeze(variables);
