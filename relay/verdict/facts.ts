@@ -1,0 +1,172 @@
+// Reads a failure report once, so that the rules speak about what happened and not about how a tool spells it.
+import type { Stage } from '../client/vocabulary.ts';
+import type { Failure, Settings, Symptom } from './failure.ts';
+import { type Platform, platformOf } from './platforms.ts';
+import { type Provider, providerOf } from './providers.ts';
+import { stageOf } from './stage.ts';
+import { type SystemError, systemErrorIn, systemErrorOf } from './system-errors.ts';
+
+export type Facts = {
+  readonly stage: Stage | undefined;
+  /** The SMTP reply code, wherever it was written. */
+  readonly code: number | undefined;
+  /** RFC 3463, for example `5.7.1`. */
+  readonly enhanced: string | undefined;
+  /** The reply ended as RFC 5321 §4.2.1 says: a last line without a hyphen, and no enhanced code cut short. */
+  readonly replyIsComplete: boolean;
+  readonly systemError: SystemError | undefined;
+  /** All prose in lower case without codes, addresses, host names and punctuation: what rules are matched on. */
+  readonly words: string;
+  /** All prose as it came, in lower case: for the few rules about punctuation. */
+  readonly raw: string;
+  readonly command: string;
+  readonly address: string | undefined;
+  readonly host: string | undefined;
+  readonly config: Settings | undefined;
+  readonly provider: Provider | undefined;
+  readonly platform: Platform | undefined;
+  readonly symptom: Symptom;
+};
+
+// 465 and 587 are ports and 2xx/3xx are no failures, so prose is searched for these only.
+const replyCodes =
+  '4(?:2[1-2]|3[0-2]|4[1-9]|5[0-9]|7[0-9])|403|5(?:0[0-5]|1[0-7]|2[0-9]|3[0-9]|4[0-6]|5[0-9]|71)';
+const codeAtStart = new RegExp(`^\\W*(${replyCodes})(?=$|[ \\-:,>])`);
+const codeInProse = new RegExp(
+  `(?:^|[\\s:="'(\\[{>])(${replyCodes})(?=[\\s\\-"',:;)\\]}]|$)(?!\\s*(?:-\\s*\\d|ms\\b|s\\b|sec|min|hour|day|messages|mails?\\b|e-?mails?\\b|recipients|[kmg]i?b\\b|bytes|per\\b|/))`,
+);
+const enhancedCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)/;
+
+/** Everything the rules may ask about one failure. Never throws, whatever the report contains. */
+export function factsOf(failure: Failure): Facts {
+  const symptom = failure.symptom;
+  const reply = text(symptom.reply);
+  const prose = [reply, text(symptom.message), text(symptom.reason)].filter((part) => part !== '').join('\n');
+  const raw = straighten(prose).toLowerCase();
+  const words = wordsOf(raw);
+  const code = replyCodeOf(symptom.responseCode) ?? replyCodeOf(symptom.code) ?? replyCodeIn(raw);
+  const command = text(symptom.command).toUpperCase();
+  const enhanced =
+    enhancedCode.exec(text(symptom.enhanced))?.[1] ?? enhancedIn(straighten(reply)) ?? enhancedIn(raw);
+  const systemError = systemErrorOf(symptom.errno) ?? systemErrorOf(symptom.code) ?? systemErrorIn(words);
+  const host = hostOf(failure.config);
+  const known = {
+    code,
+    enhanced,
+    replyIsComplete: isComplete(code, straighten(reply === '' ? '' : reply)),
+    systemError,
+    words,
+    raw,
+    command,
+    address:
+      text(symptom.address) ||
+      /(?<![\w.:])(127\.\d+\.\d+\.\d+|::1|10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+)(?=[:\s\])]|$)/.exec(
+        raw,
+      )?.[1] ||
+      undefined,
+    host,
+    config: failure.config,
+    provider: providerOf(
+      failure.provider,
+      host ?? text(symptom.hostname),
+      failure.config === undefined ? '' : words,
+    ),
+    platform: platformOf(failure.platform, failure.config === undefined ? '' : words),
+    symptom,
+  };
+  return { ...known, stage: failure.stage ?? stageOf(known) };
+}
+
+/** A setting by any of its usual names, nested `auth` included. */
+export function setting(config: Settings | undefined, ...names: readonly string[]): unknown {
+  if (config === undefined) return undefined;
+  for (const source of [config, config.auth]) {
+    if (typeof source !== 'object' || source === null) continue;
+    for (const [name, value] of Object.entries(source)) {
+      const plain = name
+        .toLowerCase()
+        .replace(/^(smtp2?|mail|email)_/, '')
+        .replaceAll('_', '');
+      if (names.includes(plain)) return value;
+    }
+  }
+  return undefined;
+}
+
+function hostOf(config: Settings | undefined): string | undefined {
+  const host = text(setting(config, 'host', 'server', 'hostname')).trim();
+  if (host !== '') return host.toLowerCase();
+  const service = text(setting(config, 'service', 'mailer')).trim();
+  return service === '' ? undefined : service.toLowerCase();
+}
+
+function text(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' ? String(value) : '';
+}
+
+function replyCodeOf(value: unknown): number | undefined {
+  const code = typeof value === 'string' && /^\s*\d{3}\s*$/.test(value) ? Number(value) : value;
+  return typeof code === 'number' && Number.isInteger(code) && code >= 200 && code <= 599 ? code : undefined;
+}
+
+function replyCodeIn(raw: string): number | undefined {
+  const found = codeAtStart.exec(raw)?.[1] ?? codeInProse.exec(raw)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+function enhancedIn(prose: string): string | undefined {
+  return enhancedCode.exec(prose)?.[1];
+}
+
+// Logs quote replies with the line ends spelled out.
+function straighten(prose: string): string {
+  return prose
+    .replaceAll(/\\r\\n|\\n|\\r/g, '\n')
+    .replaceAll(/[‘’´`]/g, "'")
+    .replaceAll(/[“”]/g, '"');
+}
+
+function isComplete(code: number | undefined, reply: string): boolean {
+  if (code === undefined || code < 400) return false;
+  const last = reply.trimEnd().split('\n').at(-1) ?? '';
+  if (last === '') return true;
+  return !/^\d{1,2}$|^\d{3}-|^\d{3} [245](\.(\d{1,3}\.?)?)?$/.test(last);
+}
+
+const blocklistHosts =
+  /\b[\w.-]*(?:spamhaus|spamcop|barracuda(?:central)?|sorbs|uceprotect|abuseat|mailspike|psbl|invaluement|senderscore|spamrats|dnsbl|rbl)(?:\.[\w.-]+)?/g;
+const hostNames =
+  /(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+(?:com|net|org|info|biz|edu|gov|dev|app|email|mail|cloud|host|hosting|online|shop|site|example|test|invalid|local|localhost|localdomain|internal|lan|[a-z]{2})\.?(?![\w(-])/g;
+
+/** Lower-case prose as plain words: host names, addresses, links, ids and codes become what they are. */
+export function wordsOf(raw: string): string {
+  return raw
+    .replaceAll(/https?:\/\/\S*?[?&]p=(\w+)\S*/g, ' $1 ')
+    .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' url ')
+    .replaceAll(/the smtp server requires a secure connection or the client was not authenticated\./g, ' ')
+    .replaceAll(/^\s*\d{3}[- ]/gm, ' ')
+    .replaceAll(/\b[245]\d\d-(?=[245]\.\d{1,3}\.\d{1,3})/g, ' ')
+    .replaceAll(/(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d]|\.\d)/g, ' ')
+    .replaceAll(/<[^<>\s]*@[^<>\s]*>|[\w.+=-]+@[\w.-]+\w/g, ' address ')
+    .replaceAll(blocklistHosts, ' blocklist ')
+    .replaceAll(hostNames, ' host ')
+    .replaceAll(/\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?/g, ' ip ')
+    .replaceAll(/\[?\b(?:[0-9a-f]{1,4}:){2,}[0-9a-f:.]*\]?/g, ' ip ')
+    .replaceAll(/\bcan'?t\b|\bcan not\b/g, 'cannot')
+    .replaceAll(/\bwon'?t\b/g, 'will not')
+    .replaceAll(/n't\b/g, ' not')
+    .replaceAll(/(\w)'s\b/g, '$1')
+    .replaceAll(/[^a-z0-9$#=:/+]+/g, ' ')
+    .replaceAll(/(?<=[a-z])[:/=+]|[:/=+](?=[a-z ])/g, ' ')
+    .replaceAll(/\b(e mail|mails?|emails)\b/g, 'email')
+    .replaceAll(/\be email\b/g, 'email')
+    .replaceAll(/\b(\w+)is(e[ds]?|ing|ation)\b/g, (whole, stem: string, end: string) =>
+      /^(author|recogn|unauthor|unrecogn|initial|normal|organ|util)$/.test(stem) ? `${stem}iz${end}` : whole,
+    )
+    .replaceAll(/\b(log|sign) (in|on)\b/g, 'login')
+    .replaceAll(/\b(logged|signed) (in|on)\b/g, 'logged in')
+    .replaceAll(/\b(black|block|deny|grey|gray) list(ed|ing|s)?\b/g, '$1list$2')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}

@@ -1,0 +1,237 @@
+// Signing in, and what the provider thinks of the account behind it.
+import { type Facts, setting } from '../facts.ts';
+import { type Rule, reported } from './rule.ts';
+
+const stop = { verdict: 'stop', scope: 'credential', stage: 'auth' } as const;
+
+const atAuth = ({ stage, code, enhanced, symptom, words }: Facts): boolean =>
+  stage === 'auth' ||
+  (stage === undefined &&
+    (code === 534 ||
+      code === 535 ||
+      code === 454 ||
+      symptom.code === 'EAUTH' ||
+      enhanced === '5.7.8' ||
+      /authenticat|login|password|sasl|oauth|token/.test(words)));
+
+/** Providers that have an SMTP credential of their own, beside account password and API key. */
+const hasOwnCredentialKind = ({ provider, config }: Facts): boolean => {
+  const user = setting(config, 'user', 'username', 'login');
+  if (provider?.id === 'ses' || provider?.id === 'brevo') return true;
+  if (provider?.id === 'sendgrid') return typeof user === 'string' && user !== 'apikey';
+  if (provider?.id === 'resend') return typeof user === 'string' && user !== 'resend';
+  return false;
+};
+
+export const accountRules: readonly Rule[] = [
+  // OAuth2
+  {
+    ...stop,
+    cause: 'oauth2-scope',
+    when: (facts) =>
+      atAuth(facts) &&
+      (/\bscopes?\b/.test(facts.words) ||
+        /gmail\.send|scope/.test(JSON.stringify(setting(facts.config, 'scope', 'scopes') ?? ''))),
+  },
+  {
+    ...stop,
+    cause: 'oauth2-revoked',
+    says: /invalid grant|(token|grant|consent)\b.{0,30}(expired|revoked|no longer valid|has been|invalidated)|aadsts(50173|700082|70008|50089)/,
+  },
+  {
+    ...stop,
+    cause: 'oauth2-config',
+    says: /access token|refresh token|invalid client|unauthorized client|client ?(id|secret)|\baadsts\d+|oauth2?\b.{0,40}(missing|not configured|required|invalid)/,
+  },
+  // what kind of password
+  {
+    ...stop,
+    cause: 'auth-web-login',
+    says: /(login|sign ?in)\b.{0,30}(web ?browser|via (the )?web|your browser)|webloginrequired|continuesignin|unusual (login|sign ?in)|verify (it is|that it is|your identity)|captcha/,
+    when: atAuth,
+  },
+  {
+    ...stop,
+    cause: 'auth-app-password',
+    says: /app(lication)? ?(specific )?pass(word|code)|invalidsecondfactor|(two|2) ?(step|factor)|\b2fa\b|\bmfa\b.{0,20}(enabled|required)|third party (app|client) password|authorization code .{0,20}(login|smtp)|client ?(specific )?authorization (code|password)/,
+    when: atAuth,
+  },
+  {
+    ...stop,
+    cause: 'auth-basic-disabled',
+    says: /basic auth\w*\b.{0,30}(disabled|not (supported|allowed)|blocked|retired|deprecated)|smtp ?client ?auth\w*\b.{0,30}disabled|smtp auth\w* (is )?(disabled|not enabled|turned off)|(password|legacy|plain) auth\w* (is )?(disabled|not (supported|allowed)|no longer)|less secure app|smtp (access|service|login) .{0,20}(disabled|not enabled|closed)|(not (have|been)|has not) .{0,30}smtp .{0,20}(enabled|permission|opened)|user has no permission/,
+  },
+  { ...stop, cause: 'auth-basic-disabled', enhanced: /^7\.30$/ },
+  {
+    ...stop,
+    cause: 'auth-conditional-access',
+    says: /did not meet the criteria|conditional access|security defaults|blocked by (your |the )?(organization|admin\w*|security|access) polic|sign ?in polic/,
+    when: atAuth,
+  },
+  {
+    ...stop,
+    cause: 'auth-mailbox-unusable',
+    says: /mailbox\b.{0,30}(cannot be accessed|not (found|available|enabled)|unavailable|not licensed|does not exist)|no (mailbox|licen[sc]e)|licen[sc]e/,
+    at: ['auth'],
+    when: ({ code }) => code === undefined || code >= 500,
+  },
+  // who and from where
+  {
+    ...stop,
+    cause: 'auth-ip-not-authorized',
+    says: /(unauthorized|unrecognized|unknown|untrusted|disallowed|not (an? )?(authorized|allowed|whitelisted|permitted|trusted)) .{0,20}\bip\b|\bip( address)?s?( ip)?\b.{0,50}(not (in|on|authorized|allowed|whitelisted|permitted|trusted|accept)|unauthorized|restrict|is blocked from (logging|signing))|(restricted|limited) .{0,20}\bips?\b|allow ?list/,
+    when: (facts) => atAuth(facts) || facts.code === 525,
+  },
+  { ...stop, cause: 'auth-ip-not-authorized', codes: [525], at: ['auth', 'mail', 'greeting', 'ehlo'] },
+  {
+    ...stop,
+    cause: 'auth-geo-block',
+    says: /\bgeo\b|geograph|geo ?(ip|block|fenc)|\bcountry|countries|(login|sign ?in|access) from (this|your) (location|region)|foreign (ip|login)/,
+    when: atAuth,
+  },
+  {
+    ...stop,
+    cause: 'auth-account-locked',
+    says: /(account|mailbox(es)?|user|subscription|login)\b.{0,30}(locked|lockout|inaccessible|frozen)|locked (account|mailbox|out)|temporar\w+ (locked|blocked|banned)/,
+    when: (facts) => atAuth(facts) || (facts.code === undefined && reported(facts)),
+  },
+  {
+    ...stop,
+    cause: 'auth-account-blocked',
+    says: /(account|user|sender|mailbox|address|access|you|domain)\b.{0,50}(blocked|suspend|disabled|deactivat|inactive|banned|terminated|closed|restricted)|(blocked|suspended|disabled|deactivated|banned)\b.{0,20}(account|user|sender|mailbox)|bad auth attempts/,
+    when: (facts) => atAuth(facts) && !/authentication (is )?disabled|mechanism/.test(facts.words),
+  },
+  // the server's own trouble
+  {
+    cause: 'auth-provider-fault',
+    verdict: 'retry',
+    scope: 'credential',
+    stage: 'auth',
+    says: /storage server|backend|(internal|temporary|transient)\b.{0,20}(server |system |lookup |authentication |auth )?(error|failure|problem|fault)|temporar\w+ (unavailable|unable|not available|lookup|fail)|(auth\w*|sasl|ldap|login|directory|database)\b.{0,30}(service|server|backend|system|daemon|mechanism)?\b.{0,10}(unavailable|not available|not respond|down|connection lost|unreachable|time ?out|timed out)|(connection|communication) .{0,20}(lost|fail|error)\w* .{0,20}(auth|server)|unable to (contact|connect|reach|verify|check)|try again later|system (is )?(busy|overload)/,
+    when: (facts) => atAuth(facts) && (facts.code === undefined || facts.code !== 538),
+  },
+  // how
+  {
+    ...stop,
+    cause: 'auth-not-advertised',
+    says: /auth\w*( command| extension)?\b.{0,40}(not (advertised|offered|enabled|available|implemented|announced|recognized)|unavailable|unsupported by|not supported( by (the )?server)?$|extension not supported)|(does not|no|not) (support|offer|advertise)\w* (smtp )?auth|503 auth|bad sequence|command not (implemented|recognized)|unrecognized command|auth .{0,20}(before|without)/,
+    when: (facts) => atAuth(facts) || (/\bauth\b/.test(facts.words) && facts.code === 503),
+  },
+  {
+    ...stop,
+    cause: 'auth-mechanism',
+    says: /(unrecognized|unsupported|unknown|invalid|no (supported|suitable|compatible|common|matching|acceptable|available|authentication)|not supported) .{0,20}(auth\w* )?(type|mechanism|method|scheme)s?|mechanism\b.{0,40}(not (supported|available|recognized|allowed)|unsupported|too weak|available|found|supported by both)|(no|none of the) .{0,30}(mechanism|authenticator)s?\b/,
+    when: (facts) => atAuth(facts) || /authenticat/.test(facts.words),
+  },
+  { ...stop, cause: 'auth-mechanism', codes: [504, 536], at: ['auth'] },
+  { ...stop, cause: 'auth-not-advertised', codes: [500, 502, 503], at: ['auth'] },
+  // not at all
+  {
+    ...stop,
+    cause: 'auth-missing',
+    stage: 'mail',
+    says: /auth\w* (is )?(required|needed|mandatory|first|necessary)|(require|need|must|please|should|you have to|have to)\w* .{0,30}(auth\w*|login|logged in|sign in)\b|not (yet )?(been )?(authenticated|logged in|authenticate)|unauthenticated (sender|user|client|connection|email not|email is not allowed)|wantautherror|no auth\w* (provided|given|credentials)|client (was |is )?not authenticated|anonymous .{0,20}(not (allowed|permitted)|denied|disabled)|login (first|required)|pop before smtp|without auth/,
+    when: ({ code, words, stage }) =>
+      code !== 535 &&
+      !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
+      stage !== 'dns',
+  },
+  { ...stop, cause: 'auth-missing', stage: 'mail', codes: [530] },
+  { ...stop, cause: 'auth-missing', stage: 'mail', enhanced: /^7\.57$/ },
+  // wrong
+  {
+    ...stop,
+    cause: 'auth-wrong-credential-type',
+    says: /key not found|api ?key|access key|smtp (key|credentials?) .{0,30}(required|instead|not)|invalid (key|token)|sasl authentication failed: .{0,10}key/,
+    when: atAuth,
+  },
+  {
+    ...stop,
+    cause: 'auth-wrong-credential-type',
+    when: (facts) =>
+      atAuth(facts) && hasOwnCredentialKind(facts) && (facts.code === undefined || facts.code >= 500),
+  },
+  {
+    ...stop,
+    cause: 'auth-works-locally',
+    says: /(local(ly|host)?|laptop|my machine|dev(elopment)?|on (my )?mac)\b.{0,80}(deploy|prod|server|cloud|vm\b|container|cluster|heroku|render|railway|azure|live|online|hosting)|(deploy|prod|server|container|live)\w*\b.{0,60}\b(locally|localhost|laptop|on my)/,
+    when: (facts) => reported(facts) && atAuth(facts),
+  },
+  {
+    // An on-premises Exchange says no more than this; Microsoft's own service names its data centre.
+    ...stop,
+    cause: 'auth-not-needed',
+    enhanced: /^7\.3$/,
+    when: (facts) =>
+      atAuth(facts) &&
+      facts.provider === undefined &&
+      !/outlook\.com|office365/.test(facts.raw) &&
+      facts.host === undefined &&
+      /exchange/.test(JSON.stringify(facts.config ?? {})),
+  },
+  {
+    ...stop,
+    cause: 'auth-bad-credentials',
+    says: /(user ?name|user|login|pass(word|phrase)?|credentials?|account)\b.{0,50}(not accepted|incorrect|invalid|wrong|mismatch|bad|denied|failed|not (match|recognized|correct|found|valid)|does not (match|exist)|unknown)|(incorrect|invalid|wrong|bad|unknown) .{0,20}(user|login|pass|credentials?|auth\w*)|auth\w*\b.{0,30}(fail|unsuccessful|denied|rejected|error|invalid|refused|not successful)|badcredentials|could not (authenticate|login)|(fail\w*|unable|not) to (authenticate|login)|login (fail|denied|incorrect|invalid)|not authenticate|smtpauthentication/,
+    when: (facts) => atAuth(facts) && (facts.code === undefined || facts.code >= 500),
+  },
+  { ...stop, cause: 'auth-bad-credentials', codes: [534, 535] },
+];
+
+/** The account is known and signed in, but may not send. At RCPT the same words are about the recipient. */
+export const accountStateRules: readonly Rule[] = [
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'abuse-lock',
+    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|pattern|traffic|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
+    when: ({ words }) => !/from ip range|\bip range\b/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'account-blocked',
+    says: /bad outbound sender|outbound ?spam|wascl|sender address (is )?blocked|(your|sender|sending|this|the|from)( email| smtp| user)? (account|mailbox|domain|server|tenant|organization)\b.{0,60}(blocked|suspend|disabled|deactivat|banned|restricted|locked|exceeded a threshold)|(account|tenant|organization|sender)\b.{0,20}(has been |is |was )(blocked|suspended|deactivated|banned|disabled)|blocked from sending/,
+    when: ({ stage, words }) =>
+      !(stage === 'rcpt' && !/\b(your|sender|sending|outbound|tenant|organization)\b/.test(words)) &&
+      !/tried to reach|trying to (reach|contact)|recipient/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'hotmail-policy',
+    says: /account verification|verify your account|requested action not taken|^req\b/,
+    when: ({ provider, enhanced, words, stage }) =>
+      /(account verification|verify your account)/.test(words) ||
+      (provider?.id === 'outlook_personal' && enhanced?.slice(2) === '3.4' && stage !== 'rcpt'),
+  },
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'account-blocked',
+    enhanced: /^(1\.8|7\.70[58]|7\.50[1-3])$/,
+    codes: [5],
+    when: ({ stage, words }) => stage !== 'greeting' && !/domain|not found|dns|\bip\b|resolv/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'sender',
+    stage: 'dot',
+    cause: 'sender-mailbox-full',
+    at: ['data', 'dot'],
+    enhanced: /^2\.2$/,
+    codes: [554],
+    when: ({ words }) => !/recipient|tried to reach/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'sender',
+    stage: 'dot',
+    cause: 'sender-mailbox-full',
+    says: /sender mailbox.{0,20}full|submission.{0,40}(mailboxfull|quotaexceeded)|(your|sender) mailbox (is )?(full|over)/,
+  },
+];

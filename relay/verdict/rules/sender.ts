@@ -1,0 +1,141 @@
+// Replies about who sends: address, domain, client name, IP address. Postfix and others hold such refusals back
+// until RCPT (smtpd_delay_reject), so the stage says nothing: none of them is the recipient's fault.
+import type { Facts } from '../facts.ts';
+import { type Rule, transaction } from './rule.ts';
+
+const stop = { verdict: 'stop', scope: 'sender', stage: 'mail' } as const;
+const lane = { verdict: 'stop', scope: 'credential', stage: 'rcpt' } as const;
+
+const inTransaction = ({ stage, code }: Facts): boolean =>
+  (stage === undefined && code !== undefined) || stage === undefined || transaction.includes(stage);
+
+/** Before everything about sign-in, whose words ("unauthenticated") these share. */
+export const domainProofRules: readonly Rule[] = [
+  {
+    cause: 'temporary-refusal',
+    verdict: 'retry',
+    scope: 'message',
+    stage: 'dot',
+    codes: [4],
+    says: /(spf|dkim|dmarc)\b.{0,60}(temp ?error|temporar|dns|lookup|time ?out)|(temp ?error|temporar\w+).{0,40}(spf|dkim|dmarc)/,
+  },
+  {
+    ...stop,
+    stage: 'dot',
+    cause: 'dmarc-spf-dkim',
+    says: /\b(dmarc|spf|dkim)\b|sender policy framework|domainkeys|sender (is )?unauthenticated|unauthenticated email from|email is unauthenticated|authentication checks|required authentication level|email authentication (fail|requirement)|not (pass|meet) .{0,40}authentication|dmarcrejection|unauthenticatedmail/,
+    when: ({ stage }) => stage !== 'auth',
+  },
+  {
+    ...stop,
+    stage: 'dot',
+    cause: 'dmarc-spf-dkim',
+    enhanced: /^7\.(2[0-4]|26|27|29|3[1-9]|40|509|515)$/,
+    at: transaction,
+  },
+];
+
+export const senderRules: readonly Rule[] = [
+  {
+    ...stop,
+    cause: 'sender-empty',
+    when: (facts) =>
+      inTransaction(facts) &&
+      (/(mail )?from: ?<>/.test(facts.raw) ||
+        /(empty|null|blank|missing|no) (envelope )?(sender|from address|return path|reverse path)|(sender|from)( address)? (is |must not be )?(empty|blank|missing)/.test(
+          facts.words,
+        )) &&
+      facts.stage !== 'accepted',
+  },
+  // not the domain's own server, or nobody's
+  {
+    ...lane,
+    cause: 'helo-rejected',
+    says: /\b(helo|ehlo)\b.{0,60}(reject|invalid|need|required?|fully|fqdn|not (found|resolv|match|valid|accept)|does not|refused|denied|bogus|forged|syntax|impersonat|argument|policy)|(reject|invalid|bogus|forged|bad)\w* .{0,20}\b(helo|ehlo)\b|(greeting|introduc\w+) .{0,30}(fully qualified|fqdn|host ?name)|need fully qualified host ?name/,
+    when: ({ words, code }) => code !== undefined && !/starttls/.test(words),
+  },
+  {
+    ...lane,
+    cause: 'no-reverse-dns',
+    says: /\bptr\b|reverse (dns|lookup|host|name|resolution|mapping)|\brdns\b|cannot find your (reverse )?host ?name|(client|your|connecting) .{0,20}host ?name .{0,20}(not found|unknown)|no dns (record|entry) for .{0,20}ip|fcrdns|iprev/,
+    when: ({ code }) => code !== undefined,
+  },
+  { ...lane, cause: 'no-reverse-dns', enhanced: /^7\.25$/ },
+  {
+    ...lane,
+    cause: 'ip-blocklist',
+    says: /blocklist|blacklist|denylist|block list|\brbl\b|dnsbl|listed (at|in|on|by|with)\b|(reputation|spam|abuse)\b.{0,40}\b(ip|client|host|server|network|range)\b|\b(ip|client|host|server|network|range|sender ip)\b.{0,60}(reputation|spam|abuse|banned|blocked|listed)|(blocked|banned|rejected)\b.{0,30}(your )?\bip\b|\bip\b.{0,40}(blocked|banned|denied|refused)|banned sending ip|s3140|s3150|weekly|(poor|bad|low) reputation|dynamic (ip|address|range)|residential/,
+    when: (facts) =>
+      facts.code !== undefined &&
+      !/\b(urls?|links?|content|body|domain in)\b/.test(facts.words) &&
+      !(
+        facts.code < 500 &&
+        /rate|temporar/.test(facts.words) &&
+        !/listed|blocklist|blacklist/.test(facts.words)
+      ),
+  },
+  { ...lane, cause: 'ip-blocklist', enhanced: /^7\.(51[0-2]|60[6-9]|6[1-4]\d)$/, codes: [5] },
+  {
+    ...lane,
+    cause: 'client-refused',
+    says: /client (host|was|is|address)?\b.{0,30}(reject|refus|denied|not (allowed|permitted|accept))|(you are|your (host|server|client|network)|this (host|server|client)) .{0,30}(not (allowed|permitted|authorized)|denied|refused).{0,30}(connect|access|use|server|service|here|send through)?|connection (refused|rejected|not allowed|denied) .{0,30}(polic|your|from)/,
+    when: (facts) =>
+      facts.code !== undefined &&
+      !/(send|sent) (as|from|on behalf)|from (this|the|that|your)? ?(address|sender|domain)|email from/.test(
+        facts.words,
+      ),
+  },
+  // the address
+  {
+    ...stop,
+    cause: 'auth-missing',
+    scope: 'credential',
+    stage: 'mail',
+    says: /sender address rejected.{0,20}not logged in|must be (logged in|authenticated)/,
+  },
+  {
+    ...stop,
+    cause: 'sender-domain-unknown',
+    says: /sender\b.{0,60}(domain|dns|host)\b.{0,30}(not (found|exist|resolv|known)|does not (exist|resolve)|unknown|invalid|nxdomain|no (mx|a) )|domain of sender\b.{0,40}(not|resolv|exist)|(unresolvable|unknown|invalid|nonexistent|non existent) (sender|from) domain|(sender|from) (domain|address).{0,20}(not resolv|unresolv)|sender address rejected domain not found|sender domain (must|does|not|invalid)|bad sender domain/,
+  },
+  {
+    ...stop,
+    cause: 'sandbox-recipient',
+    scope: 'sender',
+    stage: 'rcpt',
+    says: /sandbox|authorized recipients|only send (testing |test )?emails? to|test(ing)? (mode|account|domain)\b.{0,60}(recipient|only)|(trial|free) accounts? .{0,40}only .{0,30}(recipient|address|verified)/,
+  },
+  {
+    ...stop,
+    cause: 'sender-unverified',
+    stage: 'dot',
+    says: /not (yet |been |a )*(verified|validated|confirmed|activated)|unverified (sender|domain|address|email|identity|from)|verified (sender|domain|identity|address)|verify (your|the|a|this|sender) ?(own )?(domain|sender|address|from|email|identity)|(domain|sender|from|identity|address)\b.{0,30}(not (registered|configured|added|set up|approved|activated|whitelisted|valid sender)|is pending|unverified|has not been)|sender identity|sender signature|sending domain|(add|register) (and verify )?(your|the) domain|(invalid|unknown|unregistered) (from|sender|sending) (address|domain|email)|not a (valid|known|registered) sender/,
+    when: (facts) =>
+      inTransaction(facts) && !/recipient address rejected|unverified address$/.test(facts.words),
+  },
+  {
+    ...stop,
+    cause: 'sender-not-owned',
+    says: /not owned|owned by|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|spoof|impersonat|alias(es)?\b|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
+    when: (facts) =>
+      inTransaction(facts) &&
+      !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|unable to relay|relay access|relay(ing)? denied|to relay/.test(
+        facts.words,
+      ),
+  },
+  { ...stop, cause: 'sender-not-owned', enhanced: /^(7\.60|2\.252|7\.367)$/ },
+  {
+    ...stop,
+    cause: 'sender-refused',
+    says: /(sender|from)( email)? address\b.{0,30}(reject|refus|invalid|denied|unacceptable|bad|not (accept|valid|allowed))|(reject|refus|invalid|bad|denied)\w* .{0,15}(sender|return path|reverse path|from address)|sender (reject|denied|refused|not accept|invalid|verify failed|verification failed|callout)|bad sender|from address .{0,20}(invalid|reject)/,
+    when: inTransaction,
+  },
+  { ...stop, cause: 'sender-refused', enhanced: /^1\.[78]$/ },
+  // the server is not ours to relay through
+  {
+    ...lane,
+    cause: 'relay-denied',
+    says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not (relay|accept email for)/,
+    when: inTransaction,
+  },
+];

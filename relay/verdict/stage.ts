@@ -1,0 +1,85 @@
+// Where in the conversation a failure happened, when the one who reports it does not say.
+import type { Stage } from '../client/vocabulary.ts';
+import type { Facts } from './facts.ts';
+
+// In the order of telling: the words a tool adds about the stage come before the command, and the system's own
+// error name last. nodemailer says `CONN` for every socket error at any stage, so that command tells nothing.
+const phrases: readonly (readonly [RegExp, Stage])[] = [
+  [
+    /after (the )?(final |end of data )?dot|end of data message may|(waiting for|reading) (the )?(final|last) (reply|response)|while sending end of data|in reply to end of data|after (end of data|sending (the )?(message )?(body|data))|message may be sent more than once|after data (was|has been) sent/,
+    'dot',
+  ],
+  [
+    /in reply to data|data command (failed|rejected)|smtpdataerror|message failed|sending (the )?message (body|contents?)|data not accepted/,
+    'data',
+  ],
+  [
+    /in reply to rcpt|rcpt( to)? (command )?(failed|error)|all recipients|recipients? (command )?failed|smtprecipientsrefused|smtpaddressfailed|invalid addresses|after (pipelined )?rcpt|following recipients failed|recipient address rejected/,
+    'rcpt',
+  ],
+  [
+    /in reply to email from|email command failed|email from (command )?(failed|error)|smtpsenderrefused|after (pipelined )?email from|smtpsenderfailed|sent email from|from address failed/,
+    'mail',
+  ],
+  [
+    /invalid login|smtpauthentication|authenticationfailed|could not authenticate|failed to authenticate|sasl|auth(entication)? (failed|failure|unsuccessful|error|credentials)|missing credentials|login denied|invalid grant|access token|username and password|auth command|authenticate/,
+    'auth',
+  ],
+  [
+    /certificate|\btls\b|\bssl\b|altnames|handshake|x509|pkix|secure (tls )?connection|wrong version number/,
+    'tls',
+  ],
+  [/getaddrinfo|lookup|resolv|dns|unknownhost|no such host|name or service/, 'dns'],
+  [/greeting|banner|expected (response )?code 220/, 'greeting'],
+  [/ehlo|\bhelo\b/, 'ehlo'],
+  [/connect |connect:|connection timeout|dial tcp|port \d|connection refused|refused/, 'tcp'],
+];
+
+const commands: readonly (readonly [RegExp, Stage])[] = [
+  [/^STARTTLS/, 'starttls'],
+  [/^(EHLO|HELO|LHLO)/, 'ehlo'],
+  [/^AUTH/, 'auth'],
+  [/^MAIL/, 'mail'],
+  [/^RCPT/, 'rcpt'],
+  [/^DATA/, 'data'],
+];
+
+/** The stage the evidence points to; undefined when it could be any. */
+export function stageOf(facts: Omit<Facts, 'stage'>): Stage | undefined {
+  const { words, command, code, systemError, symptom } = facts;
+  const afterDot = phrases[0];
+  if (afterDot?.[0].test(words)) return 'dot';
+  const byCommand = commands.find(([pattern]) => pattern.test(command))?.[1];
+  if (byCommand !== undefined) return byCommand;
+  if (code === undefined) {
+    if (/^(getaddrinfo|query\w*)$/i.test(symptom.syscall ?? '')) return 'dns';
+    if (/starttls/.test(words)) return 'starttls';
+    if (systemError === 'ENOTFOUND' || systemError === 'EAI_AGAIN') return 'dns';
+    if (symptom.syscall === 'connect') return 'tcp';
+    if (
+      /reason|.+/.test(symptom.reason ?? '') &&
+      /version|certificate|protocol|cipher/i.test(symptom.reason ?? '')
+    )
+      return 'tls';
+    if (symptom.code === 'EDNS') return 'dns';
+    if (symptom.code === 'EAUTH' || symptom.code === 'ENOAUTH' || symptom.code === 'EOAUTH2') return 'auth';
+  } else {
+    if (symptom.code === 'EAUTH' || code === 534 || code === 535) return 'auth';
+    if (symptom.code === 'EMESSAGE') return 'data';
+    if (symptom.code === 'EPROTOCOL') return 'greeting';
+    if (/error upgrading connection|with starttls/.test(words)) return 'starttls';
+  }
+  if (symptom.code === 'ETLS') return 'starttls';
+  const spoken = phrases.find(([phrase, stage]) => {
+    // A reply that says "connection" or "lookup" speaks about the server's own affairs.
+    const onlyWithoutReply = stage === 'tcp' || stage === 'dns' || stage === 'tls';
+    return phrase.test(words) && !(onlyWithoutReply && code !== undefined);
+  })?.[1];
+  if (spoken !== undefined) return spoken;
+  if (
+    code === undefined &&
+    (systemError === 'ECONNREFUSED' || systemError === 'ENETUNREACH' || systemError === 'EHOSTUNREACH')
+  )
+    return 'tcp';
+  return undefined;
+}
