@@ -4,8 +4,10 @@ import { customerOperations } from './customers/operations.ts';
 import { diagnosisOperations } from './diagnosis/operations.ts';
 import { emailOperations } from './emails/operations.ts';
 import { keyOperations } from './keys/operations.ts';
+import { onboardingOperations } from './onboarding/operations.ts';
 import type { Operation } from './operation.ts';
 import type { Sending } from './sending.ts';
+import { templateOperations } from './templates/operations.ts';
 
 export function allOperations(given: {
   database: Database;
@@ -15,6 +17,8 @@ export function allOperations(given: {
   return [
     ...customerOperations(given),
     ...emailOperations(given),
+    ...onboardingOperations(given),
+    ...templateOperations(given),
     ...keyOperations(given),
     ...diagnosisOperations(given),
   ];
