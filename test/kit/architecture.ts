@@ -29,7 +29,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   nodemailer: ['relay', 'relay/client', 'test'],
   mailparser: ['relay', 'test'],
   selfsigned: ['relay', 'test'],
-  'graphile-worker': ['worker'],
+  'graphile-worker': ['worker', 'test'],
   pg: ['deploy', 'test'],
   pino: ['deploy', 'test'],
   'prom-client': ['deploy'],
@@ -37,6 +37,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   'fast-check': ['test'],
   testcontainers: ['test'],
   vitest: ['test'],
+  yaml: ['test'],
 };
 
 const topLevel = new Set([

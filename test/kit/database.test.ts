@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { freshDatabase, ownPostgres } from './database.ts';
 import { until } from './until.ts';
@@ -10,6 +11,16 @@ test('what one test writes another does not see', async () => {
   await first.query('create table trace (of text)');
   expect((await first.query(tables)).rowCount).toBe(1);
   expect((await second.query(tables)).rowCount).toBe(0);
+});
+
+test('every migration has been applied', async () => {
+  await using database = await freshDatabase();
+  const files = readdirSync(new URL('../../deploy/migrations', import.meta.url)).filter((name) =>
+    name.endsWith('.sql'),
+  );
+  const applied = await database.query('select from postern_migration');
+  expect(applied.rowCount).toBe(files.length);
+  expect(applied.rowCount).toBeGreaterThan(0);
 });
 
 test('the database is gone once the test is over', async () => {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import { expect, test } from 'vitest';
+import { readRelayEnvironment } from '../../deploy/environment.ts';
 import {
   acceptThen,
   delay,
@@ -260,15 +261,29 @@ test('the body may be refused, or lost, before it has ended', async () => {
   expect(provider.messages).toEqual([]);
 });
 
-test('a body that is no longer read neither ends nor becomes a message', async () => {
+test('a stalled body is read no further, and its sender has to wait', async () => {
   await using provider = await startProvider();
-  provider.on('body', stall);
+  const stalling = provider.on('body', stall);
   await using client = await session(provider);
   await client.submit({ ...letter, message: 'x'.repeat(20_000_000) });
-  await expect(
-    until(() => provider.connections[0]?.closedAt, { timeoutMs: 300, what: 'an end' }),
-  ).rejects.toThrow('an end');
+  await until(() => stalling.hits);
+  // What fits into the buffers on the way is at most some megabytes.
+  await expect(until(() => client.unsentBytes < 8_000_000, { timeoutMs: 300 })).rejects.toThrow('waited');
   expect(provider.messages).toEqual([]);
+});
+
+test('its environment is one the relay understands, with the other port as failover', async () => {
+  await using provider = await startProvider();
+  const others = { DATABASE_URL: 'postgres://a:b@127.0.0.1/c', RELAY_PASSWORD: 'a'.repeat(32) };
+  for (const [mode, ports] of [
+    ['implicit', [provider.implicitPort, provider.starttlsPort]],
+    ['starttls', [provider.starttlsPort, provider.implicitPort]],
+  ] as const) {
+    const { providers, missing } = readRelayEnvironment({ ...others, ...provider.environment(mode) });
+    expect(missing).toEqual([]);
+    expect(providers.map(({ routes }) => routes.map(({ port }) => port))).toEqual([ports]);
+    expect(providers[0]?.routes[0]?.tlsMode).toBe(mode);
+  }
 });
 
 test('a gate holds the conversation until the test has looked', async () => {

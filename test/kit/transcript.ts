@@ -49,6 +49,8 @@ export type Transcript = AsyncDisposable &
     /** Closes our side; `reset` with RST, as a machine does that lost its power. */
     end(): void;
     reset(): void;
+    /** Bytes we have written and cannot get rid of, because the server does not read. */
+    readonly unsentBytes: number;
     /** Everything said so far, ours after `>`, theirs after `<`. */
     readonly soFar: string;
   };
@@ -155,6 +157,9 @@ export async function connect(port: number, wishes: ConnectWishes = {}): Promise
     },
     end: () => wire.end(),
     reset: () => wire.reset(),
+    get unsentBytes() {
+      return wire.unsentBytes;
+    },
     get soFar() {
       return said.join('\n');
     },

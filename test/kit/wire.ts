@@ -13,6 +13,8 @@ export type Wire = {
   /** What has arrived and was not read. */
   readonly pending: Buffer;
   write(bytes: string | Uint8Array): void;
+  /** Bytes written that the system has not taken yet, because the other end does not read. */
+  readonly unsentBytes: number;
   /** Sends these last bytes and says goodbye. */
   end(bytes?: string | Uint8Array): void;
   destroy(): void;
@@ -121,6 +123,9 @@ export function createWire(raw: Socket): Wire {
     },
     write: (bytes) => {
       if (!socket.destroyed) socket.write(bytes);
+    },
+    get unsentBytes() {
+      return socket.writableLength;
     },
     end: (bytes) => {
       if (socket.destroyed) return;
