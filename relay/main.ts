@@ -1,0 +1,64 @@
+// The relay: takes mail over SMTP, keeps it in PostgreSQL, and hands it to the provider.
+// Its success reply (250 … queued as …) promises that the mail is committed with synchronous commit and will be sent,
+// or will visibly wait for a person. It never delivers to a mailbox, never sends mail for anybody who is neither
+// logged in nor trusted, and never stops accepting because a provider is away or was never configured.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { openDatabase } from '../deploy/database.ts';
+import { readRelayEnvironment } from '../deploy/environment.ts';
+import { listenHealth } from '../deploy/health.ts';
+import { awaitSchema } from '../deploy/migrate.ts';
+import { runProcess } from '../deploy/process.ts';
+import { keepBeating } from './beating.ts';
+import { describeRelay, senderRules } from './self-description.ts';
+import { listenSubmission } from './submission/listen.ts';
+
+await runProcess(
+  'relay',
+  () => readRelayEnvironment(process.env),
+  async ({ environment, log, resources, signal }) => {
+    const instance = randomUUID();
+    const database = resources.use(
+      openDatabase({ url: environment.databaseUrl, applicationName: 'postern relay', max: 16, log }),
+    );
+    // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
+    let isListening = false;
+    resources.use(
+      await listenHealth({
+        port: environment.healthPort,
+        log,
+        async ready() {
+          if (!isListening) return { ready: false, reason: 'not listening yet' };
+          await database.query('select 1');
+          return { ready: true };
+        },
+      }),
+    );
+    await awaitSchema(database, { log, signal });
+
+    for (const { variable, severity, problem, fix } of environment.problems) {
+      log[severity === 'problem' ? 'error' : 'warn']({ variable, fix }, `${variable} ${problem}`);
+    }
+    if (environment.providers.length > 0) log.info('Email configured (SMTP). Sending enabled.');
+    else log.warn(`Email NOT configured. Missing: ${environment.missing.join(', ') || 'nothing, see above'}`);
+
+    resources.use(
+      await keepBeating({ database, instance, log, report: () => describeRelay(environment, []) }),
+    );
+    const submission = resources.use(
+      await listenSubmission({
+        settings: environment,
+        allowedSenders: senderRules(environment),
+        hostname: hostname(),
+        database,
+        log,
+        committed() {},
+      }),
+    );
+    isListening = true;
+    resources.defer(() => {
+      isListening = false;
+    });
+    log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');
+  },
+);

@@ -1,0 +1,18 @@
+// Queue ids: short enough to be read out on the telephone, sorted by time so that new rows lie together in the index.
+import { randomBytes } from 'node:crypto';
+
+// Crockford's base 32: no i, l, o or u, so nothing is mistaken for a digit and no words appear by accident.
+const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const timeDigits = 9;
+const randomDigits = 7;
+
+/** 16 characters: 9 for the time in ms (enough until the year 3084), 7 at random (35 bits). */
+export function newQueueId(now: Date = new Date()): string {
+  let time = '';
+  for (let rest = now.getTime(), n = 0; n < timeDigits; n++, rest = Math.floor(rest / 32)) {
+    time = digits[rest % 32] + time;
+  }
+  let random = '';
+  for (const byte of randomBytes(randomDigits)) random += digits[byte % 32];
+  return time + random;
+}

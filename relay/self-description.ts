@@ -1,0 +1,35 @@
+// What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
+import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
+import type { RelayReport } from './client/heartbeat.ts';
+
+/**
+ * Who may be named as a sender at the door. While no provider can be used everybody may: the mail is held anyway, and
+ * refusing it because of half a configuration would lose it.
+ */
+export function senderRules({ providers }: Pick<RelayEnvironment, 'providers'>): string[] {
+  if (providers.length === 0) return ['*'];
+  return [...new Set(providers.flatMap(({ allowedSenders }) => allowedSenders))];
+}
+
+/** @param routes what delivery knows of the ways out */
+export function describeRelay(environment: RelayEnvironment, routes: RelayReport['routes']): RelayReport {
+  const { from, missing, problems, providers, deliveryMode, relayMaxMessageSize } = environment;
+  return {
+    configured: providers.length > 0,
+    missing,
+    problems,
+    delivery_mode: deliveryMode,
+    limits: { max_message_size: relayMaxMessageSize },
+    allowed_senders: senderRules(environment),
+    ...(from && { from: from.email }),
+    ...(from?.name !== undefined && { from_name: from.name }),
+    routes,
+    secrets: Object.fromEntries(
+      providers.flatMap(({ name, password }) =>
+        password === undefined
+          ? []
+          : [[`${name}_PASSWORD`, { length: password.length, fingerprint: fingerprint(password) }]],
+      ),
+    ),
+  };
+}

@@ -1,0 +1,149 @@
+// What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
+import addressparser from 'nodemailer/lib/addressparser';
+import { type Field, readHeader } from './header.ts';
+import { dateTime, newMessageId } from './received.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { type AllowedSenders, isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
+
+/** The header section must fit; a mailing list archive once fitted into 100 KB. */
+export const longestHeader = 131_072;
+// RFC 5321 section 6.3 asks for a large threshold; no honest path is this long, and a loop gets here in a second.
+const mostReceivedFields = 25;
+
+/** The email row this message belongs to, and the proof that whoever hands it over may do so. */
+export type EmailClaim = { readonly id: string; readonly token: Buffer };
+
+export type Admission = {
+  readonly headerFrom: string;
+  readonly messageId: string;
+  /** Fields that were missing, each with its CRLF; they go before the others, behind Received. */
+  readonly added: string;
+  /** What is passed on of the header and whatever body came with it, in order. */
+  readonly kept: readonly Buffer[];
+  readonly email: EmailClaim | undefined;
+  readonly idempotencyKey: string | undefined;
+  /** Whether the header holds octets above 127 (RFC 6532). */
+  readonly eightBitHeader: boolean;
+};
+
+export type AdmissionQuestion = {
+  /** The beginning of the message, up to at least the end of its header. */
+  readonly bytes: Buffer;
+  readonly ended: boolean;
+  readonly allowed: AllowedSenders;
+  /** Whether the client used the credential of Postern's own processes. */
+  readonly mayHandOverEmails: boolean;
+  readonly now: Date;
+};
+
+/** Undefined when the header has not arrived completely, which cannot be once the message has ended. */
+export function admit(question: AdmissionQuestion & { ended: true }): Admission | Refusal;
+export function admit(question: AdmissionQuestion): Admission | Refusal | undefined;
+export function admit(question: AdmissionQuestion): Admission | Refusal | undefined {
+  const { bytes, ended, allowed, mayHandOverEmails, now } = question;
+  const header = readHeader(bytes, ended);
+  if (header.state === 'incomplete') return bytes.length > longestHeader ? headerTooLong : undefined;
+  if (header.state === 'malformed') {
+    return refuse(
+      554,
+      '5.6.0',
+      `Line ${header.line} is not a header field, and no blank line came before it`,
+    );
+  }
+  if (header.length > longestHeader) return headerTooLong;
+
+  const { fields } = header;
+  if (fields.filter(isNamed('received')).length > mostReceivedFields) {
+    return refuse(
+      554,
+      '5.4.6',
+      `More than ${mostReceivedFields} Received fields: this mail runs in a circle`,
+    );
+  }
+  const headerFrom = readFrom(fields, allowed);
+  if (typeof headerFrom !== 'string') return headerFrom;
+  const email = readEmailClaim(fields, mayHandOverEmails);
+  if (email && 'code' in email) return email;
+  const idempotencyKey = readIdempotencyKey(fields);
+  if (typeof idempotencyKey === 'object') return idempotencyKey;
+
+  const messageId = fields.find(isNamed('message-id'))?.value || undefined;
+  const givenId = messageId ?? newMessageId(headerFrom);
+  const added =
+    (messageId === undefined && !fields.some(isNamed('message-id')) ? `Message-ID: ${givenId}\r\n` : '') +
+    (fields.some(isNamed('date')) ? '' : `Date: ${dateTime(now)}\r\n`);
+
+  return {
+    headerFrom,
+    messageId: givenId,
+    added,
+    kept: without(bytes, fields.filter(staysBehind)),
+    email,
+    idempotencyKey,
+    eightBitHeader: hasEightBit(bytes, header.length),
+  };
+}
+
+const headerTooLong = refuse(554, '5.6.0', `The header is longer than ${longestHeader} octets`);
+
+const isNamed = (name: string) => (field: Field) => field.name === name;
+
+/** Bcc is for the submission agent's eyes only (RFC 5322 section 3.6.3), and our own fields are for ours. */
+const staysBehind = ({ name }: Field) => name === 'bcc' || name.startsWith('x-postern-');
+
+function readFrom(fields: readonly Field[], allowed: AllowedSenders): string | Refusal {
+  const [from, second] = fields.filter(isNamed('from'));
+  if (!from) return refuse(554, '5.6.0', 'There is no From field (RFC 5322 3.6)');
+  // Which of the two a reader sees depends on the reader: the other one could be anybody's.
+  if (second) return refuse(554, '5.6.0', 'There is more than one From field (RFC 5322 3.6)');
+
+  const addresses = addressparser(from.value, { flatten: true }).map(({ address }) => address);
+  if (addresses.length === 0 || !addresses.every((address) => mailbox.test(address))) {
+    return refuse(554, '5.6.0', 'The From field holds no address, or something that is none');
+  }
+  const stranger = addresses.find((address) => !isAllowedSender(address, allowed));
+  if (stranger !== undefined) return senderNotAllowed(stranger, 'From', allowed);
+  return normalizeAddress(addresses[0] as string);
+}
+
+const mailbox = /^(?:"[^"]*"|[^\s@"<>]+)@[^\s@<>]+$/;
+
+function readEmailClaim(
+  fields: readonly Field[],
+  mayHandOverEmails: boolean,
+): EmailClaim | Refusal | undefined {
+  const [claim, second] = fields.filter(isNamed('x-postern-email'));
+  if (!claim) return undefined;
+  if (!mayHandOverEmails) {
+    return refuse(550, '5.7.1', "X-Postern-Email belongs to Postern's own processes (RELAY_USER)");
+  }
+  const [, id, token] =
+    /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ((?:[0-9a-f]{2})+)$/i.exec(claim.value) ?? [];
+  if (second || !id || !token) return refuse(554, '5.6.0', 'X-Postern-Email must be ID TOKEN, once');
+  return { id: id.toLowerCase(), token: Buffer.from(token, 'hex') };
+}
+
+function readIdempotencyKey(fields: readonly Field[]): string | Refusal | undefined {
+  const [key, second] = fields.filter(isNamed('x-postern-idempotency-key'));
+  if (!key) return undefined;
+  if (second || key.value.length < 1 || key.value.length > 255) {
+    return refuse(554, '5.6.0', 'X-Postern-Idempotency-Key must be 1 to 255 characters, once');
+  }
+  return key.value;
+}
+
+function without(bytes: Buffer, fields: readonly Field[]): Buffer[] {
+  const kept: Buffer[] = [];
+  let from = 0;
+  for (const { start, end } of fields) {
+    if (start > from) kept.push(bytes.subarray(from, start));
+    from = end;
+  }
+  kept.push(bytes.subarray(from));
+  return kept;
+}
+
+function hasEightBit(bytes: Buffer, length: number): boolean {
+  for (let at = 0; at < length; at++) if ((bytes[at] as number) > 127) return true;
+  return false;
+}

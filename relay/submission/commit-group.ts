@@ -1,0 +1,215 @@
+// One statement, one commit, for a whole group of messages: after it the relay is responsible for all of them.
+import type { Queryable } from '../../deploy/database.ts';
+import { priorities, type Status } from '../client/vocabulary.ts';
+import type { Submission } from './group.ts';
+import { type Refusal, refuse } from './refusal.ts';
+
+export type Outcome =
+  /** Committed under its own queue id. */
+  | { readonly outcome: 'accepted'; readonly queueId: string }
+  /** The same mail was accepted before, under this id; nothing has changed. */
+  | { readonly outcome: 'known'; readonly queueId: string }
+  | { readonly outcome: 'refused'; readonly refusal: Refusal }
+  /** Its idempotency key belonged to a mail that was just forgotten: ask again. */
+  | { readonly outcome: 'again' };
+
+/**
+ * Commits what of the group may be accepted and tells the outcome of each, in order. Rejects when the statement
+ * fails: then nothing of the group is accepted, or nobody knows (see accept.ts).
+ */
+export async function commitGroup(database: Queryable, group: readonly Submission[]): Promise<Outcome[]> {
+  const { rows } = await database.query<OutcomeRow>({
+    name: 'commit-group',
+    text: commitStatement,
+    values: [...parametersOf(group)],
+  });
+  const byQueueId = new Map(rows.map((row) => [row.queue_id, row]));
+  const known = await findKnown(
+    database,
+    group.filter(({ queueId, email }) => !email && !byQueueId.get(queueId)?.taken),
+  );
+  return group.map((submission): Outcome => {
+    const row = byQueueId.get(submission.queueId);
+    if (row?.taken) return { outcome: 'accepted', queueId: submission.queueId };
+    if (submission.email) return judgeEmail(row, submission.email.id);
+    const queueId = known.get(keyOf(submission));
+    return queueId === undefined ? { outcome: 'again' } : { outcome: 'known', queueId };
+  });
+}
+
+/** Which of these messages are committed: for whoever lost the connection while the commit was on its way. */
+export async function findCommitted(
+  database: Queryable,
+  queueIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await database.query<{ queue_id: string }>(
+    'select queue_id from message where queue_id = any($1)',
+    [queueIds],
+  );
+  return new Set(rows.map((row) => row.queue_id));
+}
+
+// The order of the locks is everybody's order: emails by id, then keys. `asked` sees the newest version of each email,
+// because a locking read waits for the writer before it looks. The bodies come as one parameter and are cut out by
+// position: an array of bytea would travel as hexadecimal text, which is twice the work.
+const commitStatement = `
+  with incoming as materialized (
+    select * from json_to_recordset($1) as i (
+      queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval,
+      sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
+      status mail_status, reason text, reason_detail text, detail jsonb, start_at integer, length integer)
+  ), asked as materialized (
+    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain
+    from email e where e.id in (select email_id from incoming)
+    order by e.id for no key update
+  ), fresh as (
+    insert into submission as s (credential, key, queue_id, lasts)
+    select credential, key, queue_id, key_lasts from incoming where key is not null order by credential, key
+    on conflict (credential, key) do update
+      set queue_id = excluded.queue_id, at = excluded.at, lasts = excluded.lasts
+      where s.at + s.lasts <= now()
+    returning s.queue_id
+  ), taken as materialized (
+    select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain
+    from incoming i left join asked a on a.id = i.email_id
+    where case
+      when i.email_id is not null
+        then a.token = i.token and a.status = 'pending' and not a.paused and a.queue_id is null
+      else i.queue_id in (select queue_id from fresh)
+    end
+  ), new_message as (
+    insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
+                         smtputf8, eight_bit, on_uncertain)
+    select queue_id, email_id, credential, sender, header_from, message_id, size, priority,
+           smtputf8, eight_bit, on_uncertain
+    from taken
+  ), new_part as (
+    insert into message_part (queue_id, part, content)
+    select queue_id, 0, substring($3::bytea from start_at for length) from taken where length is not null
+  ), new_recipient as (
+    insert into recipient (queue_id, ordinal, email_id, address, status, priority, next_attempt_at,
+                           reason, reason_detail, finished_at)
+    select r.queue_id, r.ordinal, t.email_id, r.address, r.status, t.priority,
+           case when r.status = 'queued' then now() end,
+           r.reason, r.reason_detail,
+           case when r.status = 'captured' then now() end
+    from json_to_recordset($2) as r (
+      queue_id text, ordinal smallint, address text, status mail_status, reason text, reason_detail text)
+    join taken t using (queue_id)
+  ), accepted_email as (
+    update email e set
+      queue_id = t.queue_id, accepted_at = now(), next_hand_over_at = null, updated_at = now(),
+      status = t.status, reason = t.reason, reason_detail = t.reason_detail,
+      finished_at = case when t.status = 'captured' then now() end
+    from taken t where e.id = t.email_id
+  ), new_event as (
+    insert into event (type, email_id, queue_id, detail)
+    select 'queued', email_id, queue_id, detail from taken
+    union all
+    select status::text, email_id, queue_id, jsonb_strip_nulls(jsonb_build_object(
+      'reason', reason, 'reason_detail', reason_detail))
+    from taken where status in ('held', 'captured')
+  )
+  select i.queue_id, t.queue_id is not null as taken,
+         coalesce(a.token = i.token, false) as token_matches,
+         a.status as email_status, a.paused as email_paused, a.queue_id as accepted_as
+  from incoming i left join taken t using (queue_id) left join asked a on a.id = i.email_id`;
+
+type OutcomeRow = {
+  queue_id: string;
+  taken: boolean;
+  token_matches: boolean;
+  email_status: Status | null;
+  email_paused: boolean | null;
+  accepted_as: string | null;
+};
+
+function parametersOf(group: readonly Submission[]): [string, string, Buffer, number] {
+  const contents: Buffer[] = [];
+  let position = 1;
+  const messages = group.map((submission) => {
+    const { content, email, key, recipients } = submission;
+    const startAt = position;
+    if (content) {
+      contents.push(content);
+      position += content.length;
+    }
+    const { status, reason, reasonDetail } = submission.status;
+    return {
+      queue_id: submission.queueId,
+      email_id: email?.id,
+      token: email && asHex(email.token),
+      credential: submission.credential,
+      key: key && asHex(key),
+      key_lasts: submission.keyLasts,
+      sender: submission.sender,
+      header_from: submission.headerFrom,
+      message_id: submission.messageId,
+      size: submission.size,
+      smtputf8: submission.smtputf8,
+      eight_bit: submission.eightBit,
+      status,
+      reason,
+      reason_detail: reasonDetail,
+      detail: {
+        credential: submission.credential,
+        client: submission.client,
+        size: submission.size,
+        recipients: recipients.length,
+      },
+      start_at: startAt,
+      length: content?.length,
+    };
+  });
+  const recipients = group.flatMap((submission) =>
+    submission.recipients.map(({ address, status, reason, reasonDetail }, ordinal) => ({
+      queue_id: submission.queueId,
+      ordinal,
+      address,
+      status,
+      reason,
+      reason_detail: reasonDetail,
+    })),
+  );
+  return [
+    JSON.stringify(messages),
+    JSON.stringify(recipients),
+    Buffer.concat(contents),
+    priorities.submitted,
+  ];
+}
+
+const asHex = (bytes: Buffer) => `\\x${bytes.toString('hex')}`;
+
+function judgeEmail(row: OutcomeRow | undefined, id: string): Outcome {
+  const refusal = (code: number, text: string): Outcome => ({
+    outcome: 'refused',
+    refusal: refuse(code, `${code < 500 ? 4 : 5}.7.1`, text),
+  });
+  // Whether the email exists is not for someone to learn who cannot name its token.
+  if (!row?.token_matches) return refusal(550, `No email ${id} under this token`);
+  if (row.accepted_as !== null) return { outcome: 'known', queueId: row.accepted_as };
+  if (row.email_status === 'cancelled') return refusal(554, `Email ${id} was cancelled`);
+  if (row.email_status === 'expired') return refusal(554, `Email ${id} has expired`);
+  // It may be released or resumed: the hand-over is early, not wrong.
+  return refusal(450, `Email ${id} is ${row.email_paused ? 'paused' : row.email_status}`);
+}
+
+/** The queue ids under which the same mails were accepted before, by credential and key. */
+async function findKnown(
+  database: Queryable,
+  duplicates: readonly Submission[],
+): Promise<ReadonlyMap<string, string>> {
+  if (duplicates.length === 0) return new Map();
+  const { rows } = await database.query<{ credential: string; key: Buffer; queue_id: string }>({
+    name: 'find-known-submissions',
+    text: `
+      select s.credential, s.key, s.queue_id
+      from submission s join unnest($1::text[], $2::bytea[]) as asked (credential, key) using (credential, key)`,
+    values: [duplicates.map(({ credential }) => credential), duplicates.map(({ key }) => key)],
+  });
+  return new Map(rows.map((row) => [keyOf(row), row.queue_id]));
+}
+
+const keyOf = ({ credential, key }: { credential: string; key?: Buffer | undefined }) =>
+  `${credential} ${key?.toString('latin1')}`;

@@ -1,0 +1,60 @@
+// Which waiting messages share the next commit. Pure: the lanes in accept.ts do the rest.
+import type { FirstStatus } from './first-status.ts';
+
+/** A message that has been read, checked, and only lacks the commit. */
+export type Submission = {
+  readonly queueId: string;
+  readonly credential: string;
+  /** Where it came from, for the timeline. */
+  readonly client: string;
+  readonly email: { readonly id: string; readonly token: Buffer } | undefined;
+  /** Same credential and key, same queue id; undefined for emails, whose id is their key. */
+  readonly key: Buffer | undefined;
+  readonly keyLasts: '15 minutes' | '7 days';
+  readonly sender: string;
+  readonly headerFrom: string;
+  readonly messageId: string;
+  readonly size: number;
+  readonly smtputf8: boolean;
+  readonly eightBit: boolean;
+  /** What the mail as a whole shows. */
+  readonly status: FirstStatus;
+  readonly recipients: readonly (FirstStatus & { readonly address: string })[];
+  /** The only part, or undefined when all parts are stored already. */
+  readonly content: Buffer | undefined;
+};
+
+const mostMessages = 100;
+const mostBytes = 4_194_304;
+const mostRecipients = 5_000;
+
+/**
+ * Takes the next group from the front of the line and returns it with what stays. No two of a group are the same
+ * mail: the second one of them must see what the first has committed, and is taken with a later group.
+ */
+export function nextGroup<Waiting extends { readonly submission: Submission }>(
+  line: readonly Waiting[],
+): { group: Waiting[]; rest: Waiting[] } {
+  const group: Waiting[] = [];
+  const rest: Waiting[] = [];
+  const identities = new Set<string>();
+  let bytes = 0;
+  let recipients = 0;
+  for (const waiting of line) {
+    const { submission } = waiting;
+    const identity = identityOf(submission);
+    bytes += submission.content?.length ?? 0;
+    recipients += submission.recipients.length;
+    const fits = group.length < mostMessages && bytes <= mostBytes && recipients <= mostRecipients;
+    if ((fits || group.length === 0) && !identities.has(identity)) group.push(waiting);
+    else rest.push(waiting);
+    // A twin that waits behind this one must not overtake it either.
+    identities.add(identity);
+  }
+  return { group, rest };
+}
+
+function identityOf({ email, credential, key, queueId }: Submission): string {
+  if (email) return `email ${email.id}`;
+  return key ? `key ${credential} ${key.toString('latin1')}` : `message ${queueId}`;
+}

@@ -1,0 +1,370 @@
+// Submission (RFC 6409): who may speak here, what they may say, and the one sentence that makes their mail ours.
+// A 250 after the final dot means: committed to PostgreSQL.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type {
+  SMTPServerAddress,
+  SMTPServerAuthentication,
+  SMTPServerDataStream,
+  SMTPServerOptions,
+  SMTPServerSession,
+} from 'smtp-server';
+import { type Database, isUnavailable } from '../../deploy/database.ts';
+import type { RelayEnvironment } from '../../deploy/environment.ts';
+import { type Log, maskAddress } from '../../deploy/log.ts';
+import { newQueueId } from '../queue-id.ts';
+import { openAcceptance } from './accept.ts';
+import { openBudget } from './budget.ts';
+import { SubmissionServer } from './connection.ts';
+import { openCredentials } from './credentials.ts';
+import { firstStatusBy, statusOfAll } from './first-status.ts';
+import { openNetworks, readDefaultGateways } from './networks.ts';
+import { type Received, receive } from './receive.ts';
+import { receivedField } from './received.ts';
+import {
+  asReplyError,
+  databaseAway,
+  diskFull,
+  ourMistake,
+  type Refusal,
+  refuse,
+  wantsAuth,
+} from './refusal.ts';
+import { isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
+import { openThrottle } from './throttle.ts';
+
+export type SubmissionListener = AsyncDisposable & {
+  readonly port: number;
+  readonly sessions: number;
+  /** Messages read and waiting for their commit. */
+  readonly waiting: number;
+};
+
+export type SubmissionSettings = Pick<
+  RelayEnvironment,
+  | 'relayPort'
+  | 'relayBind'
+  | 'relayUser'
+  | 'relayPassword'
+  | 'relayUsers'
+  | 'relayTrustedNetworks'
+  | 'relayTls'
+  | 'relayMaxMessageSize'
+  | 'deliveryMode'
+  | 'deliveryAllowlist'
+  | 'providers'
+  | 'missing'
+  | 'problems'
+  | 'logAddresses'
+>;
+
+const mostSessions = 1_000;
+const mostSessionsPerClient = 500;
+// RFC 5321 section 4.5.3.1.8 asks for at least 100.
+const mostRecipients = 1_000;
+// RFC 5321 section 4.5.3.2.7: a server waits at least five minutes for the next command.
+const idleMs = 5 * 60_000;
+/** For all bodies in memory together; RSS stays a small multiple of it whatever the clients send. */
+const budgetBytes = 64 * 1024 * 1024;
+
+/**
+ * Listens until disposed; disposing ends idle sessions with 421, finishes messages in DATA and takes at most 20 s.
+ * Rejects when the port or the certificate cannot be had.
+ *
+ * @param allowedSenders addresses, `*@domain` or `*`
+ * @param hostname what this relay calls itself in its greeting and in Received
+ * @param committed called after each commit that made new mail ours
+ */
+export async function listenSubmission({
+  settings,
+  allowedSenders,
+  hostname,
+  database,
+  log,
+  committed,
+}: {
+  settings: SubmissionSettings;
+  allowedSenders: readonly string[];
+  hostname: string;
+  database: Database;
+  log: Log;
+  committed: () => void;
+}): Promise<SubmissionListener> {
+  const networks = openNetworks(settings.relayTrustedNetworks, readDefaultGateways());
+  const credentials = openCredentials([
+    { name: settings.relayUser, password: settings.relayPassword },
+    ...settings.relayUsers,
+  ]);
+  const throttle = openThrottle();
+  const budget = openBudget(budgetBytes);
+  const acceptance = openAcceptance({ database, log, committed });
+  const firstStatus = firstStatusBy(settings);
+  const sessionsOf = new Map<string, number>();
+  const counted = new WeakSet<SMTPServerSession>();
+  const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
+  const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
+
+  const server = new SubmissionServer({
+    ...tlsOptions(settings.relayTls),
+    disabledCommands: disabled,
+    name: hostname,
+    banner: 'Postern',
+    heloResponse: '%s',
+    size: settings.relayMaxMessageSize,
+    rejectOversized: true,
+    authMethods: ['PLAIN', 'LOGIN'],
+    // Whether a session needs a login depends on where it comes from: MAIL asks.
+    authOptional: true,
+    allowInsecureAuth: true,
+    hideENHANCEDSTATUSCODES: false,
+    disableReverseLookup: true,
+    logger: false,
+    maxClients: mostSessions,
+    maxRecipients: mostRecipients,
+    socketTimeout: idleMs,
+    onConnect: (session, callback) => callback(errorFor(greet(session))),
+    onSecure(_socket, session, callback) {
+      session.disabledCommands = disabled;
+      callback();
+    },
+    onAuth: authenticate,
+    onMailFrom: (address, session, callback) => callback(errorFor(judgeSender(session, address))),
+    onRcptTo: (address, session, callback) => callback(errorFor(judgeRecipient(session, address))),
+    onData: takeMessage,
+    onClose: forget,
+  });
+  server.on('error', (error) => log.debug({ err: error }, 'A submission session was lost'));
+
+  function greet(session: SMTPServerSession): Refusal | undefined {
+    const { remoteAddress } = session;
+    const sessions = (sessionsOf.get(remoteAddress) ?? 0) + 1;
+    sessionsOf.set(remoteAddress, sessions);
+    counted.add(session);
+    if (sessions > mostSessionsPerClient) {
+      return refuse(421, '4.7.0', `Too many sessions from ${remoteAddress}`);
+    }
+    if (!networks.isPrivate(remoteAddress)) session.disabledCommands = [...disabled, 'AUTH'];
+    return undefined;
+  }
+
+  function forget(session: SMTPServerSession): void {
+    if (!counted.has(session)) return;
+    const { remoteAddress } = session;
+    const left = (sessionsOf.get(remoteAddress) ?? 1) - 1;
+    if (left > 0) sessionsOf.set(remoteAddress, left);
+    else sessionsOf.delete(remoteAddress);
+  }
+
+  function authenticate(
+    { username = '', password }: SMTPServerAuthentication,
+    session: SMTPServerSession,
+    callback: Parameters<NonNullable<SMTPServerOptions['onAuth']>>[2],
+  ): void {
+    const { remoteAddress } = session;
+    const now = performance.now();
+    const wait = throttle.wait(remoteAddress, username, now);
+    if (wait > 0) {
+      callback(asReplyError(refuse(454, '4.7.0', `Too many failed logins, try again in ${wait} s`)));
+    } else if (credentials.verify(username, password ?? '')) {
+      throttle.succeeded(remoteAddress, username);
+      callback(null, { user: username });
+    } else {
+      throttle.failed(remoteAddress, username, now);
+      log.warn({ event: 'auth-failed', client: remoteAddress, user: username }, 'A submission login failed');
+      callback(asReplyError(refuse(535, '5.7.8', 'Authentication credentials invalid')));
+    }
+  }
+
+  /** The credential, or the trusted network that stands in for one; undefined for strangers. */
+  function credentialOf({ user, remoteAddress }: SMTPServerSession): string | undefined {
+    return typeof user === 'string' ? user : networks.trusted(remoteAddress);
+  }
+
+  function judgeSender(session: SMTPServerSession, { address }: SMTPServerAddress): Refusal | undefined {
+    if (credentialOf(session) === undefined) {
+      return session.secure || networks.isPrivate(session.remoteAddress)
+        ? wantsAuth
+        : refuse(
+            530,
+            '5.7.0',
+            'Authentication required, and from here only after STARTTLS (RELAY_TLS_CERT_FILE)',
+          );
+    }
+    // The null sender is how bounces travel (RFC 5321 section 4.5.5); the header From still has to be allowed.
+    if (address !== '' && !isAllowedSender(address, allowedSenders)) {
+      return senderNotAllowed(address, 'MAIL FROM', allowedSenders);
+    }
+    return judgeCharacters(session, address);
+  }
+
+  function judgeRecipient(session: SMTPServerSession, { address }: SMTPServerAddress): Refusal | undefined {
+    // smtp-server lets a bare "postmaster" pass, but no mailbox lives here.
+    if (!address.includes('@')) return refuse(553, '5.1.3', 'The recipient needs a domain');
+    return judgeCharacters(session, address);
+  }
+
+  /** RFC 6531 section 3.4: an address with a non-ASCII local part needs SMTPUTF8, which the client has to ask for. */
+  function judgeCharacters({ envelope }: SMTPServerSession, address: string): Refusal | undefined {
+    if (envelope.smtpUtf8 || isAscii(normalizeAddress(address))) return undefined;
+    return refuse(553, '5.6.7', 'The address is not ASCII and MAIL did not say SMTPUTF8');
+  }
+
+  function takeMessage(
+    stream: SMTPServerDataStream,
+    session: SMTPServerSession,
+    callback: (error?: Error | null, text?: string) => void,
+  ): void {
+    const queueId = newQueueId();
+    answerFor(stream, session, queueId).then(
+      (answer) => {
+        if (typeof answer === 'string') {
+          callback(null, `2.0.0 queued as ${answer}`);
+          return;
+        }
+        log.info(
+          {
+            event: 'rejected',
+            client: session.remoteAddress,
+            credential: session.user || undefined,
+            reply: `${answer.code} ${answer.enhanced} ${answer.text.replace(/[^\s<>,]+@[^\s<>,]+/g, show)}`,
+          },
+          'A message was refused',
+        );
+        callback(asReplyError(answer));
+      },
+      (error) => {
+        callback(asReplyError(explain(error, queueId)));
+      },
+    );
+  }
+
+  /** The queue id of a message that is ours now, or why it is not. Rejects when the client or the database goes away. */
+  async function answerFor(
+    stream: SMTPServerDataStream,
+    session: SMTPServerSession,
+    queueId: string,
+  ): Promise<string | Refusal> {
+    const credential = credentialOf(session) as string;
+    const { envelope, remoteAddress } = session;
+    const sender = normalizeAddress(envelope.mailFrom ? envelope.mailFrom.address : '');
+    const recipients = envelope.rcptTo.map(({ address }) => normalizeAddress(address));
+    const smtputf8Asked = envelope.smtpUtf8 === true;
+    const protocol = protocolOf(session, smtputf8Asked);
+    const now = new Date();
+
+    const received = await receive({
+      stream,
+      queueId,
+      database,
+      budget,
+      question: { allowed: allowedSenders, mayHandOverEmails: credential === settings.relayUser, now },
+      trace: () =>
+        receivedField({
+          helo: session.hostNameAppearsAs || '',
+          address: remoteAddress,
+          by: hostname,
+          protocol,
+          queueId,
+          at: now,
+        }),
+      digestOf: `${credential}\n${sender}\n${recipients.join('\n')}\n\n`,
+    });
+    if ('code' in received) return received;
+    using message = received;
+
+    const { admission } = message;
+    const statuses = recipients.map((address) => ({ address, ...firstStatus(address) }));
+    const result = await acceptance.accept({
+      queueId,
+      credential,
+      client: remoteAddress,
+      email: admission.email,
+      key: keyOf(message),
+      keyLasts: admission.idempotencyKey === undefined ? '15 minutes' : '7 days',
+      sender,
+      headerFrom: admission.headerFrom,
+      messageId: admission.messageId,
+      size: message.size,
+      smtputf8: smtputf8Asked && (admission.eightBitHeader || ![sender, ...recipients].every(isAscii)),
+      eightBit: message.eightBit,
+      status: statusOfAll(statuses),
+      recipients: statuses,
+      content: message.content,
+    });
+    if (result.outcome !== 'accepted') await message.discard().catch(() => {});
+    if (result.outcome === 'refused') return result.refusal;
+    log.info(
+      {
+        event: result.outcome === 'accepted' ? 'queued' : 'queued-before',
+        queueId: result.queueId,
+        emailId: admission.email?.id,
+        credential,
+        sender: show(sender),
+        recipients: recipients.length,
+        size: message.size,
+      },
+      result.outcome === 'accepted' ? 'Mail queued' : 'The same mail was queued before',
+    );
+    return result.queueId;
+  }
+
+  function explain(error: unknown, queueId: string): Refusal {
+    if (isGone(error)) {
+      log.debug({ event: 'vanished', queueId }, 'A client went away in the middle of a message');
+      return ourMistake;
+    }
+    const isFull = (error as { code?: unknown }).code === '53100';
+    log.error({ event: 'failed', queueId, err: error }, 'A message could not be taken; its client keeps it');
+    if (isFull) return diskFull;
+    return isUnavailable(error) ? databaseAway : ourMistake;
+  }
+
+  const listening = Promise.withResolvers<void>();
+  server.once('error', listening.reject);
+  const tcp = server.listen(settings.relayPort, settings.relayBind, listening.resolve);
+  await listening.promise;
+  server.off('error', listening.reject);
+
+  return {
+    port: (tcp.address() as AddressInfo).port,
+    get sessions() {
+      return server.connections.size;
+    },
+    get waiting() {
+      return acceptance.waiting;
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+    },
+  };
+}
+
+// Sendmail's jokes, and the commands with which a proxy speaks for others.
+const neverOffered = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
+
+const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);
+
+const errorFor = (refusal: Refusal | undefined) => (refusal ? asReplyError(refusal) : undefined);
+
+function tlsOptions(files: SubmissionSettings['relayTls']): SMTPServerOptions {
+  if (!files) return {};
+  return { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile), minVersion: 'TLSv1.2' };
+}
+
+function protocolOf({ openingCommand, secure, user }: SMTPServerSession, smtputf8: boolean): string {
+  const base = smtputf8 ? 'UTF8SMTP' : openingCommand === 'EHLO' ? 'ESMTP' : 'SMTP';
+  return base + (secure ? 'S' : '') + (user ? 'A' : '');
+}
+
+/** What makes a second submission the same: the client's own key, or else everything it sent. */
+function keyOf({ admission, digest }: Received): Buffer | undefined {
+  if (admission.email) return undefined;
+  if (admission.idempotencyKey === undefined) return digest;
+  return createHash('sha256').update(`key ${admission.idempotencyKey}`).digest();
+}
+
+const isGone = (error: unknown) => {
+  const { code } = error as { code?: unknown };
+  return code === 'ECONNECTION' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+};

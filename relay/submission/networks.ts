@@ -1,0 +1,98 @@
+// Who may come without a password, and from where a password may travel in clear.
+import { readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+
+export type Networks = {
+  /** The network of RELAY_TRUSTED_NETWORKS the address is in; undefined when it has to log in. */
+  trusted(address: string): string | undefined;
+  /** Loopback, private or link-local: the password crosses nobody else's wire. */
+  isPrivate(address: string): boolean;
+};
+
+const privateNetworks = [
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+];
+
+/**
+ * @param trusted CIDRs or single addresses, already validated
+ * @param gateways never trusted: behind a published port every stranger has the address of Docker's gateway,
+ *   and trusting it would make an open relay
+ */
+export function openNetworks(trusted: readonly string[], gateways: readonly string[]): Networks {
+  const lists = trusted.map((cidr) => ({ cidr, list: listOf([cidr]) }));
+  const privateList = listOf(privateNetworks);
+  const gatewayList = listOf(gateways);
+  return {
+    trusted(address) {
+      if (contains(gatewayList, address)) return undefined;
+      return lists.find(({ list }) => contains(list, address))?.cidr;
+    },
+    isPrivate: (address) => contains(privateList, address),
+  };
+}
+
+/** The default gateways of this machine or container, from Linux's routing tables; none where there are no such files. */
+export function readDefaultGateways(): string[] {
+  return [
+    ...parseRoutes(readIfThere('/proc/net/route')),
+    ...parseIpv6Routes(readIfThere('/proc/net/ipv6_route')),
+  ];
+}
+
+/** `/proc/net/route`: hexadecimal columns, addresses in the byte order of the machine, which is little-endian. */
+export function parseRoutes(table: string): string[] {
+  return table
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, destination, gateway]) => destination === '00000000' && gateway && gateway !== '00000000')
+    .map(([, , gateway]) =>
+      (gateway?.match(/../g) ?? [])
+        .reverse()
+        .map((hex) => Number.parseInt(hex, 16))
+        .join('.'),
+    );
+}
+
+/** `/proc/net/ipv6_route`: destination, prefix length, source, prefix length, next hop. */
+export function parseIpv6Routes(table: string): string[] {
+  return table
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(
+      ([destination, prefix, , , nextHop]) =>
+        isZero(destination) && prefix === '00' && nextHop && !isZero(nextHop),
+    )
+    .map(([, , , , nextHop]) => (nextHop?.match(/.{4}/g) ?? []).join(':'));
+}
+
+const isZero = (hex: string | undefined) => hex !== undefined && /^0+$/.test(hex);
+
+function listOf(cidrs: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = '', prefix] = cidr.split('/');
+    const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
+    list.addSubnet(network, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family);
+  }
+  return list;
+}
+
+function contains(list: BlockList, address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
