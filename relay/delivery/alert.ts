@@ -1,0 +1,69 @@
+// Telling people that mail is stuck, by ways that mail does not take: a line in the log, and a webhook.
+import { createHmac } from 'node:crypto';
+import type { Log } from '../../deploy/log.ts';
+import type { Stage } from '../client/vocabulary.ts';
+import { catalogue } from '../verdict/catalogue.ts';
+
+export type Alert = {
+  readonly kind: string;
+  /** The provider it is about. */
+  readonly lane: string;
+  /** Why, as a slug; what it means and how to fix it is in the catalogue. */
+  readonly cause: string;
+  readonly stage: Stage;
+  /** The provider's or the system's own words. */
+  readonly detail: string;
+  readonly sender?: string;
+};
+
+const patienceMs = 10_000;
+
+/** How to fix a cause, in words; empty when there is nothing to do about it. */
+export function fixFor(cause: string): string {
+  return (catalogue as Record<string, { fix: string } | undefined>)[cause]?.fix ?? '';
+}
+
+/**
+ * Opens the way for alerts. Sending never fails and never waits for the webhook; a webhook that does not take an
+ * alert is mentioned in the log.
+ *
+ * The webhook gets `X-Postern-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY` with RELAY_PASSWORD.
+ */
+export function openAlerts({
+  log,
+  url,
+  secret,
+  now = () => new Date(),
+}: {
+  log: Log;
+  url?: string | undefined;
+  secret: string;
+  now?: () => Date;
+}): (alert: Alert) => void {
+  return (alert) => {
+    const fix = fixFor(alert.cause);
+    const recovered = alert.kind === 'lane-open';
+    log[recovered ? 'info' : 'error'](
+      { event: 'alert', ...alert, fix },
+      `Mail alert: ${alert.kind}: ${alert.cause}`,
+    );
+    if (url === undefined) return;
+    const body = JSON.stringify({ ...alert, fix, at: now().toISOString() });
+    const seconds = Math.floor(now().getTime() / 1_000);
+    const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+    fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-postern-signature': `t=${seconds},v1=${signature}` },
+      body,
+      // An alert goes where the operator said, not where somebody sends it on to.
+      redirect: 'error',
+      signal: AbortSignal.timeout(patienceMs),
+    })
+      .then(({ ok, status }) => {
+        if (!ok) log.warn({ event: 'alert-webhook', status }, 'The alert webhook did not take the alert');
+      })
+      .catch((error) =>
+        log.warn({ event: 'alert-webhook', err: error }, 'The alert webhook could not be reached'),
+      );
+  };
+}

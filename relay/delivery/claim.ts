@@ -1,0 +1,172 @@
+// Taking mail from the queue, under a lease that names who carries it.
+import { randomUUID } from 'node:crypto';
+import type { Queryable } from '../../deploy/database.ts';
+import { inlineBytes } from './settings.ts';
+
+export type ClaimedRecipient = {
+  readonly ordinal: number;
+  readonly address: string;
+  /** Attempts that have counted so far. */
+  readonly attempts: number;
+  readonly resends: number;
+};
+
+/** One mail for the recipients that are due. Nothing is written about them but under `token`. */
+export type Claimed = {
+  readonly queueId: string;
+  readonly token: string;
+  readonly emailId: string | null;
+  readonly sender: string;
+  readonly headerFrom: string;
+  readonly size: number;
+  readonly eightBit: boolean;
+  readonly onUncertain: 'resend' | 'hold' | null;
+  readonly receivedAt: Date;
+  /** Seconds since it was accepted, by the database's clock. */
+  readonly ageSeconds: number;
+  /** max_lateness has passed: nobody wants it any more. */
+  readonly tooLate: boolean;
+  readonly recipients: readonly ClaimedRecipient[];
+  /** Small mails come whole; larger ones are read while they are sent. */
+  readonly content: Buffer | null;
+};
+
+type ClaimedRow = {
+  queueId: string;
+  emailId: string | null;
+  sender: string;
+  headerFrom: string;
+  size: number;
+  eightBit: boolean;
+  onUncertain: 'resend' | 'hold' | null;
+  receivedAt: Date;
+  ageSeconds: number;
+  tooLate: boolean;
+  recipients: ClaimedRecipient[];
+  content: Buffer | null;
+};
+
+/** One provider session takes at most this many recipients in one go (RFC 5321 §4.5.3.1.8 guarantees 100). */
+const recipientsPerTransaction = 100;
+
+/**
+ * Claims up to `limit` due recipients and, with them, the due recipients of the same mails.
+ * Any number of relays may ask at once; nobody waits for another.
+ *
+ * Priorities are looked at one by one, lowest number first: the index then finds the due rows of each without
+ * walking over those that are deferred into the future.
+ */
+export async function claimDue(
+  q: Queryable,
+  {
+    limit,
+    instance,
+    leaseMs,
+    lowestPriority = 9,
+  }: { limit: number; instance: string; leaseMs: number; lowestPriority?: number },
+): Promise<Claimed[]> {
+  return claim(
+    q,
+    'claim-due',
+    `head as materialized (
+       select due.queue_id, due.ordinal
+       from generate_series(0, $5::integer) as priorities (priority)
+       cross join lateral (
+         select queue_id, ordinal from recipient
+         where status in ('queued', 'deferred') and recipient.priority = priorities.priority
+           and next_attempt_at <= now()
+         order by next_attempt_at limit $4
+         for update skip locked
+       ) due
+       limit $4
+     ), mine as materialized (
+       select r.queue_id, r.ordinal from recipient r
+       where r.queue_id in (select queue_id from head)
+         and r.status in ('queued', 'deferred') and r.next_attempt_at <= now()
+         and r.ordinal < (select min(h.ordinal) from head h where h.queue_id = r.queue_id) + ${recipientsPerTransaction}
+       for update skip locked
+     )`,
+    { instance, leaseMs },
+    [limit, lowestPriority],
+  );
+}
+
+/** Claims one held mail of a sender, to see whether the provider lets it pass by now. */
+export async function claimHeld(
+  q: Queryable,
+  { sender, cause, instance, leaseMs }: { sender: string; cause: string; instance: string; leaseMs: number },
+): Promise<Claimed | undefined> {
+  const claimed = await claim(
+    q,
+    'claim-held',
+    `mine as materialized (
+       select r.queue_id, r.ordinal from recipient r join message m using (queue_id)
+       where r.status = 'held' and r.reason = $5 and r.marked_at is null
+         and (m.sender = $4 or m.header_from = $4)
+       limit 1
+       for update of r skip locked
+     )`,
+    { instance, leaseMs },
+    [sender, cause],
+  );
+  return claimed[0];
+}
+
+async function claim(
+  q: Queryable,
+  name: string,
+  selection: string,
+  { instance, leaseMs }: { instance: string; leaseMs: number },
+  parameters: unknown[],
+): Promise<Claimed[]> {
+  const token = randomUUID();
+  const { rows } = await q.query<ClaimedRow>({
+    name,
+    text: `
+      with ${selection}, claimed as (
+        update recipient r
+        set status = 'sending', claim_token = $1, claimed_by = $2,
+            lease_until = clock_timestamp() + $3 * interval '1 millisecond',
+            next_attempt_at = null, marked_at = null, reason = null, reason_detail = null
+        from mine where r.queue_id = mine.queue_id and r.ordinal = mine.ordinal
+        returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends
+      ), mails as (
+        select queue_id, json_agg(json_build_object(
+          'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends) order by ordinal) as recipients
+        from claimed group by queue_id
+      )
+      select m.queue_id as "queueId", m.email_id as "emailId", m.sender, m.header_from as "headerFrom",
+        m.size, m.eight_bit as "eightBit", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
+        extract(epoch from now() - m.received_at)::float8 as "ageSeconds",
+        coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate",
+        mails.recipients, p.content
+      from mails
+      join message m using (queue_id)
+      left join email e on e.id = m.email_id
+      left join message_part p on m.size <= ${inlineBytes} and p.queue_id = m.queue_id and p.part = 0
+      order by m.priority, m.received_at`,
+    values: [token, instance, leaseMs, ...parameters],
+  });
+  return rows.map((row) => ({ ...row, token }));
+}
+
+/**
+ * The bytes of a large mail, a part at a time, so that many of them fit into little memory.
+ *
+ * @throws when they are not `size` bytes in the end: half a mail must never get its final dot.
+ */
+export async function* readParts(q: Queryable, queueId: string, size: number): AsyncGenerator<Buffer> {
+  let left = size;
+  for (let part = 0; left > 0; part++) {
+    const { rows } = await q.query<{ content: Buffer }>({
+      name: 'read-part',
+      text: 'select content from message_part where queue_id = $1 and part = $2',
+      values: [queueId, part],
+    });
+    const found = rows[0];
+    if (!found) throw new Error(`part ${part} of ${queueId} is missing`);
+    left -= found.content.length;
+    yield found.content;
+  }
+  if (left < 0) throw new Error(`${queueId} is ${-left} bytes longer than it was when it was accepted`);
+}

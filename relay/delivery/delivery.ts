@@ -1,0 +1,450 @@
+// The way out: takes mail from the queue for free connections, sees that it is carried, and watches over leases,
+// lanes and holds. One of these runs in every relay; what they must agree on is in the database.
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { type Database, isUnavailable } from '../../deploy/database.ts';
+import type { Log } from '../../deploy/log.ts';
+import { judge as judgeFailure } from '../verdict/verdict.ts';
+import { openAlerts } from './alert.ts';
+import { back, type Carriage, type Carrier, carry } from './carry.ts';
+import { type Claimed, claimDue, claimHeld } from './claim.ts';
+import type { Effect } from './decide.ts';
+import { createLane, type Lane, laneKey, wordsOf } from './lane.ts';
+import {
+  announceLanes,
+  countSilence,
+  distrustRoute,
+  freeSender,
+  holdSender,
+  readLanes,
+  takeSenderProbe,
+} from './lane-state.ts';
+import { reapLeases, renewLeases } from './leases.ts';
+import { openMarks } from './marks.ts';
+import { openResults } from './results.ts';
+import type { Trouble } from './session.ts';
+import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
+
+export type Delivery = AsyncDisposable & {
+  /** New mail was accepted in this process: an idle system hands it over in milliseconds. */
+  wake(): void;
+  /** What the heartbeat publishes about routes and lanes. No secrets. */
+  report(): DeliveryReport;
+};
+
+export type DeliveryReport = {
+  readonly routes: readonly {
+    lane: string;
+    name: string;
+    host: string;
+    port: number;
+    tls_mode: string;
+    state: string;
+    cause: string | null;
+  }[];
+  readonly lanes: readonly {
+    name: string;
+    state: string;
+    cause: string | null;
+    detail: string | null;
+    since: Date;
+    next_probe_at: Date | null;
+    connections: number;
+    held_senders: readonly { sender: string; cause: string; detail: string }[];
+  }[];
+};
+
+type Start = {
+  readonly database: Database;
+  readonly environment: DeliverySettings;
+  readonly log: Log;
+  readonly instance: string;
+  /** Shortened by tests only. */
+  readonly tempo?: Partial<Tempo>;
+};
+
+/** Starts delivering. Resolves once the lanes are known to the database. */
+export async function startDelivery({
+  database,
+  environment: settings,
+  log,
+  instance,
+  tempo: given,
+}: Start): Promise<Delivery> {
+  const tempo: Tempo = { ...usualTempo, ...given };
+  const stopping = new AbortController();
+  const alert = openAlerts({ log, url: settings.alertWebhookUrl, secret: settings.relayPassword });
+  const judge = (provider: Provider, { stage, symptom }: Trouble) =>
+    judgeFailure({ stage, symptom: { ...symptom, hostname: symptom.hostname ?? provider.host } });
+
+  // Nobody may be declared dead for not renewing a lease that could not be renewed.
+  let reapAfter = performance.now() + tempo.leaseMs;
+  const databaseWasAway = () => {
+    reapAfter = performance.now() + tempo.leaseMs;
+  };
+
+  const marks = openMarks(database);
+  const results = openResults(database, log, databaseWasAway);
+  const lanes = settings.providers.map((provider) =>
+    createLane(provider, {
+      database,
+      log,
+      instance,
+      tempo,
+      authorities: authoritiesFor(provider),
+      judge,
+      alert,
+      wake: () => void pump(),
+    }),
+  );
+  const carriages = new Set<Carriage>();
+  const underWay = new Set<Promise<void>>();
+  let waiting: Claimed[] = [];
+
+  const carrier: Carrier = {
+    database,
+    log,
+    settings,
+    tempo,
+    marks,
+    results,
+    judge,
+    stopping: stopping.signal,
+    apply,
+    heard,
+    isExpired: async () => false,
+    settled: async () => {},
+  };
+
+  let pumping = false;
+  let pumpAgain = false;
+  let backlog = false;
+
+  async function pump(): Promise<void> {
+    pumpAgain = true;
+    if (pumping) return;
+    pumping = true;
+    try {
+      while (pumpAgain && !stopping.signal.aborted) {
+        pumpAgain = false;
+        dispatch();
+        const lane = lanes.find(({ isOpen }) => isOpen);
+        if (!lane) break;
+        // While there is a backlog as many again lie ready, so that no connection waits for a claim.
+        const limit = lane.capacity + (backlog ? lane.active : 0) - waiting.length;
+        if (limit <= 0) continue;
+        const claimed = await claimDue(database, { limit, instance, leaseMs: tempo.leaseMs });
+        backlog = claimed.length >= limit;
+        waiting.push(...claimed);
+        dispatch();
+        if (claimed.length > 0) pumpAgain = true;
+      }
+    } catch (error) {
+      stumble(error, 'claiming');
+    } finally {
+      pumping = false;
+    }
+  }
+
+  function dispatch(): void {
+    const kept: Claimed[] = [];
+    for (const mail of waiting) {
+      const choice = chooseLane(mail);
+      if (choice === 'none') giveBack(mail);
+      else if ('hold' in choice) hold(mail, choice.hold);
+      else if (choice.lane.capacity > 0) start(mail, choice.lane);
+      else kept.push(mail);
+    }
+    waiting = kept;
+  }
+
+  type Choice = { lane: Lane } | { hold: { cause: string; detail: string } } | 'none';
+
+  /** The first open lane on which the sender is welcome; held when those that are open do not let it pass. */
+  function chooseLane(mail: Claimed): Choice {
+    const open = lanes.filter((lane, rank) => lane.isOpen && (rank === 0 || lane.permits(mail.headerFrom)));
+    const holds = open.map((lane) =>
+      lane.reading.heldSenders.find(({ sender }) => sender === mail.sender || sender === mail.headerFrom),
+    );
+    const free = open[holds.indexOf(undefined)];
+    if (free) return { lane: free };
+    const [hold] = holds;
+    return hold ? { hold } : 'none';
+  }
+
+  function start(mail: Claimed, lane: Lane, by: Carrier = carrier): void {
+    const carriage: Carriage = { mail, dotIsOut: false, session: undefined };
+    carriages.add(carriage);
+    lane.start();
+    const free = once(() => {
+      lane.finish();
+      void pump();
+    });
+    follow(carry(by, lane, carriage, free).finally(() => carriages.delete(carriage)));
+  }
+
+  function giveBack(mail: Claimed): void {
+    follow(
+      results.store({ changes: mail.recipients.map((recipient) => back(mail, recipient)), entries: [] }),
+    );
+  }
+
+  function hold(mail: Claimed, { cause, detail }: { cause: string; detail: string }): void {
+    follow(
+      results.store({
+        changes: mail.recipients.map((recipient) => ({
+          ...back(mail, recipient),
+          status: 'held',
+          delaySeconds: null,
+          reason: cause,
+          reasonDetail: detail,
+        })),
+        entries: mail.recipients.map(({ address, ordinal }) => ({
+          type: 'held',
+          queueId: mail.queueId,
+          emailId: mail.emailId,
+          recipient: address,
+          ordinal,
+          detail: { cause, detail },
+        })),
+      }),
+    );
+  }
+
+  function follow(work: Promise<unknown>): void {
+    const done = work.then(
+      () => {},
+      (error) => stumble(error, 'storing'),
+    );
+    underWay.add(done);
+    void done.finally(() => underWay.delete(done));
+  }
+
+  async function apply(lane: Lane, mail: Claimed, { kind, judgement, trouble }: Effect): Promise<void> {
+    if (kind === 'hold-sender') {
+      // Until the data is seen only the envelope is known; at the dot it is the header that offended.
+      const sender = trouble.stage === 'dot' ? mail.headerFrom : mail.sender;
+      const detail = wordsOf(trouble);
+      const { cause } = judgement;
+      const isNew = await trying(() =>
+        holdSender(database, lane.key, { sender, cause, detail, probeMs: tempo.senderProbeMs }),
+      );
+      lane.learnHold({ sender, cause, detail });
+      if (isNew)
+        alert({ kind: 'sender-held', lane: lane.provider.name, cause, stage: trouble.stage, detail, sender });
+    } else {
+      await trying(() => lane.close(judgement, trouble));
+    }
+  }
+
+  async function heard(lane: Lane, route: { name: string }, wasSilent: boolean): Promise<void> {
+    const silences = lane.reading.routes.find(({ name }) => name === route.name)?.silences ?? 0;
+    if (!wasSilent && silences === 0) return;
+    const inARow = await trying(() => countSilence(database, lane.key, route.name, wasSilent));
+    if ((inARow ?? 0) < silencesThatStop) return;
+    const cause = 'final-replies-lost';
+    const stopped = await trying(() =>
+      distrustRoute(database, lane.key, route.name, {
+        state: 'stopped',
+        cause,
+        holdDownMs: 3 * tempo.holdDownMs,
+      }),
+    );
+    if (stopped) {
+      alert({
+        kind: 'route-stopped',
+        lane: lane.provider.name,
+        cause,
+        stage: 'dot',
+        detail: `${route.name}: ${inARow} mails in a row got no final reply`,
+      });
+      await look();
+    }
+  }
+
+  async function trying<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      stumble(error, 'recording what was learnt');
+      return undefined;
+    }
+  }
+
+  function stumble(error: unknown, doing: string): void {
+    if (stopping.signal.aborted && isUnavailable(error)) return;
+    if (isUnavailable(error)) databaseWasAway();
+    log[isUnavailable(error) ? 'warn' : 'error'](
+      { err: error, event: 'delivery-stumbled', doing },
+      `Delivery could not go on ${doing}`,
+    );
+  }
+
+  async function look(): Promise<void> {
+    const epochs = lanes.map(({ epoch }) => epoch);
+    const readings = await readLanes(
+      database,
+      lanes.map(({ key }) => key),
+    );
+    for (const [index, lane] of lanes.entries()) {
+      const reading = readings.find(({ key }) => key === lane.key);
+      if (reading) lane.absorb(reading, epochs[index] ?? 0);
+    }
+  }
+
+  async function probeSenders(lane: Lane): Promise<void> {
+    for (const { sender, cause, isProbeDue } of lane.reading.heldSenders) {
+      if (!isProbeDue || lane.capacity === 0) continue;
+      if (!(await takeSenderProbe(database, lane.key, sender, tempo.senderProbeMs[0]))) continue;
+      const mail = await claimHeld(database, { sender, cause, instance, leaseMs: tempo.leaseMs });
+      if (!mail) {
+        await freeSender(database, lane.key, sender, cause);
+        continue;
+      }
+      const probe: Carrier = {
+        ...carrier,
+        settled: async (_, changes) => {
+          if (changes.some(({ status }) => status === 'sent'))
+            await trying(() => freeSender(database, lane.key, sender, cause));
+        },
+      };
+      start(mail, lane, probe);
+    }
+  }
+
+  let tick = 0;
+  let lastTick = performance.now();
+  async function tend(): Promise<void> {
+    const now = performance.now();
+    // A pause this long means that we were frozen, and our own leases may look abandoned.
+    if (now - lastTick > tempo.leaseMs / 2) databaseWasAway();
+    lastTick = now;
+    try {
+      await look();
+      for (const lane of lanes) {
+        lane.slots = lane.provider.maxConnections;
+        lane.trim();
+        follow(lane.probe(stopping.signal));
+        if (lane.isOpen) await probeSenders(lane);
+      }
+      if (now > reapAfter && tick % 2 === 0) {
+        const reaped = await reapLeases(database, {
+          leaseMs: tempo.leaseMs,
+          resendMs: tempo.resendMs,
+          policy: settings.uncertainPolicy,
+        });
+        for (const { queueId, status } of reaped)
+          log.warn({ event: 'lease-lost', queueId, status }, 'A relay was lost with this mail');
+      }
+    } catch (error) {
+      stumble(error, 'tending');
+    }
+    tick++;
+    void pump();
+  }
+
+  async function renew(): Promise<void> {
+    const tokens = new Set([
+      ...[...carriages].map(({ mail }) => mail.token),
+      ...waiting.map(({ token }) => token),
+    ]);
+    try {
+      await renewLeases(database, [...tokens], tempo.leaseMs);
+    } catch (error) {
+      stumble(error, 'renewing leases');
+    }
+  }
+
+  await announceLanes(
+    database,
+    settings.providers.map((provider) => ({
+      key: laneKey(provider),
+      name: provider.name,
+      routes: provider.routes,
+    })),
+  );
+  const tending = every(tempo.pollMs, tend);
+  const renewing = every(tempo.leaseMs / 3, renew);
+
+  return {
+    wake: () => void pump(),
+    report: () => ({
+      routes: lanes.flatMap(({ provider, reading }) =>
+        provider.routes.map(({ name, host, port, tlsMode }) => {
+          const known = reading.routes.find((each) => each.name === name);
+          return {
+            lane: provider.name,
+            name,
+            host,
+            port,
+            tls_mode: tlsMode,
+            state: known?.state ?? 'good',
+            cause: known?.cause ?? null,
+          };
+        }),
+      ),
+      lanes: lanes.map(({ provider, reading, connections }) => ({
+        name: provider.name,
+        state: reading.state,
+        cause: reading.cause,
+        detail: reading.detail,
+        since: reading.since,
+        next_probe_at: reading.nextProbeAt,
+        connections,
+        held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
+      })),
+    }),
+
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new Error('This relay is stopping'));
+      await tending.stop();
+      for (const mail of waiting.splice(0)) giveBack(mail);
+      // What has not reached the dot goes back unharmed; what has waits for its final reply.
+      for (const { dotIsOut, session } of carriages) if (!dotIsOut) session?.destroy();
+      const patience = setTimeout(() => {
+        for (const { session } of carriages) session?.destroy();
+      }, tempo.stopMs);
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      clearTimeout(patience);
+      await renewing.stop();
+      for (const lane of lanes) lane.trim(true);
+      await results[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Mails in a row without a final reply after which a route is not used any more. */
+const silencesThatStop = 3;
+
+function authoritiesFor({ caFile }: Provider): string[] {
+  return caFile === undefined ? [...rootCertificates] : [...rootCertificates, readFileSync(caFile, 'utf8')];
+}
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
+}
+
+/** Runs `work` again and again, `pauseMs` after it ended; `stop` waits for the run under way. */
+function every(pauseMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void>;
+  const run = () => {
+    running = work().finally(() => {
+      if (!stopped) timer = setTimeout(run, pauseMs);
+    });
+  };
+  run();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,302 @@
+// What all relays know about the lanes: read by each of them every half second, changed by whoever learns something.
+// Every change is one conditional statement that says whether it was the one that changed anything, so that exactly
+// one relay alerts.
+import type { Queryable } from '../../deploy/database.ts';
+import type { Route } from './settings.ts';
+
+export type LaneState = 'open' | 'paused' | 'stopped' | 'unreachable';
+
+export type LaneReading = {
+  readonly key: string;
+  readonly state: LaneState;
+  readonly cause: string | null;
+  readonly detail: string | null;
+  readonly since: Date;
+  readonly nextProbeAt: Date | null;
+  readonly provenAt: Date | null;
+  readonly routes: readonly {
+    name: string;
+    state: 'good' | 'bad' | 'stopped';
+    cause: string | null;
+    since: string;
+    nextProbeAt: string | null;
+    isProbeDue: boolean;
+    /** Final replies that never came, one after the other. */
+    silences: number;
+  }[];
+  readonly heldSenders: readonly {
+    sender: string;
+    cause: string;
+    detail: string;
+    since: string;
+    isProbeDue: boolean;
+  }[];
+  readonly isProbeDue: boolean;
+};
+
+/** Makes the lanes of this relay known; those that are known already keep their state. */
+export async function announceLanes(
+  q: Queryable,
+  lanes: readonly { key: string; name: string; routes: readonly Route[] }[],
+): Promise<void> {
+  await q.query(
+    'insert into lane (key, name) select * from unnest($1::text[], $2::text[]) on conflict do nothing',
+    [lanes.map(({ key }) => key), lanes.map(({ name }) => name)],
+  );
+  const routes = lanes.flatMap(({ key, routes }) => routes.map(({ name }) => ({ key, name })));
+  await q.query(
+    `insert into route (lane, name) select * from unnest($1::text[], $2::text[]) on conflict do nothing`,
+    [routes.map(({ key }) => key), routes.map(({ name }) => name)],
+  );
+}
+
+export async function readLanes(q: Queryable, keys: readonly string[]): Promise<LaneReading[]> {
+  const { rows } = await q.query<LaneReading>({
+    name: 'read-lanes',
+    text: `
+      select key, state, cause, detail, since, next_probe_at as "nextProbeAt", proven_at as "provenAt",
+        coalesce(next_probe_at <= now(), false) as "isProbeDue",
+        coalesce((select json_agg(json_build_object('name', name, 'state', state, 'cause', cause, 'since', since,
+            'nextProbeAt', next_probe_at, 'isProbeDue', coalesce(next_probe_at <= now(), false),
+            'silences', uncertain_in_a_row))
+          from route where route.lane = lane.key), '[]') as routes,
+        coalesce((select json_agg(json_build_object('sender', sender, 'cause', cause, 'detail', detail, 'since', since,
+            'isProbeDue', next_probe_at <= now()))
+          from sender_hold where sender_hold.lane = lane.key), '[]') as "heldSenders"
+      from lane where key = any($1)`,
+    values: [keys],
+  });
+  return rows;
+}
+
+/**
+ * Closes a lane, or keeps it closed after a probe that failed: the wait until the next probe doubles, from
+ * `firstMs` to `longestMs`, unless the provider named a time (`untilSeconds`).
+ *
+ * @returns whether the lane was open before, or closed for another cause: then somebody should be told
+ */
+export async function closeLane(
+  q: Queryable,
+  key: string,
+  closing: {
+    state: Exclude<LaneState, 'open'>;
+    cause: string;
+    detail: string;
+    probeMs: readonly [first: number, longest: number];
+    untilSeconds?: number | undefined;
+  },
+): Promise<boolean> {
+  const { rows } = await q.query<{ isNews: boolean }>(
+    `with before as (select * from lane where key = $1 for update)
+     update lane
+     set state = $2, cause = $3, detail = $4,
+         since = case when before.state = $2 and before.cause = $3 then before.since else now() end,
+         probe_failures = case when before.state = 'open' then 0 else before.probe_failures + 1 end,
+         next_probe_at = case
+           -- Several relays, or several connections, report one fault: that is one failure, not five.
+           when before.state = $2 and before.next_probe_at > now() then before.next_probe_at
+           when $7::float8 is not null then now() + $7 * interval '1 second'
+           else now() + least($5 * 2 ^ case when before.state = 'open' then 0 else least(before.probe_failures + 1, 20) end, $6)
+             * interval '1 millisecond' end
+     from before where lane.key = before.key
+     returning (before.state, before.cause) is distinct from (lane.state, lane.cause) as "isNews"`,
+    [key, closing.state, closing.cause, closing.detail, ...closing.probeMs, closing.untilSeconds ?? null],
+  );
+  return rows[0]?.isNews ?? false;
+}
+
+/** @returns whether it was closed before */
+export async function openLane(q: Queryable, key: string): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update lane set state = 'open', cause = null, detail = null, since = now(), next_probe_at = null, probe_failures = 0
+     where key = $1 and state <> 'open'`,
+    [key],
+  );
+  return rowCount > 0;
+}
+
+/** Takes the probe that is due, for `leaseMs`: one relay probes, the others wait for what it finds. */
+export async function takeProbe(
+  q: Queryable,
+  key: string,
+  leaseMs: number,
+): Promise<LaneReading['state'] | undefined> {
+  const { rows } = await q.query<{ state: LaneState }>(
+    `update lane set next_probe_at = now() + $2 * interval '1 millisecond'
+     where key = $1 and state <> 'open' and next_probe_at <= now() returning state`,
+    [key, leaseMs],
+  );
+  return rows[0]?.state;
+}
+
+/**
+ * Asks for the one AUTH that may be under way. `closed` means that the lane was closed meanwhile: no AUTH then,
+ * unless it is the probe's.
+ */
+export async function takeAuth(
+  q: Queryable,
+  key: string,
+  { instance, leaseMs, isProbe }: { instance: string; leaseMs: number; isProbe: boolean },
+): Promise<'granted' | 'busy' | 'closed'> {
+  const { rows } = await q.query<{ granted: boolean; isClosed: boolean }>(
+    `with asked as (
+       update lane set auth_by = $2, auth_until = now() + $3 * interval '1 millisecond'
+       where key = $1 and (state = 'open' or $4) and (auth_until is null or auth_until < now())
+       returning key
+     )
+     select exists (select from asked) as granted, state <> 'open' and not $4 as "isClosed" from lane where key = $1`,
+    [key, instance, leaseMs, isProbe],
+  );
+  const row = rows[0];
+  return row?.granted ? 'granted' : row?.isClosed ? 'closed' : 'busy';
+}
+
+export async function leaveAuth(q: Queryable, key: string, instance: string, worked: boolean): Promise<void> {
+  await q.query(
+    `update lane set auth_by = null, auth_until = null, proven_at = case when $3 then now() else proven_at end
+     where key = $1 and auth_by = $2`,
+    [key, instance, worked],
+  );
+}
+
+/**
+ * A route came to nothing while another one worked, or kept swallowing final replies. It is probed after a third
+ * of its hold-down, which doubles (up to four hours) when it had been trusted again for less than that.
+ *
+ * @returns whether that is news
+ */
+export async function distrustRoute(
+  q: Queryable,
+  lane: string,
+  name: string,
+  { state, cause, holdDownMs }: { state: 'bad' | 'stopped'; cause: string; holdDownMs: number },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update route
+     set state = $3, cause = $4, since = now(), good_probes = 0,
+         hold_down_seconds = least(14400, case
+           when since > now() - hold_down_seconds * interval '1 second' and good_probes > 0 then hold_down_seconds * 2
+           else $5::float8 / 1000 end),
+         next_probe_at = now() + $5::float8 / 3 * interval '1 millisecond'
+     where lane = $1 and name = $2 and state <> $3`,
+    [lane, name, state, cause, holdDownMs],
+  );
+  return rowCount > 0;
+}
+
+/** Takes the probes of routes that are due; one relay makes each. */
+export async function takeRouteProbes(q: Queryable, lane: string, leaseMs: number): Promise<string[]> {
+  const { rows } = await q.query<{ name: string }>(
+    `update route set next_probe_at = now() + $2 * interval '1 millisecond'
+     where lane = $1 and state <> 'good' and next_probe_at <= now() returning name`,
+    [lane, leaseMs],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Three good probes, spread over the hold-down, and the route is trusted again. Returns whether it is now. */
+export async function recordRouteProbe(
+  q: Queryable,
+  lane: string,
+  name: string,
+  isGood: boolean,
+): Promise<boolean> {
+  const { rows } = await q.query<{ state: string }>(
+    `update route
+     set state = case when $3 and good_probes >= 2 then 'good' else state end,
+         cause = case when $3 and good_probes >= 2 then null else cause end,
+         since = case when $3 and good_probes >= 2 then now() else since end,
+         uncertain_in_a_row = case when $3 and good_probes >= 2 then 0 else uncertain_in_a_row end,
+         good_probes = case when $3 then good_probes + 1 else 0 end,
+         next_probe_at = case when $3 and good_probes >= 2 then null
+           else now() + hold_down_seconds / 3.0 * interval '1 second' end
+     where lane = $1 and name = $2 and state <> 'good'
+     returning state`,
+    [lane, name, isGood],
+  );
+  return rows[0]?.state === 'good';
+}
+
+/** Counts final replies that never came, one after the other, and returns how many there are by now. */
+export async function countSilence(
+  q: Queryable,
+  lane: string,
+  name: string,
+  wasSilent: boolean,
+): Promise<number> {
+  const { rows } = await q.query<{ inARow: number }>(
+    `update route set uncertain_in_a_row = case when $3 then uncertain_in_a_row + 1 else 0 end
+     where lane = $1 and name = $2 returning uncertain_in_a_row as "inARow"`,
+    [lane, name, wasSilent],
+  );
+  return rows[0]?.inARow ?? 0;
+}
+
+/** @returns whether that sender was not held before */
+export async function holdSender(
+  q: Queryable,
+  lane: string,
+  {
+    sender,
+    cause,
+    detail,
+    probeMs,
+  }: { sender: string; cause: string; detail: string; probeMs: readonly [number, number] },
+): Promise<boolean> {
+  const { rows } = await q.query<{ isNew: boolean }>(
+    `insert into sender_hold (lane, sender, cause, detail, next_probe_at)
+     values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+     on conflict (lane, sender) do update
+     set detail = excluded.detail,
+         probe_failures = case when sender_hold.next_probe_at > now() + $5 * interval '1 millisecond' then sender_hold.probe_failures
+           else sender_hold.probe_failures + 1 end,
+         next_probe_at = greatest(sender_hold.next_probe_at,
+           now() + least($5 * 2 ^ least(sender_hold.probe_failures + 1, 20), $6) * interval '1 millisecond')
+     returning probe_failures = 0 as "isNew"`,
+    [lane, sender, cause, detail, ...probeMs],
+  );
+  return rows[0]?.isNew ?? false;
+}
+
+export async function takeSenderProbe(
+  q: Queryable,
+  lane: string,
+  sender: string,
+  leaseMs: number,
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update sender_hold set next_probe_at = now() + $3 * interval '1 millisecond'
+     where lane = $1 and sender = $2 and next_probe_at <= now()`,
+    [lane, sender, leaseMs],
+  );
+  return rowCount > 0;
+}
+
+/**
+ * Lifts the hold on a sender and puts its mail back into the queue, under the cause it was held for.
+ *
+ * @returns the mails that were released
+ */
+export async function freeSender(q: Queryable, lane: string, sender: string, cause: string): Promise<number> {
+  const { rows } = await q.query<{ released: number }>(
+    `with lifted as (
+       delete from sender_hold where lane = $1 and sender = $2
+     ), ours as materialized (
+       select r.queue_id, r.ordinal, m.email_id
+       from recipient r join message m using (queue_id)
+       where r.status = 'held' and r.reason = $3 and r.marked_at is null and (m.sender = $2 or m.header_from = $2)
+       order by r.queue_id, r.ordinal
+       for update of r
+     ), released as (
+       update recipient r set status = 'queued', next_attempt_at = now(), reason = null, reason_detail = null
+       from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal
+       returning r.queue_id, r.address, ours.email_id
+     ), told as (
+       insert into event (type, queue_id, email_id, recipient, detail)
+       select 'released', queue_id, email_id, address, jsonb_build_object('cause', $3::text) from released
+     )
+     select count(*)::integer as released from released`,
+    [lane, sender, cause],
+  );
+  return rows[0]?.released ?? 0;
+}

@@ -1,0 +1,86 @@
+// The dot mark: "from here on the provider may have the data", durable before the final dot.
+//
+// Marks of all connections share commits: whoever asks while one is under way goes with the next.
+import type { Queryable } from '../../deploy/database.ts';
+
+export type Mark = { readonly queueId: string; readonly token: string; readonly ordinals: readonly number[] };
+
+export type Marked = { readonly markedAt: string; readonly askedAt: number };
+
+type Waiting = Mark & { resolve(marked: Marked | undefined): void; reject(error: unknown): void };
+
+/** Commits under way at a time: a second one fills the time the first spends on the disk. */
+const lanes = 2;
+
+export type Marks = {
+  /**
+   * Resolves when the mark is committed for every given recipient, with the time it bears and the moment
+   * (monotonic, ms) it was asked for; with undefined when the claim is not ours any more. Rejects when
+   * nobody knows: the connection to the database was lost.
+   */
+  mark(mark: Mark): Promise<Marked | undefined>;
+};
+
+export function openMarks(q: Queryable): Marks {
+  let waiting: Waiting[] = [];
+  let underWay = 0;
+
+  const flush = async () => {
+    if (underWay >= lanes || waiting.length === 0) return;
+    const group = waiting;
+    waiting = [];
+    underWay++;
+    const askedAt = performance.now();
+    try {
+      const markedAt = await write(q, group);
+      for (const { resolve, queueId, ordinals } of group) {
+        const times = ordinals.map((ordinal) => markedAt.get(`${queueId} ${ordinal}`));
+        const [first] = times;
+        resolve(
+          first !== undefined && times.every((time) => time !== undefined)
+            ? { markedAt: first, askedAt }
+            : undefined,
+        );
+      }
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    } finally {
+      underWay--;
+      void flush();
+    }
+  };
+
+  return {
+    mark: (mark) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ ...mark, resolve, reject });
+        // Whoever comes in the same turn of the event loop goes along.
+        setImmediate(flush);
+      }),
+  };
+}
+
+async function write(q: Queryable, group: readonly Mark[]): Promise<Map<string, string>> {
+  const rows = group.flatMap(({ queueId, token, ordinals }) =>
+    ordinals.map((ordinal) => ({ queueId, ordinal, token })),
+  );
+  const { rows: marked } = await q.query<{ key: string; markedAt: string }>({
+    name: 'mark',
+    // Locks in the order of the key, as results do; the clock is read after waiting for them.
+    text: `
+      with ours as materialized (
+        select r.queue_id, r.ordinal
+        from recipient r
+        join unnest($1::text[], $2::smallint[], $3::uuid[]) as w (queue_id, ordinal, token)
+          on r.queue_id = w.queue_id and r.ordinal = w.ordinal
+        where r.status = 'sending' and r.claim_token = w.token and r.lease_until > clock_timestamp()
+        order by r.queue_id, r.ordinal
+        for update of r
+      )
+      update recipient r set marked_at = now()
+      from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal
+      returning r.queue_id || ' ' || r.ordinal as key, r.marked_at::text as "markedAt"`,
+    values: [rows.map((row) => row.queueId), rows.map((row) => row.ordinal), rows.map((row) => row.token)],
+  });
+  return new Map(marked.map(({ key, markedAt }) => [key, markedAt]));
+}

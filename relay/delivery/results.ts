@@ -1,0 +1,181 @@
+// Writing down what became of recipients. A result that is known is never lost for want of a database: it waits
+// here and is tried again until it is stored.
+import { setTimeout as pause } from 'node:timers/promises';
+import { isUnavailable, type Queryable } from '../../deploy/database.ts';
+import type { Log } from '../../deploy/log.ts';
+import type { Status } from '../client/vocabulary.ts';
+
+/** The new truth about one recipient. */
+export type Change = {
+  readonly queueId: string;
+  readonly ordinal: number;
+  /** The claim it was carried under. */
+  readonly token: string;
+  /** The mark it bears, if any: after the lease is gone it is what still identifies our attempt. */
+  readonly markedAt: string | null;
+  /** How often it had been resent when we claimed it. */
+  readonly resends: number;
+  readonly status: Status;
+  readonly reason?: string | null;
+  readonly reasonDetail?: string | null;
+  /** Until the next attempt; for queued, deferred, and uncertain mail that is sent again. */
+  readonly delaySeconds?: number | null;
+  readonly counts?: boolean;
+  readonly route?: string | null;
+  readonly replyCode?: number | null;
+  readonly enhancedCode?: string | null;
+  readonly reply?: string | null;
+  readonly providerQueueId?: string | null;
+};
+
+export type TimelineEntry = {
+  readonly type: string;
+  readonly queueId: string;
+  readonly emailId: string | null;
+  readonly recipient?: string | null;
+  /** Set when the entry tells of a change: it is written only if the change is. */
+  readonly ordinal?: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+type Batch = { readonly changes: readonly Change[]; readonly entries: readonly TimelineEntry[] };
+type Waiting = Batch & { resolve(stored: number): void };
+
+export type Results = AsyncDisposable & {
+  /** Resolves when stored, with the number of recipients that were still ours to change. Never rejects. */
+  store(batch: Batch): Promise<number>;
+  /** Recipients whose outcome only this process knows. */
+  readonly unstored: number;
+};
+
+const atOnce = 200;
+
+/** @param onTrouble called whenever PostgreSQL did not answer: whoever judges leases must wait. */
+export function openResults(q: Queryable, log: Log, onTrouble: () => void): Results {
+  const waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  let unstored = 0;
+  const closing = new AbortController();
+
+  const drain = async () => {
+    while (waiting.length > 0) {
+      const group = waiting.splice(0, atOnce);
+      await storeGroup(group);
+    }
+    running = undefined;
+  };
+
+  const storeGroup = async (group: Waiting[]): Promise<void> => {
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
+      try {
+        const stored = await write(
+          q,
+          group.flatMap(({ changes }) => changes),
+          group.flatMap(({ entries }) => entries),
+        );
+        for (const { changes, resolve } of group) {
+          unstored -= changes.length;
+          resolve(changes.filter((change) => stored.has(keyOf(change))).length);
+        }
+        return;
+      } catch (error) {
+        if (isUnavailable(error)) {
+          onTrouble();
+          log.warn(
+            { err: error, event: 'results-wait', recipients: unstored },
+            'PostgreSQL is away; results wait',
+          );
+        } else if (group.length === 1) {
+          // A mistake of ours. The lease runs out, and the mark decides what is true of the mail.
+          log.error(
+            { err: error, event: 'result-refused', queueId: group[0]?.changes[0]?.queueId },
+            'A result could not be stored',
+          );
+          unstored -= group[0]?.changes.length ?? 0;
+          group[0]?.resolve(0);
+          return;
+        } else {
+          // One row must not keep the others from being stored.
+          for (const one of group) await storeGroup([one]);
+          return;
+        }
+        if (closing.signal.aborted) return;
+        await pause(waitMs, undefined, { signal: closing.signal }).catch(() => {});
+      }
+    }
+  };
+
+  return {
+    get unstored() {
+      return unstored;
+    },
+    store: (batch) =>
+      new Promise((resolve) => {
+        unstored += batch.changes.length;
+        waiting.push({ ...batch, resolve });
+        running ??= new Promise<void>((done) => setImmediate(done)).then(drain);
+      }),
+    async [Symbol.asyncDispose]() {
+      // With the database away there is nobody to tell: marks and leases keep what was true before.
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+const keyOf = ({ queueId, ordinal }: { queueId: string; ordinal: number }) => `${queueId} ${ordinal}`;
+
+async function write(
+  q: Queryable,
+  changes: readonly Change[],
+  entries: readonly TimelineEntry[],
+): Promise<Set<string>> {
+  const { rows } = await q.query<{ key: string }>({
+    name: 'store-results',
+    text: `
+      with c as materialized (
+        select * from jsonb_to_recordset($1) as c (
+          "queueId" text, ordinal smallint, token uuid, "markedAt" timestamptz, resends smallint, status mail_status,
+          reason text, "reasonDetail" text, "delaySeconds" float8, counts boolean, route text,
+          "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text)
+      ), ours as materialized (
+        select c.*
+        from recipient r join c on r.queue_id = c."queueId" and r.ordinal = c.ordinal
+        where (r.status = 'sending' and r.claim_token = c.token)
+          -- Late, but certain: our attempt was given up for uncertain, and perhaps queued to be sent again.
+          or (c.status in ('sent', 'bounced', 'deferred') and c."markedAt" is not null
+              and ((r.status in ('uncertain', 'held') and r.marked_at = c."markedAt")
+                or (c.status = 'sent' and r.status in ('queued', 'deferred') and r.resends = c.resends + 1)))
+        order by r.queue_id, r.ordinal
+        for update of r
+      ), changed as (
+        update recipient r
+        set status = ours.status, reason = ours.reason, reason_detail = ours."reasonDetail",
+            next_attempt_at = case when ours."delaySeconds" is not null
+              then now() + ours."delaySeconds" * interval '1 second' end,
+            attempts = r.attempts + coalesce(ours.counts, false)::integer,
+            claim_token = null, claimed_by = null, lease_until = null,
+            -- A clear no means that no data is out; only what is still unknown, or final, keeps its mark.
+            marked_at = case when ours.status in ('uncertain', 'sent', 'bounced') or ours.reason = 'uncertain-twice'
+              then r.marked_at end,
+            route = coalesce(ours.route, r.route),
+            reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
+            provider_queue_id = ours."providerQueueId",
+            finished_at = case when ours.status in ('bounced', 'expired', 'sent') then now() end
+        from ours where r.queue_id = ours."queueId" and r.ordinal = ours.ordinal
+        returning r.queue_id, r.ordinal
+      ), told as (
+        insert into event (type, queue_id, email_id, recipient, detail)
+        select t.type, t."queueId", t."emailId", t.recipient, t.detail
+        from jsonb_array_elements($2) with ordinality as given (entry, position)
+        cross join lateral jsonb_to_record(given.entry) as t (
+          type text, "queueId" text, "emailId" uuid, recipient text, ordinal smallint, detail jsonb)
+        where t.ordinal is null
+          or exists (select from changed where changed.queue_id = t."queueId" and changed.ordinal = t.ordinal)
+        order by given.position
+      )
+      select queue_id || ' ' || ordinal as key from changed`,
+    values: [JSON.stringify(changes), JSON.stringify(entries)],
+  });
+  return new Set(rows.map(({ key }) => key));
+}
