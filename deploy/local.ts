@@ -54,7 +54,10 @@ async function start(): Promise<void> {
     databaseUrl = postgres.url;
   }
   const url = databaseUrl as string;
-  await migrate(url, openLog('local', 'warn'));
+  await migrate(url, openLog('local', 'warn')).catch((error: Error) => {
+    const wayOut = plan.postgres ? '\nRemove the folder .postern to begin with an empty database.' : '';
+    throw new Trouble(`${error.message}${wayOut}`);
+  });
 
   const common = { folder, onSpawn: claim.remember, onGiveUp };
   if (plan.standIn) {
@@ -71,7 +74,9 @@ async function start(): Promise<void> {
   for (const name of processes) {
     const script = join(root, name, 'main.ts');
     const environment = plan.environmentOf(name, url);
-    const child = resources.use(await startChild({ ...common, name, script, flags: [], environment }));
+    const child = resources.use(
+      await startChild({ ...common, name, script, flags: [], environment, isNoise: plan.isNoise }),
+    );
     starts.push(child.ready(plan.readiness[name]));
   }
   await Promise.all(starts);

@@ -32,6 +32,7 @@ export async function startChild({
   flags,
   environment,
   folder,
+  isNoise = () => false,
   onSpawn,
   onGiveUp,
 }: {
@@ -40,6 +41,8 @@ export async function startChild({
   flags: readonly string[];
   environment: Readonly<Record<string, string | undefined>>;
   folder: string;
+  /** Lines for the log file only. */
+  isNoise?: (line: string) => boolean;
   onSpawn: (pid: number, command: string) => void;
   onGiveUp: (words: string) => void;
 }): Promise<Child> {
@@ -76,7 +79,7 @@ export async function startChild({
   function show(output: Readable): void {
     createInterface({ input: output }).on('line', (line) => {
       rawLog.write(`${line}\n`);
-      const words = readable(line);
+      const words = isNoise(line) ? '' : readable(line);
       if (words) console.log(`${column(name)} ${words}`);
     });
   }

@@ -20,6 +20,8 @@ export type Plan = {
   readonly apiKey: string;
   readonly adminPassword: string;
   readonly readiness: Readonly<Record<'api' | 'relay' | 'worker', string>>;
+  /** Log lines that warn of settings which are ours: that the stand-in is this machine, for one. */
+  isNoise(line: string): boolean;
   /** The environment of one process: what it reads of the contract, and nothing the others read. */
   environmentOf(reader: Reader, databaseUrl: string): Record<string, string>;
 };
@@ -84,6 +86,9 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
       relay: `http://127.0.0.1:${relayHealthPort}/readyz`,
       worker: `http://127.0.0.1:${workerHealthPort}/readyz`,
     },
+    isNoise: (line) =>
+      line.includes('"level":"warn"') &&
+      Object.keys(provider?.settings ?? {}).some((name) => line.includes(`"variable":"${name}"`)),
     environmentOf: (reader, databaseUrl) => ({
       ...onlyFor(reader, settings),
       ...(hasDatabase ? {} : { DATABASE_URL: databaseUrl }),
