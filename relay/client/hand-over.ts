@@ -122,7 +122,7 @@ export function openHandOver({
     });
     delete turn.session;
     if (result.outcome !== 'away') trouble = undefined;
-    else if (trouble) for (const other of waiting.splice(0)) other.leave();
+    if (trouble) for (const other of waiting.splice(0)) other.leave();
 
     const next = waiting.shift();
     if (next) next.go();
@@ -159,8 +159,8 @@ export function openHandOver({
         return { outcome: 'away', why: `this is not our relay: it answered ${JSON.stringify(reply)}` };
       return { outcome: 'accepted', queueId };
     } catch (error) {
-      const refusal = asRefusal(error as SmtpError, bytes.length);
-      if (!refusal) {
+      const answer = answerTo(error as SmtpError, bytes.length);
+      if (!answer) {
         session.drop();
         throw error;
       }
@@ -169,7 +169,7 @@ export function openHandOver({
         () => keep(session),
         () => session.drop(),
       );
-      return refusal;
+      return answer;
     }
   }
 
@@ -270,10 +270,10 @@ const isHangUp = ({ code, responseCode }: SmtpError) =>
   responseCode === 421 || (!responseCode && (code === 'ECONNECTION' || code === 'ESOCKET'));
 
 /**
- * Whether the relay refused this very message. Refusals of the connection or of our credentials, and everything
- * temporary, say nothing about the message.
+ * What the relay said about this very message. Undefined when it said nothing about it: the connection broke, the
+ * relay is going down, or it does not take mail from us at all.
  */
-function asRefusal(error: SmtpError, size: number): (HandOverResult & { outcome: 'refused' }) | undefined {
+function answerTo(error: SmtpError, size: number): HandOverResult | undefined {
   // The client itself compares with the SIZE that the relay announced (RFC 1870).
   if (error.code === 'EMESSAGE' && error.command === 'MAIL FROM' && !error.responseCode) {
     return {
@@ -288,13 +288,10 @@ function asRefusal(error: SmtpError, size: number): (HandOverResult & { outcome:
     return { outcome: 'refused', code: 553, enhanced: '5.1.3', reply: error.message };
   }
   const { responseCode: code, response: reply = '', command = '' } = error;
-  if (!code || code < 500 || code === 530 || !messageCommands.has(command)) return undefined;
-  return {
-    outcome: 'refused',
-    code,
-    enhanced: /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(reply)?.[1] ?? null,
-    reply,
-  };
+  if (!code || code === 421 || code === 530 || !messageCommands.has(command)) return undefined;
+  if (code < 500) return { outcome: 'away', why: `the relay answered: ${reply}` };
+  const enhanced = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(reply)?.[1] ?? null;
+  return { outcome: 'refused', code, enhanced, reply };
 }
 
 const messageCommands = new Set(['MAIL FROM', 'RCPT TO', 'DATA']);

@@ -1,5 +1,6 @@
 import { simpleParser } from 'mailparser';
 import { expect, test } from 'vitest';
+import { cancelEmail } from '../../../relay/client/cancel.ts';
 import { readEmail } from '../../../relay/client/email.ts';
 import { openHandOver } from '../../../relay/client/hand-over.ts';
 import {
@@ -140,8 +141,9 @@ test('a refused email is held with the words of the relay', async () => {
 
 test('a relay that is away is told once for each reason, and the mail is tried again within five seconds', async () => {
   await using postern = await startPostern();
-  const { id } = await insert(postern.database);
-  const away = (why: string) => recordHandOver(postern.database, id, { outcome: 'away', why });
+  const email = await insert(postern.database);
+  const { id } = email;
+  const away = (why: string) => recordHandOver(postern.database, email, { outcome: 'away', why });
   for (let i = 0; i < 3; i++) await away('connect ECONNREFUSED');
   await away('451 4.3.0 later');
   const failures = (await readTimeline(postern.database, id)).filter(
@@ -159,18 +161,24 @@ test('a relay that is away is told once for each reason, and the mail is tried a
 
 test('what the relay answers too late does not undo what happened meanwhile', async () => {
   await using postern = await startPostern();
-  const { id } = await insert(postern.database);
-  await postern.db.query(
-    `update email set status = 'cancelled', next_hand_over_at = null, finished_at = now() where id = $1`,
-    [id],
-  );
-  await recordHandOver(postern.database, id, {
-    outcome: 'refused',
-    code: 554,
-    enhanced: '5.7.1',
-    reply: '554 no',
+  const email = await insert(postern.database);
+  const answers = [
+    { outcome: 'refused', code: 554, enhanced: '5.7.1', reply: '554 no' },
+    { outcome: 'away', why: 'time-out' },
+  ] as const;
+
+  const olderVersion = { ...email, token: Buffer.alloc(32) };
+  for (const answer of answers) await recordHandOver(postern.database, olderVersion, answer);
+  expect(await readEmail(postern.database, email.id)).toMatchObject({ status: 'pending', reason: null });
+
+  await cancelEmail(postern.database, email.id, 'ann');
+  for (const answer of answers) await recordHandOver(postern.database, email, answer);
+  expect(await readEmail(postern.database, email.id)).toMatchObject({
+    status: 'cancelled',
+    reason: 'on-request',
   });
-  await recordHandOver(postern.database, id, { outcome: 'away', why: 'time-out' });
-  expect(await readEmail(postern.database, id)).toMatchObject({ status: 'cancelled' });
-  expect(await readTimeline(postern.database, id)).toHaveLength(1);
+  expect((await readTimeline(postern.database, email.id)).map(({ type }) => type)).toEqual([
+    'created',
+    'cancelled',
+  ]);
 });
