@@ -25,7 +25,7 @@ export type Capabilities = {
   others: readonly string[];
 };
 
-export type CommandRecord = { readonly line: string; readonly at: number; readonly tls: boolean };
+type CommandRecord = { readonly line: string; readonly at: number; readonly tls: boolean };
 
 export type ConnectionRecord = {
   readonly id: number;
@@ -129,8 +129,8 @@ export async function converse(socket: Socket, record: ConnectionRecord, here: S
   const secure = async (): Promise<Outcome> => {
     if ((await silence('tls')) === 'over') return 'over';
     try {
-      const { tls, injected } = await wire.secureAsServer(here.certificate());
-      record.injected = injected.toString('latin1');
+      record.injected = wire.pending.toString('latin1');
+      const tls = await wire.secureAsServer(here.certificate());
       record.tls = { version: tls.getProtocol(), servername: servernameOf(tls) };
       return 'yes';
     } catch (error) {

@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
-export type LogLine = { readonly msg: string; readonly [field: string]: unknown };
+type LogLine = { readonly msg: string; readonly [field: string]: unknown };
 
-export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 export type RunningProcess = AsyncDisposable & {
   readonly name: string;

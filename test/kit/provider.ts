@@ -30,7 +30,6 @@ import {
   type Stage,
 } from './misbehaviour.ts';
 
-export type { AuthAttempt, Capabilities, ConnectionRecord, ProviderMessage } from './conversation.ts';
 export * from './misbehaviour.ts';
 
 export type ProviderWishes = {

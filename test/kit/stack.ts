@@ -11,7 +11,7 @@ import { freePort } from './ports.ts';
 import { type RunningProcess, startProcess } from './process.ts';
 import { type Mode, type Provider, type ProviderWishes, startProvider } from './provider.ts';
 
-export type ProcessName = 'api' | 'relay' | 'worker';
+type ProcessName = 'api' | 'relay' | 'worker';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -36,7 +36,7 @@ export type StackWishes = {
 };
 
 /** One place for a process: its ports and environment stay the same when it is started again. */
-export type Slot = {
+type Slot = {
   readonly name: ProcessName;
   /** Where it speaks HTTP or SMTP; of the worker its health port. */
   readonly port: number;
@@ -50,7 +50,7 @@ export type Slot = {
   start(environment?: Variables): Promise<RunningProcess>;
 };
 
-export type ApiAnswer = {
+type ApiAnswer = {
   readonly status: number;
   readonly headers: Headers;
   /** Parsed where it is JSON, text otherwise. */
@@ -64,7 +64,7 @@ type ApiWishes = {
   readonly key?: string | null;
 };
 
-export type Api = {
+type Api = {
   readonly url: string;
   readonly key: string;
   get(path: string, wishes?: ApiWishes): Promise<ApiAnswer>;

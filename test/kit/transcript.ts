@@ -10,7 +10,7 @@ import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { createWire } from './wire.ts';
 
-export type Reply = {
+type Reply = {
   readonly code: number;
   /** Without reply code and separator. */
   readonly lines: readonly string[];
@@ -18,7 +18,7 @@ export type Reply = {
   readonly text: string;
 };
 
-export type Answer = {
+type Answer = {
   /**
    * Reads one whole reply, of however many lines, and fails unless one of its lines matches: `*` stands for
    * anything, and a space after the code also matches the hyphen of a line that has a successor.
@@ -56,7 +56,7 @@ export type Transcript = AsyncDisposable &
   };
 
 /** Whom a TLS client believes; without a name the host's own is checked. */
-export type Trust = { readonly ca?: string; readonly servername?: string };
+type Trust = { readonly ca?: string; readonly servername?: string };
 
 export type ConnectWishes = {
   readonly host?: string;

@@ -22,8 +22,8 @@ export type Wire = {
   reset(): void;
   /** Resolves when the connection is over. */
   readonly closed: Promise<unknown>;
-  /** Continues in TLS. Plain bytes that have arrived already are dropped and returned. */
-  secureAsServer(options: SecureContextOptions): Promise<{ tls: TLSSocket; injected: Buffer }>;
+  /** Continue in TLS. Plain bytes that have arrived and were not read are dropped. */
+  secureAsServer(options: SecureContextOptions): Promise<TLSSocket>;
   secureAsClient(options: { host: string; ca?: string; servername?: string }): Promise<TLSSocket>;
 };
 
@@ -138,10 +138,10 @@ export function createWire(raw: Socket): Wire {
     },
     reset: () => raw.resetAndDestroy(),
     closed,
-    async secureAsServer(options) {
+    secureAsServer(options) {
       hush();
-      const injected = take(pending.length);
-      return { tls: await secured(new TLSSocket(raw, { isServer: true, ...options }), 'secure'), injected };
+      pending = Buffer.alloc(0);
+      return secured(new TLSSocket(raw, { isServer: true, ...options }), 'secure');
     },
     secureAsClient(options) {
       hush();
