@@ -8,6 +8,7 @@ import { judge as judgeFailure } from '../verdict/verdict.ts';
 import { openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
+import { holdUnconfigured, releaseUnconfigured } from './configuration.ts';
 import type { Effect } from './decide.ts';
 import { createLane, type Lane, laneKey, wordsOf } from './lane.ts';
 import {
@@ -24,6 +25,7 @@ import { openMarks } from './marks.ts';
 import { openResults } from './results.ts';
 import type { Trouble } from './session.ts';
 import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
+import { leaseSlots, leaveSlots, meetReplicas, shareOf } from './share.ts';
 
 export type Delivery = AsyncDisposable & {
   /** New mail was accepted in this process: an idle system hands it over in milliseconds. */
@@ -85,7 +87,9 @@ export async function startDelivery({
 
   const marks = openMarks(database);
   const results = openResults(database, log, databaseWasAway);
-  const lanes = settings.providers.map((provider) =>
+  // In capture mode nothing leaves, whatever lies in the queue.
+  const providers = settings.deliveryMode === 'capture' ? [] : settings.providers;
+  const lanes = providers.map((provider) =>
     createLane(provider, {
       database,
       log,
@@ -312,6 +316,37 @@ export async function startDelivery({
     }
   }
 
+  async function mindConfiguration(): Promise<void> {
+    const changed =
+      settings.providers.length > 0
+        ? await releaseUnconfigured(database)
+        : await holdUnconfigured(database, settings.missing);
+    if (changed > 0) {
+      log.info(
+        { event: lanes.length > 0 ? 'released' : 'held', recipients: changed, cause: 'not-configured' },
+        'The configuration of the provider changed what happens to waiting mail',
+      );
+    }
+  }
+
+  async function shareConnections(): Promise<void> {
+    if (lanes.length === 0) return;
+    const busy = waiting.length > 0 || lanes.some(({ active }) => active > 0);
+    const replicas = await meetReplicas(database, { instance, busy }, tempo.leaseMs);
+    for (const lane of lanes) {
+      const total = lane.provider.maxConnections;
+      const wanted = shareOf(total, replicas, instance);
+      lane.slots = await leaseSlots(database, {
+        lane: lane.key,
+        instance,
+        total,
+        wanted,
+        inUse: lane.active,
+        leaseMs: tempo.leaseMs,
+      });
+    }
+  }
+
   let tick = 0;
   let lastTick = performance.now();
   async function tend(): Promise<void> {
@@ -320,9 +355,10 @@ export async function startDelivery({
     if (now - lastTick > tempo.leaseMs / 2) databaseWasAway();
     lastTick = now;
     try {
+      if (tick % slowly === 0) await mindConfiguration();
       await look();
+      await shareConnections();
       for (const lane of lanes) {
-        lane.slots = lane.provider.maxConnections;
         lane.trim();
         follow(lane.probe(stopping.signal));
         if (lane.isOpen) await probeSenders(lane);
@@ -408,10 +444,14 @@ export async function startDelivery({
       clearTimeout(patience);
       await renewing.stop();
       for (const lane of lanes) lane.trim(true);
+      await trying(() => leaveSlots(database, instance));
       await results[Symbol.asyncDispose]();
     },
   };
 }
+
+/** What need not be looked at in every tick is looked at in every twentieth. */
+const slowly = 20;
 
 /** Mails in a row without a final reply after which a route is not used any more. */
 const silencesThatStop = 3;
