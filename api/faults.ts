@@ -38,6 +38,14 @@ function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
       ...(accepted && { accepted }),
     }));
   }
+  if (issue.code === 'invalid_union') {
+    // The branch whose type fits is the one that was meant; its findings say more than "none fits".
+    const meant = issue.errors.find(
+      (branch) => !branch.some(({ path, code }) => path.length === 0 && code === 'invalid_type'),
+    );
+    const inner = meant?.map((each) => ({ ...each, path: [...issue.path, ...each.path] }));
+    if (inner) return inner.flatMap((each) => faultsOf(each as z.core.$ZodIssue, part));
+  }
   const received = valueAt(part.value, issue.path);
   const accepted = acceptedBy(issue);
   return [

@@ -6,6 +6,7 @@ import { openDatabase } from '../deploy/database.ts';
 import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/hand-over.ts';
 import { beat, beatIntervalMs } from '../relay/client/heartbeat.ts';
 import { buildApp } from './app.ts';
@@ -13,6 +14,8 @@ import { authenticator } from './authenticate.ts';
 import { healthPages } from './health.ts';
 import { listen } from './listen.ts';
 import { allOperations } from './operations.ts';
+import { docsPages } from './pages/docs.ts';
+import { invitationPages } from './pages/invitation.ts';
 import { rateLimiter } from './rate-limit.ts';
 import { openSending } from './sending.ts';
 
@@ -55,9 +58,14 @@ await runProcess(
       from: from && { address: from.email, name: from.name },
       log,
     });
+    const operations = allOperations({ database, sending, publicUrl: environment.publicUrl });
     const app = buildApp({
-      operations: allOperations({ database, sending, publicUrl: environment.publicUrl }),
-      pages: [healthPages({ database, isStopping: () => signal.aborted })],
+      operations,
+      pages: [
+        healthPages({ database, isStopping: () => signal.aborted }),
+        invitationPages(),
+        docsPages(operations, packageJson.version),
+      ],
       database,
       authenticate: authenticator(database, environment.apiKey),
       limit: rateLimiter(database),

@@ -52,6 +52,8 @@ type Shared = {
   readonly answers: Readonly<Record<number, DeclaredAnswer>>;
   /** The problems particular to it; those that any request can meet are added by openapi.ts. */
   readonly problems?: readonly ProblemType[];
+  /** Whether it honours `If-Match`. */
+  readonly knowsRevisions?: boolean;
   /** Calls per minute of one address, for operations without a key. */
   readonly publicPerMinute?: number;
 };

@@ -1,35 +1,149 @@
 // What can go wrong, for the caller: the closed list of problem types (RFC 9457) and their one translation to HTTP.
 // openapi.ts declares them, docs.ts explains them at the address that `type` names.
 
-/** Every problem this API answers with. `title` never changes for a type; `detail` tells this occurrence. */
+/**
+ * Every problem this API answers with. `title` never changes for a type; `detail` tells this occurrence;
+ * `advice` is what docs.ts says about it.
+ */
 export const problemTypes = {
-  'malformed-json': { status: 400, title: 'The body is not valid JSON' },
-  'malformed-request': { status: 400, title: 'The request itself cannot be read' },
-  unauthenticated: { status: 401, title: 'A valid API key is needed' },
-  forbidden: { status: 403, title: 'This key may not do that' },
-  'not-found': { status: 404, title: 'There is no such thing' },
-  'method-not-allowed': { status: 405, title: 'This address does not know that method' },
-  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
-  'customer-exists': { status: 409, title: 'A customer with this address exists' },
-  'customer-account-exists': { status: 409, title: 'The application has a customer account' },
-  'customer-inactive': { status: 409, title: 'The customer is deactivated' },
-  'application-state': { status: 409, title: 'The application is past that step' },
-  'invitation-accepted': { status: 409, title: 'The invitation was accepted already' },
-  'invitation-expired': { status: 409, title: 'The invitation has expired' },
-  'invitation-revoked': { status: 409, title: 'The invitation was replaced or withdrawn' },
-  'email-state': { status: 409, title: 'The mail is past that step' },
-  'request-running': { status: 409, title: 'The same request is still running' },
-  'answer-was-secret': { status: 409, title: 'The answer to this request is not told twice' },
-  'precondition-failed': { status: 412, title: 'It has changed since you read it' },
-  'body-too-large': { status: 413, title: 'The body is too large' },
-  'unsupported-media-type': { status: 415, title: 'The body is not JSON' },
-  'invalid-fields': { status: 422, title: 'Some fields are not acceptable' },
-  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key belongs to another request' },
-  'rate-limited': { status: 429, title: 'Too many requests' },
-  'test-email-failed': { status: 502, title: 'The test mail did not leave' },
-  internal: { status: 500, title: 'Internal error' },
-  'database-unavailable': { status: 503, title: 'The database is away' },
-} as const satisfies Record<string, { status: number; title: string }>;
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not valid JSON',
+    advice: 'Send a body that is one JSON value in UTF-8.',
+  },
+  'malformed-request': {
+    status: 400,
+    title: 'The request itself cannot be read',
+    advice:
+      'The address, a header or the length of the body is not valid HTTP. Look at the client or a proxy in between.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid API key is needed',
+    advice:
+      'Send `Authorization: Bearer KEY` with a key that exists and was not revoked. API_KEY is the first one.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'This key may not do that',
+    advice: 'The key is valid, but its scopes do not include this. `needed` says which scope would.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such thing',
+    advice:
+      'Look at the address and the id. What was deleted, or removed after its retention, is not found either.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'This address does not know that method',
+    advice: 'The `Allow` header lists what is possible at this address.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    advice: 'Send the whole request within a minute.',
+  },
+  'customer-exists': {
+    status: 409,
+    title: 'A customer with this address exists',
+    advice: '`customer_id` is the customer that has the address. Change that one, or use another address.',
+  },
+  'customer-account-exists': {
+    status: 409,
+    title: 'The application has a customer account',
+    advice:
+      '`ways_out` lists the requests that lead on: archive the application, or delete it together with an account that nobody has used.',
+  },
+  'customer-inactive': {
+    status: 409,
+    title: 'The customer is deactivated',
+    advice: 'Reactivate the customer first.',
+  },
+  'application-state': {
+    status: 409,
+    title: 'The application is past that step',
+    advice: '`current_status` says where the application is; the states only move forward.',
+  },
+  'invitation-accepted': {
+    status: 409,
+    title: 'The invitation was accepted already',
+    advice: 'There is nothing left to do: the owner is active and can sign in.',
+  },
+  'invitation-expired': {
+    status: 409,
+    title: 'The invitation has expired',
+    advice: 'Send the invitation again: POST /api/customers/{id}/invitation.',
+  },
+  'invitation-revoked': {
+    status: 409,
+    title: 'The invitation was replaced or withdrawn',
+    advice: 'A newer invitation was sent, or the customer was deactivated. Use the newest link.',
+  },
+  'email-state': {
+    status: 409,
+    title: 'The mail is past that step',
+    advice: '`current_status` says where the mail is. What has left, or may have, cannot be called back.',
+  },
+  'request-running': {
+    status: 409,
+    title: 'The same request is still running',
+    advice: 'Wait for `Retry-After` and send the same request again: it then gets the answer of the first.',
+  },
+  'answer-was-secret': {
+    status: 409,
+    title: 'The answer to this request is not told twice',
+    advice:
+      'The first request worked, but its answer held a secret that is not stored. Revoke what it made and make another, with another Idempotency-Key.',
+  },
+  'precondition-failed': {
+    status: 412,
+    title: 'It has changed since you read it',
+    advice: 'Read it again and repeat the change with the new ETag in `If-Match`.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    advice: '`limit` is the number of bytes that this operation takes.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body is not JSON',
+    advice: 'Send `Content-Type: application/json`, plain or with gzip, deflate or br.',
+  },
+  'invalid-fields': {
+    status: 422,
+    title: 'Some fields are not acceptable',
+    advice: '`errors` names every field at fault at once: where, why, what arrived and what is accepted.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The Idempotency-Key belongs to another request',
+    advice: 'A key stands for one request. Use a new one for another body.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    advice: 'Wait for `Retry-After`. The `RateLimit` header of every answer says what is left.',
+  },
+  'test-email-failed': {
+    status: 502,
+    title: 'The test mail did not leave',
+    advice:
+      '`stage` says how far the conversation with the provider got, `cause` why it ended, `fix` what to change.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    advice: 'A mistake of ours. The log of the api has the details under the request id in `instance`.',
+  },
+  'database-unavailable': {
+    status: 503,
+    title: 'The database is away',
+    advice:
+      'Nothing is known to have changed. Wait for `Retry-After` and send it again, with an Idempotency-Key if it creates something.',
+  },
+} as const satisfies Record<string, { status: number; title: string; advice: string }>;
 
 export type ProblemType = keyof typeof problemTypes;
 

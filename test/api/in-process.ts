@@ -6,6 +6,8 @@ import { authenticator } from '../../api/authenticate.ts';
 import { healthPages } from '../../api/health.ts';
 import { listen } from '../../api/listen.ts';
 import { allOperations } from '../../api/operations.ts';
+import { docsPages } from '../../api/pages/docs.ts';
+import { invitationPages } from '../../api/pages/invitation.ts';
 import { rateLimiter } from '../../api/rate-limit.ts';
 import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
@@ -13,6 +15,7 @@ import { openLog } from '../../deploy/log.ts';
 import { openHandOver } from '../../relay/client/hand-over.ts';
 import { freshDatabase } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
+import { expectDeclared } from './conformance.ts';
 
 export const apiKey = 'bootstrap-key-of-the-tests';
 
@@ -55,7 +58,11 @@ export async function startApi({
   const operations = allOperations({ database, sending, publicUrl });
   const app = buildApp({
     operations,
-    pages: [healthPages({ database, isStopping: () => false })],
+    pages: [
+      healthPages({ database, isStopping: () => false }),
+      invitationPages(),
+      docsPages(operations, '0.0.0'),
+    ],
     database,
     authenticate: authenticator(database, apiKey),
     limit: rateLimiter(database),
@@ -81,12 +88,10 @@ export async function startApi({
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: isJson ? JSON.parse(text) : undefined,
-      text,
-    };
+    const answer = isJson ? JSON.parse(text) : undefined;
+    const reply = { status: response.status, headers: response.headers, body: answer, text };
+    expectDeclared(operations, method, path, reply);
+    return reply;
   }
 
   const kept = resources.move();
