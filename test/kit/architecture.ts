@@ -45,7 +45,7 @@ const versionFile = 'package.json';
 
 const topLevel = new Set([
   ...['api', 'relay', 'worker', 'deploy', 'test'],
-  ...['docker-compose.yml', 'package.json', 'tsconfig.json', 'package-lock.json', 'biome.json'],
+  ...['docker-compose.yml', 'package.json', 'tsconfig.json', 'package-lock.json'],
   ...['README.md', 'LICENSE', 'CHANGELOG.md'],
 ]);
 
