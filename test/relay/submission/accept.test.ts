@@ -1,18 +1,33 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { cancelEmail } from '../../../relay/client/cancel.ts';
+import { insertEmail } from '../../../relay/client/email.ts';
 import type { Stack } from '../../kit/stack.ts';
-import { logIn, messageWith, relayedBytes, startRelay, submitted } from './submitting.ts';
+import {
+  countRows,
+  handedOut,
+  logIn,
+  messageWith,
+  relayedBytes,
+  startRelay,
+  storedBytes,
+  submitted,
+} from './submitting.ts';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startRelay();
+  stack = await startRelay({ relays: 2 });
 });
 afterAll(() => stack[Symbol.asyncDispose]());
+
+const freshId = () => `Message-ID: <${crypto.randomUUID()}@example.com>`;
+const freshMessage = (fields: readonly string[] = []) =>
+  Buffer.from(['From: ann@example.com', freshId(), 'Date: x', ...fields, '', 'hello', ''].join('\r\n'));
 
 test('a 250 names the queue id under which message, parts, recipients and timeline are committed', async () => {
   await using client = await logIn(stack);
   const message = messageWith('hello\r\n');
   const queueId = await submitted(client, message, ['bob@example.net', 'eve@example.net']);
-  expect(queueId).toMatch(/^[0-9A-HJKMNP-TV-Z]{16}$/);
 
   const { rows: messages } = await stack.database.query('select * from message where queue_id = $1', [
     queueId,
@@ -25,15 +40,17 @@ test('a 250 names the queue id under which message, parts, recipients and timeli
       message_id: '<1@example.com>',
       smtputf8: false,
       eight_bit: false,
+      priority: 1,
+      size: (await storedBytes(stack, queueId)).length,
     },
   ]);
   const { rows: recipients } = await stack.database.query(
-    'select address, status from recipient where queue_id = $1 order by ordinal',
+    'select address, status, finished_at is not null as finished from recipient where queue_id = $1 order by ordinal',
     [queueId],
   );
   expect(recipients).toEqual([
-    { address: 'bob@example.net', status: 'captured' },
-    { address: 'eve@example.net', status: 'captured' },
+    { address: 'bob@example.net', status: 'captured', finished: true },
+    { address: 'eve@example.net', status: 'captured', finished: true },
   ]);
   const { rows: events } = await stack.database.query(
     'select type, detail from event where queue_id = $1 order by id',
@@ -42,4 +59,225 @@ test('a 250 names the queue id under which message, parts, recipients and timeli
   expect(events.map(({ type }) => type)).toEqual(['queued', 'captured']);
   expect(events[0]?.detail).toMatchObject({ credential: 'application', client: '127.0.0.1', recipients: 2 });
   expect(await relayedBytes(stack, queueId)).toBe(message.toString('latin1'));
+});
+
+test('the Received field in front names the session and the queue id', async () => {
+  await using client = await logIn(stack);
+  const queueId = await submitted(client, freshMessage());
+  const stored = (await storedBytes(stack, queueId)).toString('latin1');
+  expect(stored).toMatch(
+    /^Received: from laptop\.example\.com \(\[127\.0\.0\.1\]\)\r\n\tby \S+ \(Postern\) with ESMTPA id /,
+  );
+  expect(stored.split('\r\n')[1]).toContain(` id ${queueId};`);
+});
+
+test('messages that arrive together share commits, and every one of them is there', async () => {
+  const before = await countRows(stack, 'message');
+  const sessions = await Promise.all(Array.from({ length: 20 }, () => logIn(stack)));
+  const ids = await Promise.all(
+    sessions.map(async (client) => {
+      const own: string[] = [];
+      for (let n = 0; n < 10; n++) own.push(await submitted(client, freshMessage()));
+      return own;
+    }),
+  );
+  expect(new Set(ids.flat()).size).toBe(200);
+  expect(await countRows(stack, 'message')).toBe(before + 200);
+  const { rows } = await stack.database.query<{ commits: string }>(
+    'select count(distinct xmin::text) as commits from message where queue_id = any($1)',
+    [ids.flat()],
+  );
+  expect(Number(rows[0]?.commits)).toBeLessThan(150);
+  for (const client of sessions) await client[Symbol.asyncDispose]();
+});
+
+describe('the same mail', () => {
+  test('submitted twice has one queue id, on whichever relay', async () => {
+    await using first = await logIn(stack);
+    await using second = await logIn(stack, stack.relay.application, stack.relays[1]?.port);
+    const message = freshMessage();
+    const queueId = await submitted(first, message);
+    expect(await submitted(first, message)).toBe(queueId);
+    expect(await submitted(second, message)).toBe(queueId);
+    const { rows } = await stack.database.query('select from event where queue_id = $1 and type = $2', [
+      queueId,
+      'queued',
+    ]);
+    expect(rows).toHaveLength(1);
+  });
+
+  test('submitted at the same moment by many is accepted once', async () => {
+    const sessions = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => logIn(stack, stack.relay.application, stack.relays[n % 2]?.port)),
+    );
+    const message = freshMessage();
+    const before = await countRows(stack, 'message');
+    const ids = await Promise.all(sessions.map((client) => submitted(client, message)));
+    expect(new Set(ids).size).toBe(1);
+    expect(await countRows(stack, 'message')).toBe(before + 1);
+    for (const client of sessions) await client[Symbol.asyncDispose]();
+  });
+
+  test('is another one with other recipients, another sender or another credential', async () => {
+    await using client = await logIn(stack);
+    await using own = await logIn(stack, stack.relay);
+    const message = freshMessage();
+    const ids = [
+      await submitted(client, message),
+      await submitted(client, message, ['eve@example.net']),
+      await submitted(client, message, ['bob@example.net'], 'bob@example.com'),
+      await submitted(own, message),
+    ];
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  test('is another one after fifteen minutes', async () => {
+    await using client = await logIn(stack);
+    const message = freshMessage();
+    const queueId = await submitted(client, message);
+    await stack.database.query(`update submission set at = at - interval '16 minutes' where queue_id = $1`, [
+      queueId,
+    ]);
+    const again = await submitted(client, message);
+    expect(again).not.toBe(queueId);
+    expect(await submitted(client, message)).toBe(again);
+  });
+
+  test('is whatever carries the same X-Postern-Idempotency-Key, for days, within one credential', async () => {
+    await using client = await logIn(stack);
+    await using own = await logIn(stack, stack.relay);
+    const key = `X-Postern-Idempotency-Key: ${crypto.randomUUID()}`;
+    const queueId = await submitted(client, freshMessage([key]));
+    await stack.database.query(`update submission set at = at - interval '6 days' where queue_id = $1`, [
+      queueId,
+    ]);
+    expect(await submitted(client, freshMessage([key]))).toBe(queueId);
+    expect(await submitted(own, freshMessage([key]))).not.toBe(queueId);
+    expect(await relayedBytes(stack, queueId)).not.toContain('X-Postern');
+  });
+});
+
+describe('an email handed over by our own processes', () => {
+  async function withEmail<T>(use: (email: { id: string; token: Buffer }) => Promise<T>): Promise<T> {
+    await using database = openDatabase({ url: stack.database.url, applicationName: 'test' });
+    const email = await database.transaction((tx) =>
+      insertEmail(tx, {
+        kind: 'single',
+        from: { address: 'ann@example.com' },
+        recipients: [{ kind: 'to', address: 'bob@example.net' }],
+        subject: 'hello',
+        text: 'hello',
+      }),
+    );
+    return await use(email);
+  }
+  const claim = ({ id, token }: { id: string; token: Buffer }) =>
+    `X-Postern-Email: ${id} ${token.toString('hex')}`;
+  const attempt = async (fields: readonly string[], credential = stack.relay, port = stack.relay.port) => {
+    await using client = await logIn(stack, credential, port);
+    const reply = await client.submit({
+      sender: 'ann@example.com',
+      recipients: ['bob@example.net'],
+      message: freshMessage(fields),
+    });
+    return (await reply.expect('*')).text;
+  };
+
+  test('becomes a message, once, and the email knows its queue id', async () => {
+    await withEmail(async (email) => {
+      const reply = await attempt([claim(email)]);
+      const queueId = handedOut.exec(reply)?.[1];
+      expect(await attempt([claim(email)])).toContain(`250 2.0.0 queued as ${queueId}`);
+      const { rows } = await stack.database.query('select * from email where id = $1', [email.id]);
+      expect(rows).toMatchObject([{ queue_id: queueId, status: 'captured', next_hand_over_at: null }]);
+      const { rows: events } = await stack.database.query(
+        'select type from event where email_id = $1 order by id',
+        [email.id],
+      );
+      expect(events.map(({ type }) => type)).toEqual(['created', 'queued', 'captured']);
+      expect(await relayedBytes(stack, queueId ?? '')).not.toContain('X-Postern');
+    });
+  });
+
+  test('is accepted once when several hand it over at the same moment to two relays', async () => {
+    await withEmail(async (email) => {
+      const replies = await Promise.all(
+        Array.from({ length: 8 }, (_, n) => attempt([claim(email)], stack.relay, stack.relays[n % 2]?.port)),
+      );
+      expect(new Set(replies).size).toBe(1);
+      expect(replies[0]).toMatch(/^250 2\.0\.0 queued as /);
+    });
+  });
+
+  test('is refused with a wrong token, and the same is said of an email that does not exist', async () => {
+    await withEmail(async (email) => {
+      const wrong = await attempt([claim({ id: email.id, token: Buffer.from('wrong') })]);
+      expect(wrong).toMatch(/^550 5\.7\.1 No email /);
+      const id = '019a0000-0000-7000-8000-000000000001';
+      expect(await attempt([claim({ id, token: email.token })])).toBe(wrong.replace(email.id, id));
+      // Also when it was accepted before.
+      expect(await attempt([claim(email)])).toMatch(/^250/);
+      expect(await attempt([claim({ id: email.id, token: Buffer.from('wrong') })])).toBe(wrong);
+    });
+  });
+
+  test('is refused from any other credential, whoever asks', async () => {
+    await withEmail(async (email) => {
+      expect(await attempt([claim(email)], { ...stack.relay, ...stack.relay.application })).toMatch(
+        /^550 5\.7\.1 /,
+      );
+    });
+  });
+
+  test('is refused once it is cancelled', async () => {
+    await withEmail(async (email) => {
+      await using database = openDatabase({ url: stack.database.url, applicationName: 'test' });
+      expect(await cancelEmail(database, email.id, 'test')).toMatchObject({ outcome: 'cancelled' });
+      expect(await attempt([claim(email)])).toBe(`554 5.7.1 Email ${email.id} was cancelled`);
+      expect(await countRows(stack, `message where email_id = '${email.id}'`)).toBe(0);
+    });
+  });
+
+  test.each([
+    ['expired', `status = 'expired', next_hand_over_at = null, finished_at = now()`, '554 5.7.1 '],
+    ['paused', 'paused = true', '450 4.7.1 '],
+    ['held', `status = 'held', reason = 'x', next_hand_over_at = null`, '450 4.7.1 '],
+  ])('is refused while it is %s', async (_, change, reply) => {
+    await withEmail(async (email) => {
+      await stack.database.query(`update email set ${change} where id = $1`, [email.id]);
+      expect(await attempt([claim(email)])).toContain(reply);
+    });
+  });
+
+  test('that is refused does not fail its group', async () => {
+    await withEmail(async (email) => {
+      const wrong = { id: email.id, token: Buffer.from('wrong') };
+      const replies = await Promise.all([
+        ...Array.from({ length: 5 }, () => attempt([])),
+        attempt([claim(wrong)]),
+        ...Array.from({ length: 5 }, () => attempt([])),
+      ]);
+      expect(replies.filter((reply) => reply.startsWith('250'))).toHaveLength(10);
+    });
+  });
+});
+
+test('a message that the database refuses fails alone, with 451, and its neighbours are accepted', async () => {
+  await stack.database.query(
+    `alter table message add constraint no_poison check (message_id <> '<poison@example.com>')`,
+  );
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => logIn(stack)));
+  const poison = 'From: ann@example.com\r\nMessage-ID: <poison@example.com>\r\n\r\nx\r\n';
+  const replies = await Promise.all(
+    sessions.map(async (client, n) => {
+      const reply = await client.submit({
+        sender: 'ann@example.com',
+        recipients: ['bob@example.net'],
+        message: n === 3 ? poison : freshMessage(),
+      });
+      return (await reply.expect('*')).text.slice(0, 9);
+    }),
+  );
+  expect(replies).toEqual(['250 2.0.0', '250 2.0.0', '250 2.0.0', '451 4.3.0', '250 2.0.0', '250 2.0.0']);
+  for (const client of sessions) await client[Symbol.asyncDispose]();
 });
