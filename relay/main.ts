@@ -10,6 +10,7 @@ import { listenHealth } from '../deploy/health.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { keepBeating } from './beating.ts';
+import { startDelivery } from './delivery/delivery.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { listenSubmission } from './submission/listen.ts';
 
@@ -42,23 +43,32 @@ await runProcess(
     if (environment.providers.length > 0) log.info('Email configured (SMTP). Sending enabled.');
     else log.warn(`Email NOT configured. Missing: ${environment.missing.join(', ') || 'nothing, see above'}`);
 
+    const delivery = await startDelivery({ database, environment, log, instance });
+    // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
+    // accepted while delivery has ended is committed, and the next relay finds it.
+    const stops: AsyncDisposable[] = [delivery];
+    resources.defer(async () => {
+      isListening = false;
+      await Promise.all(stops.map((stop) => stop[Symbol.asyncDispose]()));
+    });
     resources.use(
-      await keepBeating({ database, instance, log, report: () => describeRelay(environment, []) }),
-    );
-    const submission = resources.use(
-      await listenSubmission({
-        settings: environment,
-        allowedSenders: senderRules(environment),
-        hostname: hostname(),
+      await keepBeating({
         database,
+        instance,
         log,
-        committed() {},
+        report: () => describeRelay(environment, delivery.report()),
       }),
     );
-    isListening = true;
-    resources.defer(() => {
-      isListening = false;
+    const submission = await listenSubmission({
+      settings: environment,
+      allowedSenders: senderRules(environment),
+      hostname: hostname(),
+      database,
+      log,
+      committed: delivery.wake,
     });
+    stops.push(submission);
+    isListening = true;
     log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');
   },
 );

@@ -1,6 +1,7 @@
 // What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
 import type { RelayReport } from './client/heartbeat.ts';
+import type { DeliveryReport } from './delivery/delivery.ts';
 
 /**
  * Who may be named as a sender at the door. While no provider can be used everybody may: the mail is held anyway, and
@@ -11,8 +12,8 @@ export function senderRules({ providers }: Pick<RelayEnvironment, 'providers'>):
   return [...new Set(providers.flatMap(({ allowedSenders }) => allowedSenders))];
 }
 
-/** @param routes what delivery knows of the ways out */
-export function describeRelay(environment: RelayEnvironment, routes: RelayReport['routes']): RelayReport {
+/** @param delivery what it knows of the ways out */
+export function describeRelay(environment: RelayEnvironment, delivery: DeliveryReport): RelayReport {
   const { from, missing, problems, providers, deliveryMode, relayMaxMessageSize } = environment;
   return {
     configured: providers.length > 0,
@@ -23,7 +24,7 @@ export function describeRelay(environment: RelayEnvironment, routes: RelayReport
     allowed_senders: senderRules(environment),
     ...(from && { from: from.email }),
     ...(from?.name !== undefined && { from_name: from.name }),
-    routes,
+    ...delivery,
     secrets: Object.fromEntries(
       providers.flatMap(({ name, password }) =>
         password === undefined
