@@ -328,19 +328,20 @@ export type EmailRow = {
   lateness_ms: number | null;
 };
 
-type AddressRow = { address: string; name: string | null };
+type AddressRow = { address: string; name?: string | null | undefined };
 type RecipientRow = AddressRow & { kind: Recipient['kind'] };
 
-/** The columns of `EmailRow`, for a query over `email e`. */
-export const emailColumns = `
+/** The columns of `EmailRow`, for a query over `email e`; without the bodies, which lists do not show. */
+export const summaryColumns = `
   e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id, e.customer_id, e.client_id, e.entry_key,
-  e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.text_body, e.html_body, e.headers,
-  e.message_id, e.due_at, e.time_zone, e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused,
-  e.queue_id, e.hand_over_attempts, e.revision, e.created_at, e.updated_at, e.accepted_at, e.finished_at,
-  e.erased_at,
+  e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.headers, e.message_id, e.due_at, e.time_zone,
+  e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused, e.queue_id, e.hand_over_attempts, e.revision,
+  e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at,
   round(extract(epoch from
     coalesce(case when e.status = 'sent' then e.finished_at end, e.accepted_at) - e.due_at
   ) * 1000)::float8 as lateness_ms`;
+
+export const emailColumns = `${summaryColumns}, e.text_body, e.html_body`;
 
 /** One email, or undefined when there is none with this id. */
 export async function readEmail(q: Queryable, id: string): Promise<Email | undefined> {
@@ -409,7 +410,7 @@ export function toContent(row: ContentRow): EmailContent {
 
 const toAddress = ({ address, name }: AddressRow): Address => ({
   address,
-  ...(name === null ? {} : { name }),
+  ...(name ? { name } : {}),
 });
 
 /** How pg reads an interval: only the parts that are not zero. */

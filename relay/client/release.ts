@@ -32,3 +32,25 @@ export async function releaseWithoutSender(tx: Queryable, from: Address): Promis
   );
   return rows.length;
 }
+
+/**
+ * Lets mail go on that the relay holds for this reason. Mail that may be out is left alone: that is for a person to
+ * resolve, one by one. Answers how many recipients were released; call again until it is none.
+ */
+export async function releaseHeld(tx: Queryable, reason: string, actor: string): Promise<number> {
+  const { rowCount } = await tx.query(
+    `with held as (
+       select queue_id, ordinal from recipient
+       where status = 'held' and reason = $1 and marked_at is null
+       order by queue_id, ordinal limit 500 for update skip locked
+     ), released as (
+       update recipient r set status = 'queued', next_attempt_at = now(), reason = null, reason_detail = null
+       from held h where r.queue_id = h.queue_id and r.ordinal = h.ordinal
+       returning r.email_id, r.queue_id, r.address
+     )
+     insert into event (type, email_id, queue_id, recipient, detail)
+     select 'released', email_id, queue_id, address, $2 from released`,
+    [reason, JSON.stringify({ cause: reason, actor })],
+  );
+  return rowCount;
+}
