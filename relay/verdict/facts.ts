@@ -25,6 +25,8 @@ export type Facts = {
   readonly config: Settings | undefined;
   readonly provider: Provider | undefined;
   readonly platform: Platform | undefined;
+  /** The provider as the report calls it, which need not be one we know. */
+  readonly providerName: string;
   readonly symptom: Symptom;
 };
 
@@ -42,9 +44,10 @@ export function factsOf(failure: Failure): Facts {
   const symptom = failure.symptom;
   const reply = text(symptom.reply);
   const prose = [reply, text(symptom.message), text(symptom.reason)].filter((part) => part !== '').join('\n');
-  const raw = straighten(prose).toLowerCase();
+  const raw = straighten(shorten(prose)).toLowerCase();
   const words = wordsOf(raw);
-  const code = replyCodeOf(symptom.responseCode) ?? replyCodeOf(symptom.code) ?? replyCodeIn(raw);
+  const code =
+    replyCodeOf(symptom.responseCode) ?? replyCodeOf(symptom.code) ?? replyCodeIn(raw) ?? replyClassIn(raw);
   const command = text(symptom.command).toUpperCase();
   const enhanced =
     enhancedCode.exec(text(symptom.enhanced))?.[1] ?? enhancedIn(straighten(reply)) ?? enhancedIn(raw);
@@ -72,6 +75,7 @@ export function factsOf(failure: Failure): Facts {
       failure.config === undefined ? '' : words,
     ),
     platform: platformOf(failure.platform, failure.config === undefined ? '' : words),
+    providerName: failure.provider?.toLowerCase() ?? '',
     symptom,
   };
   return { ...known, stage: failure.stage ?? stageOf(known) };
@@ -93,7 +97,8 @@ export function setting(config: Settings | undefined, ...names: readonly string[
   return undefined;
 }
 
-function hostOf(config: Settings | undefined): string | undefined {
+/** SMTP_HOST by any of its names, else the name of a library's service preset; lower case. */
+export function hostOf(config: Settings | undefined): string | undefined {
   const host = text(setting(config, 'host', 'server', 'hostname')).trim();
   if (host !== '') return host.toLowerCase();
   const service = text(setting(config, 'service', 'mailer')).trim();
@@ -115,8 +120,19 @@ function replyCodeIn(raw: string): number | undefined {
   return found === undefined ? undefined : Number(found);
 }
 
+// Some libraries drop the reply code and keep the enhanced one; its class is the code's (RFC 3463 §2).
+function replyClassIn(raw: string): number | undefined {
+  const first = /(?:^|(?:was|said|response|reply|error|detail): *)([45])\.\d{1,3}\.\d{1,3} /.exec(raw)?.[1];
+  return first === undefined ? undefined : Number(first) * 100 + 50;
+}
+
 function enhancedIn(prose: string): string | undefined {
   return enhancedCode.exec(prose)?.[1];
+}
+
+// A reply may be 64 KB long; what it means stands at its beginning or its end.
+function shorten(prose: string): string {
+  return prose.length <= 8_192 ? prose : `${prose.slice(0, 6_144)}\n${prose.slice(-2_048)}`;
 }
 
 // Logs quote replies with the line ends spelled out.
@@ -135,24 +151,27 @@ function isComplete(code: number | undefined, reply: string): boolean {
 }
 
 const blocklistHosts =
-  /\b[\w.-]*(?:spamhaus|spamcop|barracuda(?:central)?|sorbs|uceprotect|abuseat|mailspike|psbl|invaluement|senderscore|spamrats|dnsbl|rbl)(?:\.[\w.-]+)?/g;
+  /\b[\w.-]{0,80}(?:spamhaus|spamcop|barracuda(?:central)?|sorbs|uceprotect|abuseat|mailspike|psbl|invaluement|senderscore|spamrats|dnsbl|rbl)(?:\.[\w.-]+)?/g;
 const hostNames =
-  /(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+(?:com|net|org|info|biz|edu|gov|dev|app|email|mail|cloud|host|hosting|online|shop|site|example|test|invalid|local|localhost|localdomain|internal|lan|[a-z]{2})\.?(?![\w(-])/g;
+  /(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.){1,12}(?:com|net|org|info|biz|edu|gov|dev|app|email|mail|cloud|host|hosting|online|shop|site|example|test|invalid|local|localhost|localdomain|internal|lan|[a-z]{2})\.?(?![\w(-])/g;
 
 /** Lower-case prose as plain words: host names, addresses, links, ids and codes become what they are. */
 export function wordsOf(raw: string): string {
   return raw
     .replaceAll(/https?:\/\/\S*?[?&]p=(\w+)\S*/g, ' $1 ')
-    .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' url ')
+    .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' weblink ')
     .replaceAll(/the smtp server requires a secure connection or the client was not authenticated\./g, ' ')
     .replaceAll(/^\s*\d{3}[- ]/gm, ' ')
     .replaceAll(/\b[245]\d\d-(?=[245]\.\d{1,3}\.\d{1,3})/g, ' ')
     .replaceAll(/(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d]|\.\d)/g, ' ')
-    .replaceAll(/<[^<>\s]*@[^<>\s]*>|[\w.+=-]+@[\w.-]+\w/g, ' address ')
+    .replaceAll(/<[^<>\s@]{0,128}@[^<>\s]{0,256}>|\b[\w.+=-]{1,64}@[\w.-]{1,255}\w/g, ' address ')
     .replaceAll(blocklistHosts, ' blocklist ')
     .replaceAll(hostNames, ' host ')
-    .replaceAll(/\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?/g, ' ip ')
-    .replaceAll(/\[?\b(?:[0-9a-f]{1,4}:){2,}[0-9a-f:.]*\]?/g, ' ip ')
+    .replaceAll(/\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?/g, ' ipnumber ')
+    .replaceAll(
+      /\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:.]{1,40}|(?:[0-9a-f]{1,4}:){0,6}:[0-9a-f][0-9a-f:.]{0,40})\]?/g,
+      ' ipnumber ',
+    )
     .replaceAll(/\bcan'?t\b|\bcan not\b/g, 'cannot')
     .replaceAll(/\bwon'?t\b/g, 'will not')
     .replaceAll(/n't\b/g, ' not')

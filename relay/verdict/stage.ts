@@ -14,11 +14,11 @@ const phrases: readonly (readonly [RegExp, Stage])[] = [
     'data',
   ],
   [
-    /in reply to rcpt|rcpt( to)? (command )?(failed|error)|all recipients|recipients? (command )?failed|smtprecipientsrefused|smtpaddressfailed|invalid addresses|after (pipelined )?rcpt|following recipients failed|recipient address rejected/,
+    /in reply to rcpt|sending rcpt|rcpt( to)? (command )?(failed|error)|all recipients|recipients? (command )?failed|smtprecipientsrefused|smtpaddressfailed|invalid addresses|after (pipelined )?rcpt|following recipients failed|recipient address rejected/,
     'rcpt',
   ],
   [
-    /in reply to email from|email command failed|email from (command )?(failed|error)|smtpsenderrefused|after (pipelined )?email from|smtpsenderfailed|sent email from|from address failed/,
+    /in reply to email from|sending email from|email command failed|email from (command )?(failed|error)|smtpsenderrefused|after (pipelined )?email from|smtpsenderfailed|sent email from|from address failed/,
     'mail',
   ],
   [
@@ -72,7 +72,11 @@ export function stageOf(facts: Omit<Facts, 'stage'>): Stage | undefined {
   if (symptom.code === 'ETLS') return 'starttls';
   const spoken = phrases.find(([phrase, stage]) => {
     // A reply that says "connection" or "lookup" speaks about the server's own affairs.
-    const onlyWithoutReply = stage === 'tcp' || stage === 'dns' || stage === 'tls';
+    const onlyWithoutReply =
+      stage === 'tcp' ||
+      stage === 'dns' ||
+      stage === 'tls' ||
+      (stage === 'auth' && /\b(spf|dkim|dmarc|sender|from)\b/.test(words));
     return phrase.test(words) && !(onlyWithoutReply && code !== undefined);
   })?.[1];
   if (spoken !== undefined) return spoken;

@@ -117,7 +117,7 @@ const phrases: readonly (readonly [RegExp, SystemError])[] = [
     'ETIMEDOUT',
   ],
   [
-    /connection (was |has been |had )?(unexpectedly |prematurely |abruptly )?(closed|lost|dropped|ended|terminated|broken)|closed (unexpectedly|by (the )?(remote|peer|server|foreign))|(closed|dropped|lost|terminated|cut) (the )?connection|connection closed|server (has )?disconnected|socket (was )?(closed?|hang ?up|hung up|disconnected)|unexpected(ly)? (socket )?(close|eof|end of)|end of (file|stream)|\beof\b|hang up|connectionclosed|disconnected|empty response|network socket disconnected|not connected/,
+    /connection (was |has been |had )?(unexpectedly |prematurely |abruptly )?(closed|lost|dropped|ended|terminated|broken)|closed (unexpectedly|by (the )?(remote|peer|server|foreign))|(closed|dropped|lost|terminated|cut) (the )?connection|connection closed|server (has )?disconnected|(closed|terminated|aborted) the handshake|(remote|peer|server|foreign) (host|side|end)? ?(closed|terminated)|socket (was )?(closed?|hang ?up|hung up|disconnected)|unexpected(ly)? (socket )?(close|eof|end of)|end of (file|stream)|\beof\b|hang up|connectionclosed|disconnected|empty response|network socket disconnected|not connected/,
     'CLOSED',
   ],
 ];

@@ -1,5 +1,6 @@
 // What a failure means: the one pure place that decides between trying again, another way, waiting and giving up.
 import type { Scope, Stage, Verdict } from '../client/vocabulary.ts';
+import type { Cause } from './catalogue.ts';
 import { type Facts, factsOf } from './facts.ts';
 import type { Failure, Judgement } from './failure.ts';
 import { retryAfterSeconds } from './retry-after.ts';
@@ -8,11 +9,12 @@ import { codeRules } from './rules/codes.ts';
 import { connectionRules } from './rules/connection.ts';
 import { contentRules, spamRules } from './rules/content.ts';
 import { limitRules } from './rules/limits.ts';
-import { recipientRules } from './rules/recipient.ts';
+import { closedGroupRules, recipientRules } from './rules/recipient.ts';
 import { reportRules } from './rules/reports.ts';
-import { beforeMail, fits, type Rule } from './rules/rule.ts';
+import { beforeMail, connecting, fits, type Rule } from './rules/rule.ts';
 import { domainProofRules, senderRules } from './rules/sender.ts';
 import { settingsCause } from './settings.ts';
+import { systemErrorOf } from './system-errors.ts';
 
 // In the order of trust: a limit, a lock or a sender problem also uses the words and codes of a refused recipient,
 // so the recipient is blamed only when nobody else is.
@@ -22,6 +24,7 @@ const rules: readonly Rule[] = [
   ...contentRules,
   ...domainProofRules,
   ...limitRules,
+  ...closedGroupRules,
   ...accountRules,
   ...accountStateRules,
   ...senderRules,
@@ -62,15 +65,19 @@ export function judge(failure: Failure): Judgement {
   };
 }
 
-/** A broken socket beside a bare code proves no reply: RFC 1047's window is judged by the line that ended. */
-function hasFinalReply({ code, replyIsComplete, symptom, systemError }: Facts): boolean {
+/** A broken socket beside a bare code proves no reply: only a line that ended is one. */
+function hasFinalReply({ code, replyIsComplete, symptom }: Facts): boolean {
   if (code === undefined || !replyIsComplete) return false;
-  const replyWasSeen = symptom.reply !== undefined && symptom.reply !== '';
-  return (
-    replyWasSeen ||
-    (symptom.errno === undefined && (systemError === undefined || symptom.responseCode !== undefined))
-  );
+  const socketBroke = systemErrorOf(symptom.errno) ?? systemErrorOf(symptom.code);
+  return socketBroke === undefined || (symptom.reply !== undefined && symptom.reply !== '');
 }
+
+// The server refused to go on without TLS, so nothing was accepted although the conversation had come to AUTH or MAIL.
+const refusedWithoutTls: ReadonlySet<Cause> = new Set([
+  'starttls-required',
+  'starttls-stripped',
+  'port-tls-mismatch',
+]);
 
 // What no rule may overrule, whatever it matched.
 function withinBounds(
@@ -78,23 +85,19 @@ function withinBounds(
   stage: Stage,
   code: number | undefined,
 ): { readonly verdict: Verdict; readonly scope: Scope } {
-  if (stage === 'accepted' && (verdict === 'failover' || verdict === 'retry' || verdict === 'split')) {
-    return { verdict: 'uncertain', scope: 'message' };
+  // A 4yz is no last word about a mail or a recipient, whatever it says (RFC 5321 §4.2.1).
+  const isDeferred = verdict === 'fail' && code !== undefined && code < 500;
+  if (stage === 'accepted') {
+    // The provider has the mail: what it reports later may end it or stop others, but never sends it again.
+    return (verdict === 'fail' && !isDeferred) || verdict === 'stop' || verdict === 'pause'
+      ? { verdict, scope }
+      : { verdict: 'uncertain', scope: 'message' };
   }
-  if (verdict === 'failover' && !beforeMail.includes(stage) && cause !== 'starttls-required') {
-    return { verdict: 'retry', scope: 'message' };
-  }
-  if (
-    verdict === 'failover' &&
-    stage === 'auth' &&
-    cause !== 'starttls-required' &&
-    cause !== 'port-tls-mismatch'
-  ) {
-    return { verdict: 'retry', scope: 'credential' };
-  }
-  if (verdict === 'fail' && code !== undefined && code < 500 && code >= 400)
-    return { verdict: 'retry', scope };
-  if (verdict === 'fail' && beforeMail.includes(stage) && cause !== 'no-recipient')
+  if (isDeferred) return { verdict: 'retry', scope };
+  if (verdict === 'fail' && beforeMail.includes(stage) && cause !== 'no-recipient') {
     return { verdict: 'stop', scope: 'credential' };
-  return { verdict, scope };
+  }
+  if (verdict !== 'failover' || connecting.includes(stage)) return { verdict, scope };
+  if ((stage === 'auth' || stage === 'mail') && refusedWithoutTls.has(cause)) return { verdict, scope };
+  return { verdict: 'retry', scope: stage === 'auth' ? 'credential' : 'message' };
 }

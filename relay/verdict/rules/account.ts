@@ -12,7 +12,13 @@ const atAuth = ({ stage, code, enhanced, symptom, words }: Facts): boolean =>
       code === 454 ||
       symptom.code === 'EAUTH' ||
       enhanced === '5.7.8' ||
-      /authenticat|login|password|sasl|oauth|token/.test(words)));
+      /authenticat|login|password|sasl|oauth|token|smtp auth\b/.test(words)));
+
+/** Some name every possible reason at once, a busy server among them; then the password stands for all. */
+const blamesPassword = ({ words }: Facts): boolean =>
+  /password\b.{0,20}(incorrect|error|wrong|invalid)|(incorrect|wrong|invalid) password|authorization code|reason unavailable/.test(
+    words,
+  );
 
 /** Providers that have an SMTP credential of their own, beside account password and API key. */
 const hasOwnCredentialKind = ({ provider, config }: Facts): boolean => {
@@ -37,11 +43,13 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'oauth2-revoked',
     says: /invalid grant|(token|grant|consent)\b.{0,30}(expired|revoked|no longer valid|has been|invalidated)|aadsts(50173|700082|70008|50089)/,
+    when: (facts) => atAuth(facts) || facts.code === undefined,
   },
   {
     ...stop,
     cause: 'oauth2-config',
     says: /access token|refresh token|invalid client|unauthorized client|client ?(id|secret)|\baadsts\d+|oauth2?\b.{0,40}(missing|not configured|required|invalid)/,
+    when: (facts) => atAuth(facts) || facts.code === undefined,
   },
   // what kind of password
   {
@@ -60,6 +68,7 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'auth-basic-disabled',
     says: /basic auth\w*\b.{0,30}(disabled|not (supported|allowed)|blocked|retired|deprecated)|smtp ?client ?auth\w*\b.{0,30}disabled|smtp auth\w* (is )?(disabled|not enabled|turned off)|(password|legacy|plain) auth\w* (is )?(disabled|not (supported|allowed)|no longer)|less secure app|smtp (access|service|login) .{0,20}(disabled|not enabled|closed)|(not (have|been)|has not) .{0,30}smtp .{0,20}(enabled|permission|opened)|user has no permission/,
+    when: (facts) => atAuth(facts) || facts.stage === 'mail',
   },
   { ...stop, cause: 'auth-basic-disabled', enhanced: /^7\.30$/ },
   {
@@ -72,7 +81,7 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'auth-mailbox-unusable',
     says: /mailbox\b.{0,30}(cannot be accessed|not (found|available|enabled)|unavailable|not licensed|does not exist)|no (mailbox|licen[sc]e)|licen[sc]e/,
-    at: ['auth'],
+    onlyAt: ['auth'],
     when: ({ code }) => code === undefined || code >= 500,
   },
   // who and from where
@@ -108,7 +117,7 @@ export const accountRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'auth',
     says: /storage server|backend|(internal|temporary|transient)\b.{0,20}(server |system |lookup |authentication |auth )?(error|failure|problem|fault)|temporar\w+ (unavailable|unable|not available|lookup|fail)|(auth\w*|sasl|ldap|login|directory|database)\b.{0,30}(service|server|backend|system|daemon|mechanism)?\b.{0,10}(unavailable|not available|not respond|down|connection lost|unreachable|time ?out|timed out)|(connection|communication) .{0,20}(lost|fail|error)\w* .{0,20}(auth|server)|unable to (contact|connect|reach|verify|check)|try again later|system (is )?(busy|overload)/,
-    when: (facts) => atAuth(facts) && (facts.code === undefined || facts.code !== 538),
+    when: (facts) => atAuth(facts) && !blamesPassword(facts),
   },
   // how
   {
@@ -130,7 +139,7 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'auth-missing',
     stage: 'mail',
-    says: /auth\w* (is )?(required|needed|mandatory|first|necessary)|(require|need|must|please|should|you have to|have to)\w* .{0,30}(auth\w*|login|logged in|sign in)\b|not (yet )?(been )?(authenticated|logged in|authenticate)|unauthenticated (sender|user|client|connection|email not|email is not allowed)|wantautherror|no auth\w* (provided|given|credentials)|client (was |is )?not authenticated|anonymous .{0,20}(not (allowed|permitted)|denied|disabled)|login (first|required)|pop before smtp|without auth/,
+    says: /auth(?!or)\w* (is )?(required|needed|mandatory|first|necessary)|(require|need|must|please|should|you have to|have to)\w* .{0,30}(auth(?!or)\w*|login|logged in|sign in)\b|not (yet )?(been )?(authenticated|logged in|authenticate)|unauthenticated (sender|user|client|connection|email not|email is not allowed)|wantautherror|no auth\w* (provided|given|credentials)|client (was |is )?not authenticated|anonymous .{0,20}(not (allowed|permitted)|denied|disabled)|login (first|required)|pop before smtp|without auth/,
     when: ({ code, words, stage }) =>
       code !== 535 &&
       !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
@@ -158,16 +167,11 @@ export const accountRules: readonly Rule[] = [
     when: (facts) => reported(facts) && atAuth(facts),
   },
   {
-    // An on-premises Exchange says no more than this; Microsoft's own service names its data centre.
+    // A company's own Exchange often accepts its servers by address and knows no passwords for them.
     ...stop,
     cause: 'auth-not-needed',
     enhanced: /^7\.3$/,
-    when: (facts) =>
-      atAuth(facts) &&
-      facts.provider === undefined &&
-      !/outlook\.com|office365/.test(facts.raw) &&
-      facts.host === undefined &&
-      /exchange/.test(JSON.stringify(facts.config ?? {})),
+    when: ({ providerName }) => /exchange|on ?prem/.test(providerName),
   },
   {
     ...stop,
@@ -185,7 +189,7 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'abuse-lock',
-    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|pattern|traffic|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
+    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
     when: ({ words }) => !/from ip range|\bip range\b/.test(words),
   },
   {
@@ -194,7 +198,8 @@ export const accountStateRules: readonly Rule[] = [
     stage: 'dot',
     cause: 'account-blocked',
     says: /bad outbound sender|outbound ?spam|wascl|sender address (is )?blocked|(your|sender|sending|this|the|from)( email| smtp| user)? (account|mailbox|domain|server|tenant|organization)\b.{0,60}(blocked|suspend|disabled|deactivat|banned|restricted|locked|exceeded a threshold)|(account|tenant|organization|sender)\b.{0,20}(has been |is |was )(blocked|suspended|deactivated|banned|disabled)|blocked from sending/,
-    when: ({ stage, words }) =>
+    when: ({ stage, words, enhanced }) =>
+      !(enhanced?.slice(2) === '2.1' && !/\byour\b/.test(words)) &&
       !(stage === 'rcpt' && !/\b(your|sender|sending|outbound|tenant|organization)\b/.test(words)) &&
       !/tried to reach|trying to (reach|contact)|recipient/.test(words),
   },

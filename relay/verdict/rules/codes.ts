@@ -1,9 +1,8 @@
 // When the words say nothing we know: first the enhanced code (RFC 3463), then the reply code at its stage
 // (RFC 5321 §4.2), then how the connection ended. What is left is deferred: unknown means not now.
 import type { Facts } from '../facts.ts';
-import { beforeMail, body, noReply, type Rule, reported, transaction } from './rule.ts';
+import { beforeMail, body, connecting, noReply, type Rule, reported, transaction } from './rule.ts';
 
-const connecting = ['config', 'dns', 'tcp', 'tls', 'greeting', 'ehlo', 'starttls'] as const;
 const broken = (facts: Facts): boolean =>
   noReply(facts) &&
   (facts.systemError !== undefined ||
@@ -37,7 +36,7 @@ export const codeRules: readonly Rule[] = [
     stage: 'auth',
     codes: [5],
     enhanced: /^7\.(8|9|3|139|0)$/,
-    at: ['auth'],
+    onlyAt: ['auth'],
   },
   {
     cause: 'auth-conditional-access',
@@ -177,7 +176,7 @@ export const codeRules: readonly Rule[] = [
     scope: 'route',
     stage: 'greeting',
     says: /invalid greeting|bad greeting|unexpected greeting/,
-    when: noReply,
+    when: (facts) => noReply(facts) && facts.systemError === undefined,
   },
   // Signing in: a 5yz is final for this credential (RFC 4954 §6), a 4yz is the server's trouble.
   {
@@ -188,7 +187,14 @@ export const codeRules: readonly Rule[] = [
     codes: [4],
     onlyAt: ['auth'],
   },
-  { cause: 'auth-refused', verdict: 'stop', scope: 'credential', stage: 'auth', codes: [5], at: ['auth'] },
+  {
+    cause: 'auth-refused',
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'auth',
+    codes: [5],
+    onlyAt: ['auth'],
+  },
   {
     cause: 'auth-refused',
     verdict: 'stop',
@@ -198,7 +204,7 @@ export const codeRules: readonly Rule[] = [
     when: (facts) => noReply(facts) && !broken(facts) && facts.symptom.code === 'EAUTH',
   },
   // Any stage: 421 closes the connection whatever was asked (RFC 5321 §3.8).
-  { cause: 'server-421', verdict: 'retry', scope: 'route', stage: 'mail', codes: [421] },
+  { cause: 'server-421', verdict: 'retry', scope: 'message', stage: 'mail', codes: [421] },
   {
     cause: 'malformed-message',
     verdict: 'fail',
@@ -346,7 +352,7 @@ export const codeRules: readonly Rule[] = [
     stage: 'ehlo',
     when: (facts) =>
       facts.stage !== undefined &&
-      (connecting as readonly string[]).includes(facts.stage) &&
+      connecting.includes(facts.stage) &&
       facts.stage !== 'config' &&
       noReply(facts) &&
       broken(facts),
@@ -399,5 +405,4 @@ export const codeRules: readonly Rule[] = [
     when: (facts) => facts.stage === 'auth',
   },
   { cause: 'unknown', verdict: 'retry', scope: 'route', stage: 'mail', at: beforeMail },
-  { cause: 'unknown', verdict: 'retry', scope: 'message', stage: 'data' },
 ];

@@ -31,12 +31,12 @@ const namesNoRoute = (facts: Facts): boolean =>
   facts.host === undefined &&
   facts.address === undefined &&
   facts.symptom.hostname === undefined &&
-  !/\bhost\b.{0,20}(port|\d{2,5}|$)|\bip\b/.test(facts.words);
+  !/\bhost\b.{0,20}(port|\d{2,5}|$)|\bipnumber\b/.test(facts.words);
 
 const gaveNoAnswer = (facts: Facts): boolean =>
   tcpFailure(facts) &&
   (facts.systemError === 'ETIMEDOUT' || facts.symptom.code === 'ETIMEDOUT') &&
-  !/greeting|banner|idle|handshake|response|reading|reply/.test(facts.words) &&
+  !/greeting|banner|idle|handshake|response|reading|reply|^timeout$/.test(facts.words) &&
   (facts.stage !== undefined ||
     facts.symptom.syscall === 'connect' ||
     facts.symptom.command === 'CONN' ||
@@ -287,7 +287,7 @@ export const connectionRules: readonly Rule[] = [
     verdict: 'stop',
     scope: 'platform',
     stage: 'greeting',
-    says: /\bmfe\b|mcafee|avast|\bavg\b|kaspersky|norton|eset|bitdefender|\bproxy\b|email shield|mail shield/,
+    says: /\bmfe\b|mcafee|\bavast\b|\bavg\b|kaspersky|\bnorton\b|\beset\b|bitdefender|\bproxy\b|email shield|mail shield/,
     at: greeted,
   },
   {
@@ -306,7 +306,7 @@ export const connectionRules: readonly Rule[] = [
     stage: 'greeting',
     at: greeted,
     when: (facts) =>
-      /(^|[=\s"':])(\* (ok|bye|preauth)\b|\+ok\b|-err\b|ssh-\d)|\bimap4?(rev1)?\b|\bpop3\b|openssh|\* ok \[/.test(
+      /(^|[=\s"':])(\* (ok|bye|preauth)\b|\+ok\b|-err\b|ssh-\d)|\bimap4?(rev1)?\b|\bpop3\b|openssh|\bftp server|\* ok \[/.test(
         facts.raw,
       ) && !/smtp\.|smtp[: ]/.test(facts.raw.replace(/smtp error.*?:/, '')),
   },
@@ -318,8 +318,9 @@ export const connectionRules: readonly Rule[] = [
     at: ['greeting', 'ehlo', 'tcp'],
     when: (facts) =>
       facts.code !== undefined &&
+      (facts.stage !== undefined || /ipv4/.test(facts.raw)) &&
       /ipv6|(?<![0-9a-f:.])[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f:]+/.test(facts.raw) &&
-      !/blocklist|spam/.test(facts.words),
+      !/blocklist|spam|unsolicited|\brate\b/.test(facts.words),
   },
   {
     cause: 'wrong-host-port',
@@ -392,6 +393,7 @@ export const connectionRules: readonly Rule[] = [
     scope: 'route',
     stage: 'starttls',
     says: /(starttls|tls)\b.{0,60}(not (supported|offered|advertised|available|announced)|no(t)? support|unsupported|but (the )?(host|server) does not)|(does not|did not|not) (support|offer|advertise|announce).{0,30}(starttls|tls)|xxxxxxx|unencrypted connection/,
+    at: ['config', 'tcp', 'tls', 'starttls', 'ehlo', 'auth', 'mail'],
     when: (facts) => facts.code === undefined || facts.code >= 500,
   },
   // encryption demanded before MAIL or AUTH: nothing was accepted, and the other port has what is asked for
@@ -410,6 +412,6 @@ export const connectionRules: readonly Rule[] = [
     scope: 'route',
     stage: 'auth',
     codes: [538, 523],
-    at: ['auth', 'mail'],
+    onlyAt: ['auth'],
   },
 ];

@@ -21,8 +21,8 @@ export const limitRules: readonly Rule[] = [
     verdict: 'retry',
     scope: 'recipient',
     stage: 'rcpt',
-    says: /(user|recipient|account|mailbox|address)\b.{0,60}receiving email (too|at a rate)|receiving email (too quickly|at a rate)|(recipient|user you are trying to contact)\b.{0,60}(rate|too quickly|too many messages|too much email)/,
-    when: ({ words }) => !/per (hour|day)|daily|hourly/.test(words),
+    says: /(user|recipient|account|mailbox|address)\b.{0,60}receiving email (too|at a rate)|receiving email (too quickly|at a rate)|(recipient|user you are trying to contact)\b.{0,60}(rate|too quickly|too many messages|too much email)|(recipient|user|mailbox|address)\b.{0,60}(receiv\w*.{0,40}(limit|quota|rate)|(limit|quota|rate)\b.{0,40}receiv)/,
+    when: ({ words }) => /receiv/.test(words) || !/per (hour|day)|daily|hourly/.test(words),
   },
   {
     cause: 'ip-reputation',
@@ -38,7 +38,8 @@ export const limitRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'auth',
     says: /\bcredits?\b.{0,30}(exceed|exhaust|expire|left|used|insufficient|run out|remaining|blocked|deplet)|(no|maximum|insufficient|out of|not enough|zero|exceeded) .{0,15}credits?\b|insufficient (balance|funds)|unpaid|payment (required|overdue|failed)|(plan|subscription|trial|licen[sc]e|membership)\b.{0,30}(expired|ended|inactive|lapsed|cancel|over\b|exhausted)|(expired|inactive) (plan|subscription|trial)|overdue|upgrade your (plan|account) to/,
-    when: ({ words }) => !/suspend/.test(words),
+    when: ({ words, stage }) =>
+      !/suspend/.test(words) && (stage !== 'rcpt' || /\b(your|credits?)\b/.test(words)),
   },
   {
     cause: 'auth-rate-limit',
@@ -56,7 +57,8 @@ export const limitRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'auth',
     says: /too many .{0,30}(login|auth\w*|sign ?ins?)\b|(login|authenticat\w*) .{0,30}(too (many|often|frequent\w*|quickly|fast)|rate|throttl)|too (often|frequent).{0,20}(login|auth)/,
-    when: ({ words, code }) => code !== undefined && !/blocked|suspended|locked|disabled|banned/.test(words),
+    when: ({ words, code }) =>
+      code !== undefined && !/blocked|suspended|locked|disabled|banned|password/.test(words),
   },
   {
     cause: 'too-many-recipients',

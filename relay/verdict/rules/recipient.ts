@@ -15,6 +15,15 @@ const retry = {
   codes: [4],
 } as const;
 
+/** Closed groups speak of sign-in and permission, and mean the sender's standing with this one recipient. */
+export const closedGroupRules: readonly Rule[] = [
+  {
+    ...fail,
+    cause: 'policy-reject',
+    says: /\b(to|for) (this|the|that) (group|list|distribution)\b|notauthenticatedforgroup|delivery restriction/,
+  },
+];
+
 export const recipientRules: readonly Rule[] = [
   {
     ...retry,

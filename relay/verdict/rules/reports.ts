@@ -25,7 +25,7 @@ export const reportRules: readonly Rule[] = [
     cause: 'no-recipient',
     verdict: 'fail',
     scope: 'message',
-    says: /no (valid )?recipients? (defined|given|specified|provided|found|address)|(must|should) (provide|specify|have) at least one recipient|recipient(s)? (list )?(is|are) empty|must have (a |at least )/,
+    says: /no (valid )?recipients? (defined|given|specified|provided|found|address)|(must|should) (provide|specify|have) at least one recipient|recipient(s)? (list )?(is|are) empty|must have at least one (to|recipient)/,
     when: noReply,
   },
   {

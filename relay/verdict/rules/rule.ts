@@ -25,16 +25,8 @@ export type Rule = {
   readonly windowSeconds?: number;
 };
 
-export const beforeMail: readonly Stage[] = [
-  'config',
-  'dns',
-  'tcp',
-  'tls',
-  'greeting',
-  'ehlo',
-  'starttls',
-  'auth',
-];
+export const connecting: readonly Stage[] = ['config', 'dns', 'tcp', 'tls', 'greeting', 'ehlo', 'starttls'];
+export const beforeMail: readonly Stage[] = [...connecting, 'auth'];
 export const transaction: readonly Stage[] = ['mail', 'rcpt', 'data', 'dot', 'accepted'];
 export const body: readonly Stage[] = ['data', 'dot', 'accepted'];
 

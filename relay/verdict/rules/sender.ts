@@ -64,7 +64,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'ip-blocklist',
-    says: /blocklist|blacklist|denylist|block list|\brbl\b|dnsbl|listed (at|in|on|by|with)\b|(reputation|spam|abuse)\b.{0,40}\b(ip|client|host|server|network|range)\b|\b(ip|client|host|server|network|range|sender ip)\b.{0,60}(reputation|spam|abuse|banned|blocked|listed)|(blocked|banned|rejected)\b.{0,30}(your )?\bip\b|\bip\b.{0,40}(blocked|banned|denied|refused)|banned sending ip|s3140|s3150|weekly|(poor|bad|low) reputation|dynamic (ip|address|range)|residential/,
+    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential/,
     when: (facts) =>
       facts.code !== undefined &&
       !/\b(urls?|links?|content|body|domain in)\b/.test(facts.words) &&
@@ -78,7 +78,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'client-refused',
-    says: /client (host|was|is|address)?\b.{0,30}(reject|refus|denied|not (allowed|permitted|accept))|(you are|your (host|server|client|network)|this (host|server|client)) .{0,30}(not (allowed|permitted|authorized)|denied|refused).{0,30}(connect|access|use|server|service|here|send through)?|connection (refused|rejected|not allowed|denied) .{0,30}(polic|your|from)/,
+    says: /client (host|was|is|address)?\b.{0,30}(reject|refus|denied|not (allowed|permitted|accept))|(you are|your (host|server|client|network)|this (host|server|client))\b.{0,30}(not (allowed|permitted|authorized)|denied|refused).{0,20}(connect|access|use this|service|here|(send|relay) (email )?through)|connection (refused|rejected|not allowed|denied) .{0,30}(polic|your|from)/,
     when: (facts) =>
       facts.code !== undefined &&
       !/(send|sent) (as|from|on behalf)|from (this|the|that|your)? ?(address|sender|domain)|email from/.test(
@@ -109,14 +109,17 @@ export const senderRules: readonly Rule[] = [
     ...stop,
     cause: 'sender-unverified',
     stage: 'dot',
-    says: /not (yet |been |a )*(verified|validated|confirmed|activated)|unverified (sender|domain|address|email|identity|from)|verified (sender|domain|identity|address)|verify (your|the|a|this|sender) ?(own )?(domain|sender|address|from|email|identity)|(domain|sender|from|identity|address)\b.{0,30}(not (registered|configured|added|set up|approved|activated|whitelisted|valid sender)|is pending|unverified|has not been)|sender identity|sender signature|sending domain|(add|register) (and verify )?(your|the) domain|(invalid|unknown|unregistered) (from|sender|sending) (address|domain|email)|not a (valid|known|registered) sender/,
+    says: /(address|domain|sender|from|identity|identities|signature)\b.{0,40}not (yet |been |a )*(verified|validated|confirmed|activated)|unverified (sender|domain|address|email|identity|from)|verified (sender|domain|identity|address)|verify (your|the|a|this|sender) ?(own )?(domain|sender|address|from|email|identity)|(domain|sender|from|identity|address)\b.{0,30}(not (registered|configured|added|set up|approved|activated|whitelisted|valid sender)|is pending|unverified|has not been)|sender identity|sender signature|sending domain|(add|register) (and verify )?(your|the) domain|(invalid|unknown|unregistered) (from|sender|sending) (address|domain|email)|not a (valid|known|registered) sender/,
     when: (facts) =>
-      inTransaction(facts) && !/recipient address rejected|unverified address$/.test(facts.words),
+      inTransaction(facts) &&
+      !/recipient address rejected|unverified address$|^(?!.*(sender|from|domain|identit)).*(recipient|user|mailbox)/.test(
+        facts.words,
+      ),
   },
   {
     ...stop,
     cause: 'sender-not-owned',
-    says: /not owned|owned by|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|spoof|impersonat|alias(es)?\b|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
+    says: /not owned|owned by|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
     when: (facts) =>
       inTransaction(facts) &&
       !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|unable to relay|relay access|relay(ing)? denied|to relay/.test(
@@ -135,7 +138,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'relay-denied',
-    says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not (relay|accept email for)/,
+    says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not relay/,
     when: inTransaction,
   },
 ];
