@@ -1,8 +1,10 @@
 // `npm start`: all of Postern on one machine, with nothing installed. An embedded PostgreSQL, the three
 // processes as they run in production, and a stand-in provider as long as SMTP_HOST is not set.
-// Everything it keeps is in .postern/: remove that folder to begin anew.
+// Everything it keeps is in .postern/: remove that folder to begin anew. `npm start -- --folder DIRECTORY` keeps it
+// elsewhere, so that two can run side by side.
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { EnvironmentError } from './environment.ts';
 import { startChild } from './local/child.ts';
 import { claimFolder } from './local/folder.ts';
@@ -14,7 +16,8 @@ import { openLog } from './log.ts';
 import { migrate } from './migrate.ts';
 
 const root = dirname(import.meta.dirname);
-const folder = join(root, '.postern');
+const { values: flags } = parseArgs({ options: { folder: { type: 'string' } } });
+const folder = flags.folder ? resolve(flags.folder) : join(root, '.postern');
 const resources = new AsyncDisposableStack();
 let stopping: { readonly since: number; readonly done: Promise<never> } | undefined;
 
@@ -55,7 +58,7 @@ async function start(): Promise<void> {
   }
   const url = databaseUrl as string;
   await migrate(url, openLog('local', 'warn')).catch((error: Error) => {
-    const wayOut = plan.postgres ? '\nRemove the folder .postern to begin with an empty database.' : '';
+    const wayOut = plan.postgres ? `\nRemove ${folder} to begin with an empty database.` : '';
     throw new Trouble(`${error.message}${wayOut}`);
   });
 
@@ -80,7 +83,7 @@ async function start(): Promise<void> {
     starts.push(child.ready(plan.readiness[name]));
   }
   await Promise.all(starts);
-  if (!stopping) greet(plan, url);
+  if (!stopping) greet(plan, { databaseUrl: url, folder });
 }
 
 /** What cannot start is for the person at the terminal to put right; running on without it would only confuse. */

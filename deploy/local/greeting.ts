@@ -1,8 +1,9 @@
 // What a person needs to know once everything runs, and the first thing to try.
+import { join } from 'node:path';
 import type { Plan } from './plan.ts';
 
 /** Prints addresses, the API key, and a curl that makes a customer whose owner is invited by mail. */
-export function greet(plan: Plan, databaseUrl: string): void {
+export function greet(plan: Plan, { databaseUrl, folder }: { databaseUrl: string; folder: string }): void {
   const { apiUrl, apiKey, adminPassword, relayAddress, standIn } = plan;
   const customer = {
     name: 'Example Ltd',
@@ -31,6 +32,6 @@ Try it:
     -H 'Content-Type: application/json' \\
     -d '${JSON.stringify(customer)}'
 
-Ctrl-C stops everything; the next start finds it as it was. The logs are in .postern/log/.
+Ctrl-C stops everything; the next start finds it as it was. The logs are in ${join(folder, 'log')}.
 `);
 }

@@ -1,0 +1,162 @@
+// The real Compose file over the real image, as a project of its own, spoken to as an operator would.
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { freePort } from '../kit/ports.ts';
+
+export const root = join(import.meta.dirname, '..', '..');
+
+export type Said = { readonly code: number; readonly output: string };
+
+/** What the stand-in provider tells about a mail it took. */
+export type TakenMail = {
+  readonly id: string;
+  readonly recipients: readonly string[];
+  readonly subject: string;
+  readonly messageId: string;
+  readonly tls: string;
+  readonly user: string;
+};
+
+export type ComposeStack = AsyncDisposable & {
+  readonly project: string;
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  /** `docker compose ARGUMENTS` in this project; throws with its output when it fails. */
+  compose(...argumentList: string[]): Promise<string>;
+  /** The same, where failing is an answer. */
+  tryCompose(...argumentList: string[]): Promise<Said>;
+  /** The ids of a service's containers, running or not. */
+  containers(service: string): Promise<string[]>;
+  /** Asks the api. */
+  ask(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Everything the stand-in took so far, newest first. */
+  mails(): Promise<TakenMail[]>;
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: tests assert its shape, that is what they are for
+export type Answer = { readonly status: number; readonly body: any };
+
+const image = 'postern:stack-test';
+const ours = ['migrate', 'relay', 'worker', 'api'] as const;
+
+/** Runs docker and returns its standard output; throws with everything it said. */
+export async function docker(...argumentList: string[]): Promise<string> {
+  const { code, output } = await say(argumentList);
+  if (code !== 0) throw new Error(`docker ${argumentList.join(' ')} failed with ${code}:\n${output}`);
+  return output.trim();
+}
+
+let built: Promise<string> | undefined;
+
+/** Builds the image that every project of this suite runs; the layers of an earlier build are used again. */
+export const buildImage = () =>
+  (built ??= docker('build', '--quiet', '--file', join(root, 'deploy', 'Dockerfile'), '--tag', image, root));
+
+/**
+ * A project with its own network, volumes and ports; disposing removes all of it.
+ *
+ * @param environment what an operator would put into .env. Nothing of the developer's own leaks in.
+ * @param standIn whether a stand-in provider runs beside it and is configured.
+ */
+export async function composeStack({
+  environment = {},
+  standIn = true,
+}: {
+  environment?: Readonly<Record<string, string>>;
+  standIn?: boolean;
+} = {}): Promise<ComposeStack> {
+  await buildImage();
+  const directory = await mkdtemp(join(tmpdir(), 'postern-stack-'));
+  const project = `posterntest${randomBytes(4).toString('hex')}`;
+  const [apiPort, webPort] = [await freePort(), await freePort()];
+  const apiKey = environment.API_KEY ?? 'key-of-the-container-suite';
+  const settings = {
+    API_PORT: String(apiPort),
+    STAND_IN_PORT: String(webPort),
+    API_KEY: apiKey,
+    ...environment,
+  };
+
+  // The image is built once for the suite, not once for every service of every project.
+  const services = [...ours, ...(standIn ? ['stand-in'] : [])];
+  const override = join(directory, 'image.yml');
+  await writeFile(
+    override,
+    stringify({
+      services: Object.fromEntries(services.map((name) => [name, { image, pull_policy: 'never' }])),
+    }),
+  );
+  const files = [
+    join(root, 'docker-compose.yml'),
+    ...(standIn ? [join(root, 'deploy', 'compose', 'stand-in.yml')] : []),
+    override,
+  ];
+  const prefix = ['compose', '--project-name', project, ...files.flatMap((file) => ['--file', file])];
+  const tryCompose = (...argumentList: string[]) => say([...prefix, ...argumentList], settings);
+
+  async function compose(...argumentList: string[]): Promise<string> {
+    const { code, output } = await tryCompose(...argumentList);
+    if (code === 0) return output.trim();
+    const { output: logs } = await tryCompose('logs', '--no-color', '--tail', '40');
+    throw new Error(`docker compose ${argumentList.join(' ')} failed with ${code}:\n${output}\n${logs}`);
+  }
+
+  return {
+    project,
+    apiUrl: `http://127.0.0.1:${apiPort}`,
+    apiKey,
+    compose,
+    tryCompose,
+    async containers(service) {
+      const ids = await compose('ps', '--all', '--quiet', service);
+      return ids.split('\n').filter(Boolean);
+    },
+    async ask(method, path, body) {
+      const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
+        method,
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${apiKey}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(30_000),
+      });
+      const text = await response.text();
+      const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
+      return { status: response.status, body: isJson ? JSON.parse(text) : text };
+    },
+    async mails() {
+      const response = await fetch(`http://127.0.0.1:${webPort}/mail.json`, {
+        signal: AbortSignal.timeout(30_000),
+      });
+      return (await response.json()) as TakenMail[];
+    },
+    async [Symbol.asyncDispose]() {
+      // A paused container can be neither stopped nor removed.
+      await tryCompose('unpause');
+      await tryCompose('down', '--volumes', '--timeout', '1', '--remove-orphans');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function say(
+  argumentList: string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Said> {
+  try {
+    const { PATH = '', HOME = '', DOCKER_HOST } = process.env;
+    const { stdout, stderr } = await promisify(execFile)('docker', argumentList, {
+      env: { PATH, HOME, ...(DOCKER_HOST ? { DOCKER_HOST } : {}), ...environment },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    // Compose narrates on standard error; what was asked for is on standard output.
+    return { code: 0, output: stdout || stderr };
+  } catch (error) {
+    const { code, stdout = '', stderr = '' } = error as { code?: number; stdout?: string; stderr?: string };
+    if (typeof code !== 'number') throw error;
+    return { code, output: `${stdout}${stderr}` };
+  }
+}

