@@ -37,7 +37,8 @@ export function checkLines(): LineCheck {
       } else {
         if (previous === CR) return reject(`Line ${line} holds a bare CR`);
         if (octet === 0) return reject(`Line ${line} holds a NUL octet`);
-        if (++lineLength > longestLine) return reject(`Line ${line} is longer than ${longestLine} octets`);
+        if (octet !== CR && ++lineLength > longestLine)
+          return reject(`Line ${line} is longer than ${longestLine} octets`);
       }
       previous = octet;
     }

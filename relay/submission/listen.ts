@@ -129,7 +129,12 @@ export async function listenSubmission({
       callback();
     },
     onAuth: authenticate,
-    onMailFrom: (address, session, callback) => callback(errorFor(judgeSender(session, address))),
+    onMailFrom(address, session, callback) {
+      const error = errorFor(judgeSender(session, address));
+      // Not at once: smtp-server 3.21 forgets to go on when a whole second message, pipelined behind the first,
+      // is read before its own answer to the first has returned.
+      queueMicrotask(() => callback(error));
+    },
     onRcptTo: (address, session, callback) => callback(errorFor(judgeRecipient(session, address))),
     onData: takeMessage,
     onClose: forget,
