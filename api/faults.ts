@@ -10,11 +10,16 @@ export function readParts(parts: readonly Part[]): unknown[] {
   const values = parts.map((part) => {
     const result = part.schema.safeParse(part.value, { reportInput: false });
     if (result.success) return result.data;
-    faults.push(...result.error.issues.flatMap((issue) => faultsOf(issue, part)));
+    faults.push(...faultsIn(part, result.error));
     return undefined;
   });
   if (faults.length > 0) throw invalidFields(faults);
   return values;
+}
+
+/** Every fault that zod found in one part of a request. */
+export function faultsIn(part: Part, error: z.ZodError): Fault[] {
+  return error.issues.flatMap((issue) => faultsOf(issue, part));
 }
 
 export function invalidFields(faults: readonly Fault[]): Problem {

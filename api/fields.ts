@@ -53,6 +53,21 @@ export const instant = z.iso
   .datetime({ offset: true })
   .meta({ description: 'RFC 3339, in UTC.', examples: ['2026-03-01T09:00:00.000Z'] });
 
+/** An instant in a query. */
+export const time = z.iso
+  .datetime({ offset: true, error: 'must be an RFC 3339 time with an offset' })
+  .transform((text) => new Date(text));
+
+/** Words of a list in a query, with commas between them: `?status=held,uncertain`. */
+export const listOf = <Word extends string>(words: readonly Word[]) =>
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .refine((given): given is Word[] => given.every((word) => (words as readonly string[]).includes(word)), {
+      error: `must be of ${words.join(', ')}`,
+    })
+    .transform((given) => given as Word[]);
+
 /** `?limit=&after=` of every list. */
 export const pageQuery = {
   limit: z.coerce

@@ -5,6 +5,12 @@ import { type ProblemType, problemTypes } from './problem.ts';
 
 type Json = Record<string, unknown>;
 
+/** What operations refer to; describing them collects it. */
+type Components = { readonly schemas: Json; readonly responses: Json };
+
+const sorted = (members: Json): Json =>
+  Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 const tags: Readonly<Record<string, string>> = {
   Customers: 'Customers, their owners and their invitations.',
   Onboarding: 'Applications from the public, and what an administrator makes of them.',
@@ -25,11 +31,11 @@ Send an \`Idempotency-Key\` with a POST and repeat it as often as you like: it h
 
 /** Describes all operations. The result is plain JSON and the same for every process. */
 export function describeApi(operations: readonly Operation[], version: string): Json {
-  const schemas: Json = { Problem: problemSchema, Fault: faultSchema };
+  const components: Components = { schemas: { Problem: problemSchema, Fault: faultSchema }, responses: {} };
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
     const path = paths[operation.path] ?? {};
-    path[operation.method] = describeOperation(operation, schemas);
+    path[operation.method] = describeOperation(operation, components);
     paths[operation.path] = path;
   }
   const used = new Set(operations.map(({ tag }) => tag));
@@ -53,12 +59,15 @@ export function describeApi(operations: readonly Operation[], version: string): 
         key: { type: 'http', scheme: 'bearer', description: 'An API key; API_KEY is the first one.' },
       },
       headers,
-      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+      examples: examplesOf(operations),
+      responses: sorted(components.responses),
+      schemas: sorted(components.schemas),
     },
   };
 }
 
-function describeOperation(operation: Operation, schemas: Json): Json {
+function describeOperation(operation: Operation, components: Components): Json {
+  const { schemas } = components;
   const { scope, body } = operation;
   const scopeLine =
     scope === 'public'
@@ -76,13 +85,13 @@ function describeOperation(operation: Operation, schemas: Json): Json {
         required: !body.safeParse({}).success,
         content: {
           'application/json': {
-            schema: toSchema(body, 'input', schemas),
+            schema: toSchema(operation.describedBody ?? body, 'input', schemas),
             ...(operation.bodyExample !== undefined && { example: operation.bodyExample }),
           },
         },
       },
     }),
-    responses: { ...answersOf(operation, schemas), ...problemsOf(operation) },
+    responses: { ...answersOf(operation, schemas), ...problemsOf(operation, components.responses) },
   };
 }
 
@@ -166,29 +175,42 @@ export function problemTypesOf(operation: Operation): ProblemType[] {
   return [...new Set(all.filter((type) => type !== false))];
 }
 
-function problemsOf(operation: Operation): Json {
+/** The refusals of an operation by status; those with the same types are described once, among the components. */
+function problemsOf(operation: Operation, responses: Json): Json {
   const byStatus = Map.groupBy(problemTypesOf(operation), (type) => problemTypes[type].status);
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)
-      .map(([status, types]) => [
-        status,
-        {
-          description: types.map((type) => problemTypes[type].title).join('; '),
-          headers: {
-            'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
-            ...([409, 429, 503].includes(status) && {
-              'Retry-After': { $ref: '#/components/headers/Retry-After' },
-            }),
-          },
-          content: {
-            'application/problem+json': {
-              schema: { $ref: '#/components/schemas/Problem' },
-              examples: Object.fromEntries(types.map((type) => [type, { value: exampleOf(type) }])),
-            },
-          },
-        },
-      ]),
+      .map(([status, types]) => {
+        const name = types.toSorted().join('.');
+        responses[name] ??= describeProblems(status, types);
+        return [status, { $ref: `#/components/responses/${name}` }];
+      }),
+  );
+}
+
+function describeProblems(status: number, types: readonly ProblemType[]): Json {
+  return {
+    description: types.map((type) => problemTypes[type].title).join('; '),
+    headers: {
+      'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+      ...([409, 429, 503].includes(status) && {
+        'Retry-After': { $ref: '#/components/headers/Retry-After' },
+      }),
+    },
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(types.map((type) => [type, { $ref: `#/components/examples/${type}` }])),
+      },
+    },
+  };
+}
+
+function examplesOf(operations: readonly Operation[]): Json {
+  const types = new Set(operations.flatMap(problemTypesOf));
+  return Object.fromEntries(
+    [...types].map((type) => [type, { summary: problemTypes[type].title, value: exampleOf(type) }]),
   );
 }
 

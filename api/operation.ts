@@ -49,6 +49,8 @@ type Shared = {
   /** Bytes; 64 KB unless told. */
   readonly bodyLimit?: number;
   readonly bodyExample?: unknown;
+  /** What OpenAPI tells of the body, where the handler reads its parts one by one. */
+  readonly describedBody?: z.ZodType;
   readonly answers: Readonly<Record<number, DeclaredAnswer>>;
   /** The problems particular to it; those that any request can meet are added by openapi.ts. */
   readonly problems?: readonly ProblemType[];

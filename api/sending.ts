@@ -13,6 +13,9 @@ const handOverPatienceMs = 2_000;
 // The relay says every few seconds what it found; nothing is older than that anyway.
 const senderLastsMs = 5_000;
 
+// The default of RELAY_MAX_MESSAGE_SIZE.
+const usualMaxMessageSize = 26_214_400;
+
 export type MailState = { readonly status: Status; readonly reason: string | null };
 
 const held: MailState = { status: 'held', reason: 'not-configured' };
@@ -20,8 +23,8 @@ const held: MailState = { status: 'held', reason: 'not-configured' };
 export type Sending = {
   /** The default From; undefined while nobody knows one. The mail is then kept as `held`. */
   sender(): Promise<Address | undefined>;
-  /** Senders the relay lets through (`*@domain` and `*` are patterns); undefined while it has not said. */
-  allowedSenders(): Promise<readonly string[] | undefined>;
+  /** What the relay takes. `allowedSenders` is undefined while no relay has said which; it then decides itself. */
+  limits(): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
   /**
    * Hands committed mail to the relay, waiting at most two seconds for all of it, and tells where it is then.
    * Never throws: what could not be handed over is found by the worker.
@@ -61,8 +64,12 @@ export function openSending({
       if (!relay?.from) return undefined;
       return { address: relay.from, ...(relay.from_name && { name: relay.from_name }) };
     },
-    async allowedSenders() {
-      return (await status()).report?.allowed_senders;
+    async limits() {
+      const { report } = await status();
+      return {
+        allowedSenders: report?.allowed_senders,
+        maxMessageSize: report?.limits.max_message_size ?? usualMaxMessageSize,
+      };
     },
     async handOver(email) {
       if (!email.claim) return readState(database, email.id).catch(() => held);

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { isReservedHeader } from '../../relay/client/compose.ts';
 import type { Address, Attachment, EmailDraft, HeaderField, Recipient } from '../../relay/client/email.ts';
-import { invalidFields } from '../faults.ts';
 import { address, isAddress, line, prose } from '../fields.ts';
 import type { Fault } from '../problem.ts';
 
@@ -103,6 +102,12 @@ export const scheduleFields = {
     .meta({ description: 'IANA name, such as Europe/Berlin.', examples: ['Europe/Berlin'] }),
 };
 
+const always = ({ value }: { value: unknown }) => typeof value === 'object' && value !== null;
+
+// Called with what arrived as well, so nothing is known of the shape.
+const countRecipients = (draft: { to?: unknown; cc?: unknown; bcc?: unknown }) =>
+  [draft.to, draft.cc, draft.bcc].flatMap((given) => given ?? []).length;
+
 export const emailDraft = z
   .strictObject({
     from: mailbox.optional().meta({ description: 'One of the allowed senders; by default SMTP_FROM_EMAIL.' }),
@@ -130,20 +135,21 @@ export const emailDraft = z
       .meta({ description: 'Later than this after its time it is not sent but becomes `expired`.' }),
     on_uncertain: z.enum(['resend', 'hold']).optional(),
   })
-  .superRefine((draft, context) => {
-    const recipients = [draft.to, draft.cc, draft.bcc].flatMap((given) => given ?? []);
-    if (recipients.length === 0)
-      context.addIssue({ code: 'custom', path: ['to'], message: 'needs at least one address' });
-    if (recipients.length > maxRecipients) {
-      context.addIssue({
-        code: 'custom',
-        path: ['to'],
-        message: `may have at most ${maxRecipients} together with cc and bcc`,
-      });
-    }
-    if (draft.text === undefined && draft.html === undefined) {
-      context.addIssue({ code: 'custom', path: ['text'], message: 'is required unless html is given' });
-    }
+  // Also when other fields are at fault: whoever corrects those should not learn of these only then.
+  .refine((draft) => countRecipients(draft) > 0, {
+    path: ['to'],
+    error: 'needs at least one address',
+    when: always,
+  })
+  .refine((draft) => countRecipients(draft) <= maxRecipients, {
+    path: ['to'],
+    error: `may have at most ${maxRecipients} together with cc and bcc`,
+    when: always,
+  })
+  .refine((draft) => draft.text !== undefined || draft.html !== undefined, {
+    path: ['text'],
+    error: 'is required unless html is given',
+    when: always,
   })
   .meta({ id: 'EmailDraft' });
 
@@ -159,18 +165,21 @@ export type Surroundings = {
   readonly apiKeyId: string | undefined;
 };
 
-/** When it should leave, as due-time.ts read it. */
+/** When it should leave, as due.ts read it. */
 export type Due = Pick<EmailDraft, 'dueAt' | 'timeZone' | 'localTime'>;
 
-/** Makes the draft, or throws `invalid-fields`. */
-export function toDraft(asked: AskedEmail, due: Due, { sender, ...surroundings }: Surroundings): EmailDraft {
-  const faults = [
-    ...checkSender(asked.from, surroundings.allowedSenders),
-    ...checkSize(asked, surroundings.maxMessageSize),
-  ];
-  if (faults.length > 0) throw invalidFields(faults);
+/** What cannot be accepted here and now, although its shape is right. */
+export function checkAgainst(
+  asked: AskedEmail,
+  { allowedSenders, maxMessageSize }: Pick<Surroundings, 'allowedSenders' | 'maxMessageSize'>,
+): Fault[] {
+  return [...checkSender(asked.from, allowedSenders), ...checkSize(asked, maxMessageSize)];
+}
+
+/** Makes the draft of a mail that was checked. */
+export function toDraft(asked: AskedEmail, due: Due, { sender, apiKeyId }: Surroundings): EmailDraft {
   return {
-    kind: 'single',
+    kind: due.dueAt ? 'scheduled' : 'single',
     // A bare address that is the default sender keeps the default name.
     from:
       asked.from?.name === undefined && asked.from?.address === sender?.address
@@ -186,7 +195,7 @@ export function toDraft(asked: AskedEmail, due: Due, { sender, ...surroundings }
     ...due,
     maxLateness: asked.max_lateness,
     onUncertain: asked.on_uncertain,
-    apiKeyId: surroundings.apiKeyId,
+    apiKeyId,
   };
 }
 

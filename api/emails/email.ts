@@ -1,6 +1,7 @@
 // A mail as the API shows it.
 import { z } from 'zod';
 import type { Delivery, Email } from '../../relay/client/email.ts';
+import type { EmailList } from '../../relay/client/list.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import { id, instant } from '../fields.ts';
 
@@ -120,6 +121,15 @@ export function toListItem(email: Email): z.output<typeof emailListItem> {
     finished_at: email.finishedAt?.toISOString() ?? null,
     erased_at: email.erasedAt?.toISOString() ?? null,
     lateness_ms: email.latenessMs,
+  };
+}
+
+/** A page of a list as relay/client found it. */
+export function toEmailPage({ emails, hasMore }: EmailList) {
+  return {
+    data: emails.map(toListItem),
+    has_more: hasMore,
+    next: hasMore ? (emails.at(-1)?.id ?? null) : null,
   };
 }
 

@@ -11,7 +11,7 @@ type Described = {
   info: { description: string; version: string };
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, DescribedOperation>>;
-  components: { schemas: Record<string, unknown> };
+  components: { schemas: Record<string, unknown>; responses: Record<string, DescribedResponse> };
 };
 
 type DescribedOperation = {
@@ -21,8 +21,10 @@ type DescribedOperation = {
   description: string;
   parameters?: { name: string; in: string; required: boolean; description?: string; schema: object }[];
   requestBody?: { content: { 'application/json': { schema: object; example?: unknown } } };
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+  responses: Record<string, DescribedResponse & { $ref?: string }>;
 };
+
+type DescribedResponse = { description: string; content?: Record<string, { schema: object }> };
 
 export function docsPages(operations: readonly Operation[], version: string): Router {
   const described = describeApi(operations, version);
@@ -58,7 +60,7 @@ function writeDocs({ info, tags, paths, components }: Described): string {
     ({ name, description }) =>
       `<h2 id="${name}">${name}</h2><p>${prose(description)}</p>${all
         .filter((operation) => operation.tags.includes(name))
-        .map(writeOperation)
+        .map((operation) => writeOperation(operation, components))
         .join('')}`,
   );
   const problems = Object.entries(problemTypes).map(
@@ -74,7 +76,10 @@ function writeDocs({ info, tags, paths, components }: Described): string {
 ${sections.join('')}<h2 id="problems">Problems</h2><table>${problems.join('')}</table><h2 id="schemas">Schemas</h2>${schemas.join('')}`;
 }
 
-function writeOperation(operation: DescribedOperation & { path: string; method: string }): string {
+function writeOperation(
+  operation: DescribedOperation & { path: string; method: string },
+  components: Described['components'],
+): string {
   const { parameters = [], requestBody, responses } = operation;
   const body = requestBody?.content['application/json'];
   const rows = parameters.map(
@@ -82,7 +87,8 @@ function writeOperation(operation: DescribedOperation & { path: string; method: 
       `<tr><td><code>${e(name)}</code></td><td>${place}${required ? ', required' : ''}</td><td>${prose(description ?? '')}</td></tr>`,
   );
   const answers = Object.entries(responses).map(
-    ([status, { description }]) => `<tr><td>${status}</td><td>${e(description)}</td></tr>`,
+    ([status, response]) =>
+      `<tr><td>${status}</td><td>${e(resolve(response, components).description)}</td></tr>`,
   );
   const success = Object.values(responses)[0]?.content;
   return `<h3 id="${operation.operationId}"><span class="method">${operation.method}</span> <code>${e(operation.path)}</code></h3>
@@ -92,6 +98,10 @@ ${body?.example === undefined ? '' : code(body.example)}
 ${body ? `<details><summary>Body</summary>${code(body.schema)}</details>` : ''}
 ${success ? `<details><summary>Answer</summary>${code(Object.values(success)[0]?.schema)}</details>` : ''}
 <details><summary>Statuses</summary><table>${answers.join('')}</table></details>`;
+}
+
+function resolve(response: DescribedResponse & { $ref?: string }, { responses }: Described['components']) {
+  return responses[response.$ref?.replace('#/components/responses/', '') ?? ''] ?? response;
 }
 
 function code(value: unknown): string {

@@ -1,0 +1,152 @@
+// Whatever is thrown at any operation: never a 500, never an undeclared answer, never half of a change.
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Operation } from '../../api/operation.ts';
+import { type Api, startApi } from './in-process.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+type Schema = {
+  $ref?: string;
+  $defs?: Record<string, Schema>;
+  type?: string;
+  enum?: unknown[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  anyOf?: Schema[];
+};
+
+// Strings that systems stumble over, and strings that are nearly right.
+const oddText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme', maxLength: 300 }),
+  fc.constantFrom(
+    'a\u0000b',
+    '\ud800',
+    '__proto__',
+    "'; drop table customer; --",
+    '%',
+    '\r\nBcc: x@example.com',
+    'ann@example.com',
+    'x@xn--exmple-cua.example',
+    '2030-01-01T09:00:00Z',
+    '2030-03-31T02:30:00',
+    '9999-12-31T23:59:59Z',
+    '0000-01-01T00:00:00Z',
+    'Europe/Berlin',
+    'PT0S',
+    'P9999D',
+    '{{link}}',
+    '$&',
+    'YQ==',
+    'https://example.com/',
+  ),
+);
+
+/** Values that mostly look like what the schema asks for, and sometimes not at all. */
+function nearly(schema: Schema, defs: Record<string, Schema>): fc.Arbitrary<unknown> {
+  const fitting = shaped(schema, defs);
+  return fc.oneof({ weight: 12, arbitrary: fitting }, { weight: 1, arbitrary: fc.jsonValue() });
+}
+
+function shaped(schema: Schema, defs: Record<string, Schema>): fc.Arbitrary<unknown> {
+  if (schema.$ref) return shaped(defs[schema.$ref.replace('#/$defs/', '')] ?? {}, defs);
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => nearly(each, defs)));
+  if (schema.enum) return fc.constantFrom(...schema.enum);
+  switch (schema.type) {
+    case 'object': {
+      const known = Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([name, property]) => [name, nearly(property, defs)]),
+      );
+      const record = fc.record(known, { requiredKeys: [] });
+      const stranger = fc.dictionary(oddText, fc.jsonValue(), { maxKeys: 2 });
+      return fc.oneof(
+        { weight: 6, arbitrary: record },
+        {
+          weight: 1,
+          arbitrary: fc.tuple(record, stranger).map(([ours, theirs]) => ({ ...ours, ...theirs })),
+        },
+      );
+    }
+    case 'array':
+      return fc.array(nearly(schema.items ?? {}, defs), { maxLength: 4 });
+    case 'boolean':
+      return fc.boolean();
+    case 'integer':
+    case 'number':
+      return fc.oneof(fc.integer(), fc.double());
+    case 'null':
+      return fc.constant(null);
+    case 'string':
+      return oddText;
+    default:
+      return fc.jsonValue();
+  }
+}
+
+function bodiesOf({ body, describedBody }: Operation): fc.Arbitrary<unknown> {
+  const schema = describedBody ?? body;
+  if (!schema) return fc.constant(undefined);
+  const described = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
+  return nearly(described, described.$defs ?? {});
+}
+
+const segment = fc.oneof(
+  fc.uuid(),
+  oddText.filter((text) => text.isWellFormed() && !/^\.{0,2}$/.test(text)).map(encodeURIComponent),
+);
+
+describe('no input is a mistake of ours', async () => {
+  await using declared = await startApi();
+  test.each(declared.operations.map((operation) => [operation.id, operation] as const))(
+    '%s',
+    async (_, operation) => {
+      const input = fc.record({
+        body: bodiesOf(operation),
+        ids: fc.array(segment, { minLength: 2, maxLength: 2 }),
+        query: fc.dictionary(fc.oneof(fc.constantFrom('limit', 'after', 'status', 'q'), oddText), oddText, {
+          maxKeys: 3,
+        }),
+        key: fc.option(fc.constantFrom('k1', 'k2'), { nil: undefined }),
+      });
+      await fc.assert(
+        fc.asyncProperty(input, async ({ body, ids, query, key }) => {
+          await api.query('delete from rate_window');
+          let next = 0;
+          const path = operation.path.replaceAll(/\{\w+\}/g, () => ids[next++] ?? '');
+          const search = new URLSearchParams(
+            Object.entries(query).map(([name, value]): [string, string] => [
+              name.toWellFormed(),
+              value.toWellFormed(),
+            ]),
+          ).toString();
+          const before = await countRows();
+          // The answer is held against its declaration on the way.
+          const reply = await api.ask(operation.method.toUpperCase(), `${path}${search && `?${search}`}`, {
+            body,
+            headers: key === undefined ? {} : { 'idempotency-key': key },
+          });
+          expect(reply.status).toBeLessThan(500);
+          if (reply.status >= 400) expect(await countRows()).toEqual(before);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});
+
+async function countRows() {
+  const { rows } = await api.query(
+    `select (select count(*) from customer) as customers, (select count(*) from owner) as owners,
+       (select count(*) from invitation) as invitations, (select count(*) from application) as applications,
+       (select count(*) from email) as emails, (select count(*) from event) as events,
+       (select count(*) from api_key) as keys, (select count(*) from template) as templates,
+       (select count(*) from idempotency_key) as answers`,
+  );
+  return rows[0];
+}
