@@ -382,7 +382,7 @@ function silence(stage: Stage): Error {
 }
 
 /** RFC 5321 §4.1.3: a name that others can resolve, or else the address we speak from. */
-function ehloName(socket: Socket): string {
+export function ehloName(socket: Socket): string {
   const name = hostname();
   if (
     /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(name) &&

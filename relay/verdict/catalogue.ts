@@ -177,6 +177,11 @@ export const catalogue = {
       'Web process and worker have different environments; the one that sends falls back on localhost or has no credentials.',
     fix: `Set the SMTP_ variables on the relay service; it is the only one that sends, ${restart}`,
   },
+  'capture-mode': {
+    title: 'Mail is kept here on purpose',
+    meaning: 'DELIVERY_MODE is capture: the relay takes mail and shows it, but nothing leaves.',
+    fix: `Set DELIVERY_MODE=deliver (or remove it) where mail is to leave, ${restart}`,
+  },
   'service-preset-override': {
     title: 'A service preset overrides host, port or TLS',
     meaning:
@@ -270,6 +275,12 @@ export const catalogue = {
       postmark: 'Set SMTP_PORT=2525, where Postmark listens as well.',
       mailgun: 'Set SMTP_PORT=2525, where Mailgun listens as well.',
     },
+  },
+  'provider-unreachable': {
+    title: "The provider's server does not answer, others do",
+    meaning:
+      'Outgoing SMTP works from here, but every connection to this host is dropped: a wrong host, a server that is down, or a provider that blocks the address of this machine.',
+    fix: `Compare SMTP_HOST and SMTP_PORT with the provider's page. If they are right, ask the provider whether it is down or blocks your IP address or country, ${restart}`,
   },
   ipv6: {
     title: 'IPv6 was tried without an IPv6 way out',
@@ -744,7 +755,7 @@ export const catalogue = {
   'bad-domain': {
     title: "The recipient's domain does not exist or takes no mail",
     meaning: 'There is no mail server for it; mostly a typing error such as gmial.com.',
-    fix: 'Correct the address.',
+    fix: 'Correct the part behind the @, or ask the person for another address.',
   },
   'mailbox-full': {
     title: "The recipient's mailbox is full",

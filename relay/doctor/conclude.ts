@@ -1,0 +1,242 @@
+// From what was seen to the one cause. Pure.
+import type { Stage } from '../client/vocabulary.ts';
+import { type Cause, catalogue } from '../verdict/catalogue.ts';
+import { explain } from '../verdict/explain.ts';
+import type { Judgement } from '../verdict/failure.ts';
+import { providerOf } from '../verdict/providers.ts';
+import { judge } from '../verdict/verdict.ts';
+import type { ControlReport, Diagnosis, EnvironmentFinding } from './examination.ts';
+import { type PlatformId, whereToType } from './platform.ts';
+import { type Trouble, type Walk, wordsOf } from './walk.ts';
+
+/** Judges a walk that failed. The doctor knows the host that was set, which the words alone do not tell. */
+export function judgeWalk({ route, address, trouble }: Walk): Judgement | undefined {
+  if (!trouble) return undefined;
+  const { stage, symptom } = trouble;
+  return judge({
+    stage,
+    symptom: { hostname: route.host, port: route.port, ...(address !== null && { address }), ...symptom },
+    config: { host: route.host },
+  });
+}
+
+const conversation: readonly Stage[] = [
+  'config',
+  'dns',
+  'tcp',
+  'tls',
+  'greeting',
+  'ehlo',
+  'starttls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'dot',
+];
+
+/** The walk that tells most: the one that came furthest; of equals one that another route cannot heal. */
+export function mostTelling(walks: readonly Walk[]): Walk | undefined {
+  const rank = (walk: Walk) => {
+    const judgement = judgeWalk(walk);
+    const distance = conversation.indexOf(walk.trouble?.stage ?? 'config');
+    // A machine without IPv6 always fails there; that explains nothing while IPv4 failed otherwise.
+    const isOnlyIpv6 = judgement?.cause === 'ipv6';
+    return distance * 4 + (judgement?.verdict === 'failover' ? 0 : 2) - (isOnlyIpv6 ? 1 : 0);
+  };
+  return walks
+    .filter(({ trouble }) => trouble !== undefined)
+    .reduce<Walk | undefined>((best, walk) => (best && rank(best) >= rank(walk) ? best : walk), undefined);
+}
+
+/** The cause of a failed walk in the light of what was compared, and of what is set. */
+export function diagnose(
+  walk: Walk,
+  trouble: Trouble,
+  {
+    siblings,
+    controls,
+    findings,
+    platform,
+  }: {
+    siblings: readonly Walk[];
+    controls: readonly ControlReport[];
+    findings: readonly EnvironmentFinding[];
+    platform: PlatformId;
+  },
+): Diagnosis {
+  const judgement = judgeWalk(walk) as Judgement;
+  const compared = compareReach(judgement.cause, walk, siblings, controls);
+  const cause = compared?.cause ?? judgement.cause;
+  const variables = variablesFor(cause, trouble.stage, walk.provider);
+  const { title, meaning, fix, facts } = explain(cause, { host: walk.route.host, platform });
+  const suspicion = findings.find(
+    ({ variable, severity }) => severity === 'warning' && variables.includes(variable),
+  );
+  return {
+    stage: trouble.stage,
+    cause,
+    verdict: judgement.verdict,
+    variables: suspicion ? [...new Set([suspicion.variable, ...variables])] : variables,
+    title,
+    meaning,
+    fix: [suspicion && `${suspicion.variable} ${suspicion.problem}: ${suspicion.fix}`, compared?.fix, fix]
+      .filter((part) => part !== undefined)
+      .join(' '),
+    where: whereToType(platform, variables),
+    because: compared?.because ?? heardThere(walk),
+    route: walk.route.name,
+    reply: wordsOf(trouble),
+    facts: facts.map(
+      ({ about, says, unverified }) => `${about}: ${says}${unverified ? ' (not verified)' : ''}`,
+    ),
+  };
+}
+
+/** The first problem of the environment, as the cause. */
+export function diagnoseFinding(
+  finding: EnvironmentFinding,
+  findings: readonly EnvironmentFinding[],
+): Diagnosis {
+  const same = findings.filter(({ cause, severity }) => cause === finding.cause && severity === 'problem');
+  return {
+    stage: 'config',
+    cause: finding.cause,
+    verdict: 'stop',
+    variables: same.map(({ variable }) => variable),
+    title: finding.title,
+    meaning: finding.why,
+    fix: same.map(({ variable, problem, fix }) => `${variable} ${problem}: ${fix}`).join(' '),
+    where: finding.where,
+    because: null,
+    route: null,
+    reply: null,
+    facts: [],
+  };
+}
+
+/** Everything that is known beforehand and has no route: such as DELIVERY_MODE=capture. */
+export function diagnoseSetting(cause: Cause, variables: readonly string[], platform: PlatformId): Diagnosis {
+  const { title, meaning, fix } = catalogue[cause];
+  return {
+    stage: 'config',
+    cause,
+    verdict: 'stop',
+    variables,
+    title,
+    meaning,
+    fix,
+    where: whereToType(platform, variables),
+    because: null,
+    route: null,
+    reply: null,
+    facts: [],
+  };
+}
+
+type Comparison = { readonly cause: Cause; readonly because: string; readonly fix?: string };
+
+function compareReach(
+  cause: Cause,
+  walk: Walk,
+  siblings: readonly Walk[],
+  controls: readonly ControlReport[],
+): Comparison | undefined {
+  const stage = walk.trouble?.stage;
+  const smtp = controls.filter(({ what }) => what === 'SMTP elsewhere');
+  const web = controls.find(({ what }) => what === 'the web');
+  const name = controls.find(({ what }) => what === 'a known name');
+  if (stage === 'dns') {
+    if (cause !== 'dns-not-found' || !name) return undefined;
+    return name.outcome === 'answers'
+      ? { cause, because: `${name.host} is found from here, ${walk.route.host} is not: the name is wrong.` }
+      : {
+          cause: 'dns-temporary',
+          because: `${name.host} is not found either: the name server of this machine does not work.`,
+        };
+  }
+  if (stage !== 'tcp' || smtp.length === 0 || siblings.some(({ trouble }) => trouble?.stage !== 'tcp'))
+    return undefined;
+  if (cause !== 'cloud-port-block' && cause !== 'tcp-refused' && cause !== 'network') return undefined;
+
+  const elsewhere = `${smtp[0]?.host} on ${smtp.map(({ port }) => port).join(' and ')}`;
+  const smtpAnswers = smtp.filter(({ outcome }) => outcome === 'answers');
+  const alternates = controls.filter(
+    ({ what, outcome }) => what === "the provider's other port" && outcome === 'answers',
+  );
+  if (smtpAnswers.length > 0) {
+    if (cause !== 'cloud-port-block') return undefined;
+    return {
+      cause: 'provider-unreachable',
+      because: `${smtpAnswers[0]?.host} answers from here on ${smtpAnswers.map(({ port }) => port).join(' and ')}, so this platform lets SMTP out.`,
+    };
+  }
+  if (web?.outcome !== 'answers') {
+    return {
+      cause: 'network',
+      because: `Neither ${elsewhere} nor ${web?.host ?? 'the web'} on 443 can be reached.`,
+    };
+  }
+  const open = alternates.map(({ port }) => port);
+  return {
+    cause: 'cloud-port-block',
+    because: `${elsewhere} cannot be reached either, while ${web.host} on ${web.port} answers: this platform blocks outgoing SMTP.`,
+    ...(open.length > 0 && {
+      fix: `Set ${walk.provider}_PORT=${open[0]}: ${walk.route.host} answers there from here.`,
+    }),
+  };
+}
+
+function heardThere({ speaker, route, certificate }: Walk): string | null {
+  if (certificate?.problem) {
+    return `The certificate is for ${certificate.names.join(', ') || certificate.subject}, by ${certificate.issuer}, valid ${certificate.validFrom} to ${certificate.validTo}.`;
+  }
+  if (!speaker) return null;
+  const where = `${route.host} port ${route.port}`;
+  switch (speaker.kind) {
+    case 'smtp':
+      return route.tlsMode === 'implicit'
+        ? `${where} speaks SMTP in the clear: it wants STARTTLS, not TLS from the first byte.`
+        : null;
+    case 'tls':
+      return `${where} speaks TLS from the first byte: it does not want STARTTLS.`;
+    case 'imap':
+    case 'pop3':
+      return `${where} speaks ${speaker.kind.toUpperCase()}, which is for reading mail.`;
+    case 'ssh':
+    case 'http':
+      return `${where} speaks ${speaker.kind.toUpperCase()}.`;
+    case 'hangs up':
+      return `${where} hangs up without a word, with TLS and without.`;
+    default:
+      return null;
+  }
+}
+
+/** Which variables a cause is about; of the second provider under its names. */
+function variablesFor(cause: Cause, stage: Stage, provider: string): string[] {
+  const own = (...keys: string[]) => keys.map((key) => `${provider}_${key}`);
+  if (cause === 'tls-untrusted' || cause === 'tls-intercepted' || cause === 'tls-missing-intermediate') {
+    return own('HOST', 'CA_FILE');
+  }
+  if (cause === 'tls-hostname-mismatch' || cause === 'tls-expired' || stage === 'dns') return own('HOST');
+  if (cause === 'wrong-host' || cause === 'http-on-smtp' || cause === 'wrong-service')
+    return own('HOST', 'PORT');
+  if (cause === 'port-tls-mismatch') return own('PORT', 'TLS_MODE');
+  if (cause.startsWith('starttls')) return own('PORT', 'TLS_MODE');
+  if (cause === 'sender-domain-unknown' || cause.startsWith('sender-') || cause === 'dmarc-spf-dkim') {
+    return ['SMTP_FROM_EMAIL'];
+  }
+  if (/limit|^rate/.test(cause)) return own('MAX_PER_HOUR', 'MAX_PER_DAY');
+  if (stage === 'tcp' || stage === 'tls' || stage === 'greeting' || stage === 'ehlo')
+    return own('HOST', 'PORT');
+  if (stage === 'auth') return own('USER', 'PASSWORD');
+  if (stage === 'mail') return ['SMTP_FROM_EMAIL'];
+  return own('USER');
+}
+
+/** Ports at which the provider is known to listen besides those that are walked. */
+export function alternatePorts(host: string, walked: readonly number[]): number[] {
+  const known = providerOf(undefined, host, '')?.ports ?? [];
+  return [...new Set(known.map(({ port }) => port))].filter((port) => !walked.includes(port) && port !== 25);
+}

@@ -1,0 +1,367 @@
+// The examination: reads nothing, changes nothing, and spends at most one AUTH for each credential. `npm run doctor`,
+// the relay's preflight and the test email are all answered by it.
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import type { ProviderReading } from '../../deploy/environment.ts';
+import { symptomOf } from '../delivery/symptom.ts';
+import {
+  alternatePorts,
+  diagnose,
+  diagnoseFinding,
+  diagnoseSetting,
+  judgeWalk,
+  mostTelling,
+} from './conclude.ts';
+import { type Controls, compare, compareNames, usualControls } from './controls.ts';
+import type {
+  ControlReport,
+  Diagnosis,
+  EnvironmentFinding,
+  Examination,
+  SignIn,
+  Step,
+  WalkReport,
+} from './examination.ts';
+import { type Patience, usualPatience, within } from './patience.ts';
+import type { Surroundings } from './platform.ts';
+import { resolve } from './reach.ts';
+import { redact } from './redact.ts';
+import type { SettingsReading } from './settings.ts';
+import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
+import { completeSteps, planWalks, type Walk, walkRoute, wordsOf } from './walk.ts';
+
+/** Leave to send one AUTH for a credential, or why not; then what is known without one. */
+export type Leave =
+  | { readonly granted: true; used(worked: boolean, trouble: Walk['trouble']): Promise<void> }
+  /** It worked a moment ago: nothing to find out. */
+  | { readonly granted: false; readonly known: 'works'; readonly says: string }
+  /** It was refused a moment ago, with these words. */
+  | {
+      readonly granted: false;
+      readonly known: 'refused';
+      readonly says: string;
+      readonly trouble: NonNullable<Walk['trouble']>;
+    }
+  | { readonly granted: false; readonly known: 'nothing'; readonly says: string };
+
+export type Examining = {
+  readonly reading: SettingsReading;
+  readonly platform: Surroundings;
+  /** Undefined: the usual ones; false: none, where no stranger may be contacted. */
+  readonly controls?: Controls | false;
+  readonly patience?: Patience;
+  /** Asks for leave to sign in; without it every credential gets its one AUTH. */
+  readonly askLeave?: (provider: ProviderReading) => Promise<Leave>;
+  /** A message to send to oneself in the end; composed by the caller. */
+  readonly canary?: (provider: ProviderReading) => string;
+  /** What only the caller knows, such as that the running relay has other settings. */
+  readonly findings?: readonly EnvironmentFinding[];
+  readonly notes?: readonly string[];
+  readonly now?: () => Date;
+};
+
+/** Examines all that is set. Takes at most 15 seconds, and never rejects for what the network does. */
+export async function examine({
+  reading,
+  platform,
+  controls = usualControls(reading.environment.providers.map(({ host }) => host)),
+  patience = usualPatience,
+  askLeave = async () => ({ granted: true, used: async () => {} }),
+  canary,
+  findings: more = [],
+  notes: given = [],
+  now = () => new Date(),
+}: Examining): Promise<Examination> {
+  const since = performance.now();
+  const at = now().toISOString();
+  const { environment } = reading;
+  const findings = [...more, ...reading.findings];
+  const end = new AbortController();
+  const ending = setTimeout(() => end.abort(), patience.all);
+
+  const visits = await Promise.all(
+    environment.providers.map((provider) =>
+      visit(provider, {
+        from: environment.from?.email,
+        controls,
+        patience,
+        askLeave,
+        canary,
+        findings,
+        platform,
+        end: end.signal,
+      }),
+    ),
+  );
+  clearTimeout(ending);
+  end.abort();
+
+  const problem = findings.find(({ severity }) => severity === 'problem');
+  const working = visits.find(({ route }) => route !== null);
+  const modeDiagnosis =
+    environment.deliveryMode === 'capture'
+      ? diagnoseSetting('capture-mode', ['DELIVERY_MODE'], platform.id)
+      : undefined;
+  const isProcessStopped = problem !== undefined && (visits.length === 0 || !isAboutSecondProvider(problem));
+  const diagnosis =
+    (isProcessStopped ? diagnoseFinding(problem, findings) : undefined) ??
+    (working ? undefined : visits.find((each) => each.diagnosis !== undefined)?.diagnosis) ??
+    modeDiagnosis ??
+    null;
+  const ok = diagnosis === null && working !== undefined;
+  const troubles = visits.filter((each) => each.diagnosis && each !== working);
+  return redact<Examination>(
+    {
+      ok,
+      at,
+      ms: Math.round(performance.now() - since),
+      platform,
+      diagnosis,
+      route: ok ? (working?.route ?? null) : null,
+      findings,
+      settings: reading.settings,
+      walks: visits.flatMap(({ walks }) => walks),
+      controls: visits.flatMap((each) => each.controls),
+      signIns: visits.flatMap((each) => each.signIns),
+      notes: [
+        ...given,
+        ...visits.flatMap(({ notes }) => notes),
+        ...(ok
+          ? troubles.map(
+              ({ diagnosis: other }) =>
+                `The other provider does not work (${other?.cause}: ${other?.title}); look at ${other?.variables.join(', ')}.`,
+            )
+          : []),
+      ],
+    },
+    reading.secrets,
+  );
+}
+
+/** A second provider that is set up wrong does not keep the first from sending. */
+function isAboutSecondProvider({ variable }: EnvironmentFinding): boolean {
+  return variable.startsWith('SMTP2_');
+}
+
+type Visit = {
+  readonly walks: readonly WalkReport[];
+  readonly controls: readonly ControlReport[];
+  readonly signIns: readonly SignIn[];
+  readonly notes: readonly string[];
+  /** The route by which mail can leave. */
+  readonly route: string | null;
+  readonly diagnosis?: Diagnosis;
+};
+
+type Tools = {
+  readonly from: string | undefined;
+  readonly controls: Controls | false;
+  readonly patience: Patience;
+  readonly askLeave: (provider: ProviderReading) => Promise<Leave>;
+  readonly canary: ((provider: ProviderReading) => string) | undefined;
+  readonly findings: readonly EnvironmentFinding[];
+  readonly platform: Surroundings;
+  readonly end: AbortSignal;
+};
+
+async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
+  const { patience, platform, findings, end } = tools;
+  const opening = new AbortController();
+  const timer = setTimeout(() => opening.abort(), patience.opening);
+  const signal = AbortSignal.any([end, opening.signal]);
+  const comparing = openComparison(provider, tools, signal);
+
+  const walks = await plan(provider, patience, signal);
+  const walking = walks.map(async (walk) => {
+    if (walk.trouble) comparing.start(walk.trouble.stage);
+    else await walkRoute(walk, { authorities: authoritiesFor(provider), patience, signal });
+    if (walk.trouble) comparing.start(walk.trouble.stage);
+    return walk;
+  });
+  // Whoever will not answer should not make the comparison late as well.
+  const impatient = setTimeout(() => comparing.start('tcp', walks), patience.suspicion);
+
+  const chosen = await choose(walks, walking, patience.preference);
+  const leave = chosen ? await finish(chosen, provider, tools) : undefined;
+  await Promise.all(walking);
+  clearTimeout(timer);
+  clearTimeout(impatient);
+  const controls = await comparing.results();
+  for (const walk of walks) if (walk !== chosen && chosen && !walk.trouble) skipLogin(walk, chosen);
+  for (const { talk } of walks) talk?.close();
+
+  const works = chosen !== undefined && chosen.trouble === undefined;
+  const failed = works ? undefined : chosen?.trouble ? chosen : mostTelling(walks);
+  return {
+    walks: walks.map(reportOf),
+    controls,
+    signIns: leave ? [leave] : [],
+    notes: works ? notesAbout(chosen, walks) : [],
+    route: works ? chosen.route.name : null,
+    ...(failed?.trouble && {
+      diagnosis: diagnose(failed, failed.trouble, {
+        siblings: walks,
+        controls,
+        findings,
+        platform: platform.id,
+      }),
+    }),
+  };
+}
+
+/** One walk for each route and address family; a name that is not found is a walk that ended there. */
+async function plan(provider: ProviderReading, patience: Patience, signal: AbortSignal): Promise<Walk[]> {
+  const since = performance.now();
+  const spent = () => Math.round(performance.now() - since);
+  try {
+    const addresses = await within('dns', patience.dns, signal, () => resolve(provider.host));
+    const says = [...addresses.ipv4, ...addresses.ipv6].join(', ');
+    const dns: Step = { stage: 'dns', outcome: 'passed', ms: spent(), says };
+    return provider.routes.flatMap((route) => planWalks(provider.name, route, addresses, dns));
+  } catch (error) {
+    const trouble = { stage: 'dns', symptom: symptomOf(error) } as const;
+    return provider.routes.map((route) => ({
+      provider: provider.name,
+      route,
+      family: null,
+      address: null,
+      steps: [{ stage: 'dns', outcome: 'failed', ms: spent(), says: wordsOf(trouble) }],
+      trouble,
+    }));
+  }
+}
+
+/** The preferred way that works, or the next one once those before it have failed or kept silent for too long. */
+function choose(
+  walks: readonly Walk[],
+  walking: readonly Promise<Walk>[],
+  patienceMs: number,
+): Promise<Walk | undefined> {
+  return new Promise((resolve, reject) => {
+    const ended = new Set<Walk>();
+    let isPatient = true;
+    const look = () => {
+      const best = walks.find((walk) => ended.has(walk) && walk.trouble === undefined);
+      const isPreferred =
+        best !== undefined && walks.slice(0, walks.indexOf(best)).every((walk) => ended.has(walk));
+      if (isPreferred || (best && !isPatient) || ended.size === walks.length) {
+        clearTimeout(timer);
+        resolve(best);
+      }
+    };
+    const timer = setTimeout(() => {
+      isPatient = false;
+      look();
+    }, patienceMs);
+    for (const each of walking) {
+      each.then((walk) => {
+        ended.add(walk);
+        look();
+      }, reject);
+    }
+    look();
+  });
+}
+
+/** AUTH, MAIL, RCPT and RSET on the chosen way. */
+async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Promise<SignIn | undefined> {
+  const { patience, end: signal, from, canary } = tools;
+  const { talk } = walk;
+  if (!talk) return undefined;
+  const { user, password } = provider;
+  let signedIn: SignIn | undefined;
+  if (user !== undefined && password !== undefined) {
+    const obstacle = obstacleToSignIn(walk.offered ?? []);
+    if (obstacle) {
+      walk.trouble = { stage: 'auth', symptom: symptomOf(obstacle) };
+      walk.steps.push({ stage: 'auth', outcome: 'failed', ms: 0, says: obstacle.message });
+      return { provider: provider.name, attempts: 0, says: 'No AUTH was sent: none is offered.' };
+    }
+    const leave = await tools.askLeave(provider);
+    if (!leave.granted) {
+      const outcome = leave.known === 'refused' ? 'failed' : 'skipped';
+      walk.steps.push({ stage: 'auth', outcome, ms: null, says: leave.says });
+      if (leave.known === 'refused') walk.trouble = leave.trouble;
+      return { provider: provider.name, attempts: 0, says: leave.says };
+    }
+    const worked = await signIn(walk, talk, { user, password }, { patience, signal });
+    await leave.used(worked, walk.trouble);
+    signedIn = { provider: provider.name, attempts: 1, says: 'One AUTH was sent.' };
+    if (!worked) return signedIn;
+  } else {
+    walk.steps.push({ stage: 'auth', outcome: 'skipped', ms: null, says: 'no login is set' });
+  }
+
+  if (from === undefined) return signedIn;
+  const accepted = await tryEnvelope(walk, talk, { from, to: from, patience, signal });
+  if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), patience, signal });
+  else talk.say('RSET\r\n');
+  return signedIn;
+}
+
+/** One login is enough, and more would be counted by the provider. */
+function skipLogin(walk: Walk, { route, family }: Walk): void {
+  for (const stage of ['auth', 'mail', 'rcpt'] as const) {
+    walk.steps.push({ stage, outcome: 'skipped', ms: null, says: `tried by ${route.name} over ${family}` });
+  }
+}
+
+function openComparison(provider: ProviderReading, { controls }: Tools, signal: AbortSignal) {
+  let started: Promise<ControlReport[]> | undefined;
+  return {
+    /** Compares once; with `walks`, only when one of them is still waiting to be connected. */
+    start(stage: string, walks?: readonly Walk[]): void {
+      if (started || controls === false) return;
+      if (walks?.every(({ steps, trouble }) => trouble || steps.length > 1)) return;
+      if (stage === 'dns') started = compareNames(controls, signal);
+      else if (stage === 'tcp') {
+        const alternates = alternatePorts(
+          provider.host,
+          provider.routes.map(({ port }) => port),
+        );
+        started = compare(controls, { host: provider.host, alternates, signal });
+      }
+    },
+    results: async (): Promise<ControlReport[]> => (await started) ?? [],
+  };
+}
+
+function notesAbout(chosen: Walk, walks: readonly Walk[]): string[] {
+  const failed = walks.filter(({ trouble, route }) => trouble && route.name !== chosen.route.name);
+  const sameRoute = walks.filter(({ trouble, route }) => trouble && route.name === chosen.route.name);
+  return [
+    ...failed
+      .filter((walk, index) => failed.findIndex(({ route }) => route.name === walk.route.name) === index)
+      .map(
+        (walk) =>
+          `${walk.route.name} does not work (${judgeWalk(walk)?.cause} at ${walk.trouble?.stage}: ${walk.trouble && wordsOf(walk.trouble)}); mail leaves by ${chosen.route.name}.`,
+      ),
+    ...sameRoute.map(
+      (walk) =>
+        `${walk.route.name} cannot be reached over ${walk.family} (${walk.trouble && wordsOf(walk.trouble)}).`,
+    ),
+  ];
+}
+
+function reportOf(walk: Walk): WalkReport {
+  const { provider, route, family, address, certificate, speaker, trouble } = walk;
+  return {
+    provider,
+    route: route.name,
+    host: route.host,
+    port: route.port,
+    tlsMode: route.tlsMode,
+    family,
+    address,
+    steps: completeSteps(walk),
+    cause: judgeWalk(walk)?.cause ?? null,
+    certificate: certificate ?? null,
+    capabilities: { beforeTls: walk.beforeTls ?? null, offered: walk.offered ?? null },
+    speaker: speaker ?? null,
+    reply: trouble ? wordsOf(trouble) : null,
+  };
+}
+
+function authoritiesFor({ caFile }: ProviderReading): string[] {
+  return caFile === undefined ? [...rootCertificates] : [...rootCertificates, readFileSync(caFile, 'utf8')];
+}

@@ -1,0 +1,96 @@
+// The part of the examination that the provider remembers: one login, and the two commands that show whether the
+// sender is allowed, taken back with RSET before there is a message.
+import { createHmac } from 'node:crypto';
+import type { Patience } from './patience.ts';
+import type { Answer, Talk } from './talk.ts';
+import { demand, Refusal, take, type Walk } from './walk.ts';
+
+type Credential = { readonly user: string; readonly password: string };
+
+/** Mechanisms in nodemailer's order: the doctor must sign in the way delivery does. */
+const mechanisms = ['PLAIN', 'LOGIN', 'CRAM-MD5'] as const;
+
+/** Why no AUTH was sent although a login is set; undefined when one can be. */
+export function obstacleToSignIn(offered: readonly string[]): Error | undefined {
+  const auth = offered.filter((keyword) => /^AUTH[ =]/i.test(keyword)).join(' ');
+  if (auth === '') return Object.assign(new Error('The server does not offer AUTH'), { code: 'ENOAUTH' });
+  return mechanismOf(auth)
+    ? undefined
+    : new Error(`No supported mechanism: the server offers ${auth.replace(/^AUTH[ =]/i, '')} only`);
+}
+
+/** One AUTH. Records the stage in the walk; true when the provider took the credential. */
+export async function signIn(
+  walk: Walk,
+  talk: Talk,
+  credential: Credential,
+  { patience, signal }: { patience: Patience; signal: AbortSignal },
+): Promise<boolean> {
+  const mechanism = mechanismOf((walk.offered ?? []).join(' ')) ?? 'PLAIN';
+  const answer = await take(walk, 'auth', 2 * patience.command, signal, async () => {
+    const reply = await authenticate(talk, mechanism, credential);
+    return { value: reply, says: `${mechanism}: ${reply.text}` };
+  });
+  return answer !== undefined;
+}
+
+/** Asks for the sender and for a mail to oneself, and forgets both again. */
+export async function tryEnvelope(
+  walk: Walk,
+  talk: Talk,
+  { from, to, patience, signal }: { from: string; to: string; patience: Patience; signal: AbortSignal },
+): Promise<boolean> {
+  const ask = (stage: 'mail' | 'rcpt', name: string, command: string, codes: readonly number[]) =>
+    take(walk, stage, patience.command, signal, async () => {
+      const reply = demand(name, await talk.ask(command), codes);
+      return { value: reply, says: reply.text };
+    });
+  if (!(await ask('mail', 'MAIL FROM', `MAIL FROM:<${from}>`, [250]))) return false;
+  return (await ask('rcpt', 'RCPT TO', `RCPT TO:<${to}>`, [250, 251])) !== undefined;
+}
+
+/** Sends a message of a few lines after an accepted envelope: some providers refuse the sender only here. */
+export async function sendCanary(
+  walk: Walk,
+  talk: Talk,
+  { message, patience, signal }: { message: string; patience: Patience; signal: AbortSignal },
+): Promise<boolean> {
+  const ready = await take(walk, 'data', patience.command, signal, async () => {
+    const reply = demand('DATA', await talk.ask('DATA'), [354]);
+    return { value: reply, says: reply.text };
+  });
+  if (!ready) return false;
+  const taken = await take(walk, 'dot', 2 * patience.command, signal, async () => {
+    const reply = demand('', await talk.ask(`${message}\r\n.`), [250]);
+    return { value: reply, says: reply.text };
+  });
+  return taken !== undefined;
+}
+
+function mechanismOf(keywords: string): (typeof mechanisms)[number] | undefined {
+  const offered = keywords.toUpperCase().split(/[\s,=]+/);
+  return mechanisms.find((mechanism) => offered.includes(mechanism));
+}
+
+async function authenticate(
+  talk: Talk,
+  mechanism: (typeof mechanisms)[number],
+  { user, password }: Credential,
+): Promise<Answer> {
+  const command = `AUTH ${mechanism}`;
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  if (mechanism === 'PLAIN') {
+    // RFC 4616, with the initial response of RFC 4954 §4.
+    return demand(command, await talk.ask(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`), [235]);
+  }
+  const challenge = demand(command, await talk.ask(command), [334]);
+  if (mechanism === 'LOGIN') {
+    demand(command, await talk.ask(base64(user)), [334]);
+    return demand(command, await talk.ask(base64(password)), [235]);
+  }
+  // RFC 2195: the password never travels, only a digest over the server's challenge.
+  const question = Buffer.from(challenge.text.slice(4), 'base64');
+  if (question.length === 0) throw new Refusal(command, challenge);
+  const digest = createHmac('md5', password).update(question).digest('hex');
+  return demand(command, await talk.ask(base64(`${user} ${digest}`)), [235]);
+}

@@ -1,0 +1,317 @@
+// Walks one route over one address family, stage by stage, up to the point where a login would come.
+import { isIP, type Socket } from 'node:net';
+import type { Stage } from '../client/vocabulary.ts';
+import { tlsOptions } from '../delivery/connect.ts';
+import { ehloName } from '../delivery/session.ts';
+import type { Route } from '../delivery/settings.ts';
+import { symptomOf } from '../delivery/symptom.ts';
+import type { Symptom } from '../verdict/failure.ts';
+import { type Handshake, shakeHands } from './certificate.ts';
+import type { CertificateReport, Speaker, Step } from './examination.ts';
+import { type Patience, within } from './patience.ts';
+import { reach } from './reach.ts';
+import { kindOf, whoIsThere } from './speaker.ts';
+import { type Answer, NotSmtp, openTalk, type Talk } from './talk.ts';
+
+export type Trouble = { readonly stage: Stage; readonly symptom: Symptom };
+
+export type Walk = {
+  readonly provider: string;
+  readonly route: Route;
+  readonly family: 'IPv4' | 'IPv6' | null;
+  readonly address: string | null;
+  /** Grows while the walk goes on. */
+  readonly steps: Step[];
+  trouble?: Trouble;
+  certificate?: CertificateReport;
+  beforeTls?: readonly string[];
+  offered?: readonly string[];
+  speaker?: Speaker;
+  /** The open conversation, when it came this far. */
+  talk?: Talk;
+};
+
+const stagesOf = {
+  implicit: ['dns', 'tcp', 'tls', 'greeting', 'ehlo', 'auth', 'mail', 'rcpt'],
+  starttls: ['dns', 'tcp', 'greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt'],
+  none: ['dns', 'tcp', 'greeting', 'ehlo', 'auth', 'mail', 'rcpt'],
+} as const satisfies Record<Route['tlsMode'], readonly Stage[]>;
+
+/** All stages of a route with those that were not come to; a failed one ends the account. */
+export function completeSteps({ route, steps }: Pick<Walk, 'route' | 'steps'>): Step[] {
+  const done = new Map(steps.map((step) => [step.stage, step]));
+  return stagesOf[route.tlsMode].map(
+    (stage) => done.get(stage) ?? { stage, outcome: 'not reached', ms: null, says: '' },
+  );
+}
+
+/** Does one stage of a walk: writes its step, and its trouble when it fails. */
+export async function take<T>(
+  walk: Walk,
+  stage: Stage,
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<{ value: T; says: string }>,
+): Promise<T | undefined> {
+  const since = performance.now();
+  const spent = () => Math.round(performance.now() - since);
+  try {
+    const { value, says } = await within(stage, ms, signal, work);
+    walk.steps.push({ stage, outcome: 'passed', ms: spent(), says });
+    return value;
+  } catch (error) {
+    walk.trouble = troubleOf(stage, error);
+    walk.steps.push({ stage, outcome: 'failed', ms: spent(), says: wordsOf(walk.trouble) });
+    return undefined;
+  }
+}
+
+/** A reply that says no, as an error that carries it. */
+export class Refusal extends Error {
+  readonly answer: Answer;
+  readonly command: string;
+
+  constructor(command: string, answer: Answer) {
+    super(answer.text);
+    this.command = command;
+    this.answer = answer;
+  }
+}
+
+export function demand(command: string, answer: Answer, codes: readonly number[]): Answer {
+  if (!codes.includes(answer.code)) throw new Refusal(command, answer);
+  return answer;
+}
+
+function troubleOf(stage: Stage, error: unknown): Trouble {
+  if (error instanceof Refusal) {
+    const { code, enhanced, text } = error.answer;
+    return {
+      stage,
+      symptom: {
+        responseCode: code,
+        reply: text,
+        command: error.command,
+        ...(enhanced !== null && { enhanced }),
+      },
+    };
+  }
+  if (error instanceof NotSmtp) return { stage, symptom: { reply: error.said, message: error.message } };
+  return { stage, symptom: symptomOf(error) };
+}
+
+/** What was said, by the server or by this machine. */
+export function wordsOf({ symptom }: Trouble): string {
+  return symptom.reply ?? symptom.message ?? 'no answer';
+}
+
+/**
+ * Walks until EHLO over TLS is answered, or to the first stage that fails; then finds out who is there instead.
+ * Nothing of ours is revealed. Never rejects.
+ */
+export async function walkRoute(
+  walk: Walk,
+  {
+    authorities,
+    patience,
+    signal,
+  }: { authorities: readonly string[]; patience: Patience; signal: AbortSignal },
+): Promise<void> {
+  const { route, address } = walk;
+  if (address === null) return;
+  const tls = tlsOptions(route, authorities);
+  const asking = new AbortController();
+  const ask = () => whoIsThere(address, route.port, tls, AbortSignal.any([signal, asking.signal]));
+
+  const socket = await take(walk, 'tcp', patience.tcp, signal, async (until) => ({
+    value: await reach(address, route.port, until),
+    says: `connected to ${address}`,
+  }));
+  if (!socket) return;
+
+  const connection =
+    route.tlsMode === 'implicit' ? await secure(walk, 'tls', socket, tls, patience, signal) : socket;
+  if (connection) await converse(walk, connection, { tls, patience, signal, ask });
+  else if (walk.certificate === undefined) await meet(walk, ask);
+
+  asking.abort();
+  if (walk.trouble) {
+    walk.talk?.socket.destroy();
+    delete walk.talk;
+    socket.destroy();
+  }
+}
+
+type Options = ReturnType<typeof tlsOptions>;
+
+async function secure(
+  walk: Walk,
+  stage: 'tls' | 'starttls',
+  plain: Socket,
+  tls: Options,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<Socket | undefined> {
+  return take(walk, stage, patience.tls, signal, async (until) => {
+    const handshake = await shakeHands(plain, tls, until);
+    walk.certificate = handshake.certificate;
+    if (handshake.doubt) {
+      // Before a single word: the peer may be anybody.
+      handshake.socket.destroy();
+      throw handshake.doubt;
+    }
+    return { value: handshake.socket, says: describeHandshake(handshake) };
+  });
+}
+
+function describeHandshake({ certificate: { protocol, subject, issuer, validTo } }: Handshake): string {
+  return `${protocol}, certificate of ${subject} by ${issuer}, valid until ${validTo}`;
+}
+
+async function converse(
+  walk: Walk,
+  socket: Socket,
+  {
+    tls,
+    patience,
+    signal,
+    ask,
+  }: { tls: Options; patience: Patience; signal: AbortSignal; ask: () => Promise<Speaker> },
+): Promise<void> {
+  const { route } = walk;
+  let talk = openTalk(socket);
+  walk.talk = talk;
+  const greeted = await take(walk, 'greeting', patience.greeting, signal, async (until) => {
+    const answer = demand('CONN', await orStranger(walk, talk, patience, until, ask), [220]);
+    return { value: answer, says: answer.text };
+  });
+  if (!greeted) {
+    if (walk.trouble?.symptom.responseCode === undefined && !walk.speaker) await meet(walk, ask);
+    return;
+  }
+
+  const keywords = await hello(walk, 'ehlo', talk, patience, signal);
+  if (!keywords) return;
+  if (route.tlsMode !== 'starttls') {
+    walk.offered = keywords;
+    return;
+  }
+  walk.beforeTls = keywords;
+  const started = await take(walk, 'starttls', patience.command, signal, async () => {
+    if (!keywords.some((keyword) => /^STARTTLS$/i.test(keyword))) {
+      const rewritten = keywords.some((keyword) => /^X{5,}/.test(keyword));
+      throw new Error(
+        rewritten
+          ? 'The server does not offer STARTTLS; XXXXXXXX in its place shows that something on the way rewrites SMTP'
+          : 'The server does not offer STARTTLS',
+      );
+    }
+    return { value: demand('STARTTLS', await talk.ask('STARTTLS'), [220]), says: 'ready' };
+  });
+  if (!started) return;
+  walk.steps.pop();
+  const secured = await secure(walk, 'starttls', talk.release(), tls, patience, signal);
+  if (!secured) return;
+  talk = openTalk(secured);
+  walk.talk = talk;
+  const step = walk.steps.findIndex(({ stage }) => stage === 'ehlo');
+  const [before] = walk.steps.splice(step, 1);
+  const offered = await hello(walk, 'ehlo', talk, patience, signal);
+  if (offered) walk.offered = offered;
+  // The second EHLO stands for both: its keywords are those that count.
+  const after = walk.steps.pop();
+  if (after) walk.steps.splice(step, 0, { ...after, ms: (after.ms ?? 0) + (before?.ms ?? 0) });
+}
+
+/** The greeting, or word of who is really there when it is late. */
+async function orStranger(
+  walk: Walk,
+  talk: Talk,
+  patience: Patience,
+  until: AbortSignal,
+  ask: () => Promise<Speaker>,
+): Promise<Answer> {
+  const greeting = talk.hear();
+  const suspicion = new Promise<'late'>((resolve) => {
+    const timer = setTimeout(() => resolve('late'), patience.suspicion);
+    until.addEventListener('abort', () => clearTimeout(timer));
+    void greeting.then(
+      () => clearTimeout(timer),
+      () => clearTimeout(timer),
+    );
+  });
+  const first = await Promise.race([greeting, suspicion]);
+  if (first !== 'late') return first;
+  const stranger = ask().then((speaker) => {
+    if (speaker.kind === 'silence' || speaker.kind === 'nobody') return greeting;
+    // An SMTP server that is merely slow will greet us, too.
+    if (speaker.kind === 'smtp') return greeting;
+    walk.speaker = speaker;
+    throw strangerError(speaker);
+  });
+  return Promise.race([greeting, stranger]);
+}
+
+/** Who answers instead: what they said tells more than what our library made of it. */
+async function meet(walk: Walk, ask: () => Promise<Speaker>): Promise<void> {
+  const { trouble } = walk;
+  if (!trouble) return;
+  const said = trouble.symptom.reply;
+  const speaker =
+    said !== undefined && kindOf(said) !== 'unknown' ? { kind: kindOf(said), said } : await ask();
+  if (speaker.kind === 'nobody' || speaker.kind === 'silence') return;
+  walk.speaker = speaker;
+  if (['imap', 'pop3', 'ssh', 'http'].includes(speaker.kind)) {
+    walk.trouble = {
+      stage: trouble.stage,
+      symptom: { reply: speaker.said, message: 'Invalid greeting or reply' },
+    };
+  } else if (speaker.kind === 'tls' && walk.route.tlsMode !== 'implicit') {
+    walk.trouble = { stage: trouble.stage, symptom: symptomOf(strangerError(speaker)) };
+  }
+}
+
+function strangerError({ kind, said }: Speaker): Error {
+  if (kind === 'tls')
+    return new Error('unexpected TLS packet: TLS from the first byte is spoken on this port');
+  if (kind === 'hangs up') return new Error('Connection closed unexpectedly');
+  return new NotSmtp(said);
+}
+
+/** EHLO, and its keywords (RFC 5321 §4.1.1.1). */
+function hello(
+  walk: Walk,
+  stage: 'ehlo',
+  talk: Talk,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<string[] | undefined> {
+  return take(walk, stage, patience.command, signal, async () => {
+    const answer = demand('EHLO', await talk.ask(`EHLO ${ehloName(talk.socket)}`), [250]);
+    const keywords = answer.text
+      .split('\n')
+      .slice(1)
+      .map((line) => line.slice(4).trim());
+    return { value: keywords, says: keywords.join(', ') };
+  });
+}
+
+/** One walk for each family that the host has an address of. */
+export function planWalks(
+  provider: string,
+  route: Route,
+  { ipv4, ipv6 }: { ipv4: readonly string[]; ipv6: readonly string[] },
+  dns: Step,
+): Walk[] {
+  const start = (family: 'IPv4' | 'IPv6', address: string): Walk => ({
+    provider,
+    route,
+    family,
+    address,
+    steps: [isIP(route.host) ? { ...dns, outcome: 'skipped', ms: null, says: 'is an address' } : dns],
+  });
+  return [
+    ...ipv4.slice(0, 1).map((address) => start('IPv4', address)),
+    ...ipv6.slice(0, 1).map((address) => start('IPv6', address)),
+  ];
+}
