@@ -146,7 +146,8 @@ function straighten(prose: string): string {
 function isComplete(code: number | undefined, reply: string): boolean {
   if (code === undefined || code < 400) return false;
   const last = reply.trimEnd().split('\n').at(-1) ?? '';
-  if (last === '') return true;
+  // Whoever keeps replies may shorten them, and marks it so; a torn line is not marked.
+  if (last === '' || last.endsWith('…')) return true;
   return !/^\d{1,2}$|^\d{3}-|^\d{3} [245](\.(\d{1,3}\.?)?)?$/.test(last);
 }
 
@@ -156,7 +157,7 @@ const hostNames =
   /(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.){1,12}(?:com|net|org|info|biz|edu|gov|dev|app|email|mail|cloud|host|hosting|online|shop|site|example|test|invalid|local|localhost|localdomain|internal|lan|[a-z]{2})\.?(?![\w(-])/g;
 
 /** Lower-case prose as plain words: host names, addresses, links, ids and codes become what they are. */
-export function wordsOf(raw: string): string {
+function wordsOf(raw: string): string {
   return raw
     .replaceAll(/https?:\/\/\S*?[?&]p=(\w+)\S*/g, ' $1 ')
     .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' weblink ')

@@ -1,7 +1,7 @@
 // What is known of mail providers: where they listen, whom they let send as whom, and how much. A fact without a
 // source is left out; one that a single source claims without proof is marked `unverified`.
 
-export type ProviderPort = {
+type ProviderPort = {
   readonly host: string;
   readonly port: number;
   readonly tlsMode: 'implicit' | 'starttls';

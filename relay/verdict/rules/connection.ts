@@ -354,6 +354,16 @@ export const connectionRules: readonly Rule[] = [
       noReply(facts) &&
       (facts.systemError === 'ETIMEDOUT' || facts.symptom.code === 'ETIMEDOUT' || /never/.test(facts.words)),
   },
+  {
+    // RFC 5321 §3.1 and RFC 7504: a host that takes no mail at all says so with 554 or 521.
+    cause: 'greeting-refused',
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'greeting',
+    codes: [521, 554],
+    says: /no (smtp|email) service|(host|server) does not accept email/,
+    at: greeted,
+  },
   // STARTTLS
   {
     cause: 'starttls-unavailable',

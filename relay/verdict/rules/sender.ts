@@ -24,7 +24,7 @@ export const domainProofRules: readonly Rule[] = [
     stage: 'dot',
     cause: 'dmarc-spf-dkim',
     says: /\b(dmarc|spf|dkim)\b|sender policy framework|domainkeys|sender (is )?unauthenticated|unauthenticated email from|email is unauthenticated|authentication checks|required authentication level|email authentication (fail|requirement)|not (pass|meet) .{0,40}authentication|dmarcrejection|unauthenticatedmail/,
-    when: ({ stage }) => stage !== 'auth',
+    when: ({ stage, words }) => stage !== 'auth' && !/unusual (rate|amount|volume)/.test(words),
   },
   {
     ...stop,
