@@ -51,6 +51,12 @@ test('a message carries what the email says, and nobody learns of blind recipien
   });
 });
 
+test('an address beyond ASCII is kept as it is (RFC 6532)', async () => {
+  const recipients = [{ kind: 'to', address: '用户@example.com' }] as const;
+  const bytes = await composeMessage(content({ recipients }));
+  expect(bytes.toString()).toContain('To: 用户@example.com\r\n');
+});
+
 test('a recipient named twice gets the message once', () => {
   const recipients = [
     { kind: 'to', address: 'ann@example.com' },
@@ -72,14 +78,23 @@ test('whatever the texts hold, lines end in CRLF, stay short and carry the texts
     unit: fc.constantFrom('a', 'é', '.', '\r', '\n', ' ', '=', '\t', '--', '🙂', 'x'.repeat(500)),
   });
   await fc.assert(
-    fc.asyncProperty(text, text, async (plain, html) => {
-      const bytes = await composeMessage(content({ text: `A${plain}Z`, html: `<p>${html}</p>` }));
+    fc.asyncProperty(text, text, fc.boolean(), async (plain, html, attached) => {
+      const attachment = {
+        filename: 'a.bin',
+        contentType: 'application/octet-stream',
+        content: Buffer.from('a'),
+      };
+      const bytes = await composeMessage(
+        content({ text: `A${plain}Z`, html: `<p>${html}</p>` }),
+        attached ? [attachment] : [],
+      );
       const lines = bytes.toString('latin1').split('\r\n');
       expect(lines.filter((line) => /[\r\n]/.test(line) || line.length > 998)).toEqual([]);
       const parsed = await simpleParser(bytes);
       expect(parsed.text).toBe(`A${plain}Z`.replace(/\r\n|\r/g, '\n'));
+      expect(parsed.html).toBe(`<p>${html}</p>`.replace(/\r\n|\r/g, '\n'));
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 
