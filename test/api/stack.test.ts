@@ -1,0 +1,46 @@
+// The api beside the real relay and a real provider.
+import { expect, test } from 'vitest';
+import { startStack } from '../kit/stack.ts';
+import { until } from '../kit/until.ts';
+
+const newcomer = (name: string) => ({
+  name,
+  email: `${name.toLowerCase()}@example.com`,
+  owner: { name: `${name} Owner`, email: `${name.toLowerCase()}.owner@example.com` },
+  sendInvitation: true,
+});
+
+test('an invitation reaches the provider, and its timeline tells every step', async () => {
+  await using stack = await startStack({ processes: ['relay', 'api'] });
+  const { status, body } = await stack.api.post('/api/customers', newcomer('Bakery'));
+  expect(status).toBe(201);
+
+  const path = `/api/v1/emails/${body.invitation.email_id}`;
+  const email = await until(
+    async () => {
+      const answer = await stack.api.get(path);
+      return answer.body.status === 'sent' && answer.body;
+    },
+    { what: 'the mail to be sent' },
+  );
+  expect(email.recipients).toEqual([
+    expect.objectContaining({ address: 'bakery.owner@example.com', status: 'sent', reply_code: 250 }),
+  ]);
+  expect(email.recipients[0].reply).toMatch(/queued/i);
+  expect(stack.provider.messages).toHaveLength(1);
+  const { body: timeline } = await stack.api.get(`${path}/events`);
+  const types = timeline.data.map(({ type }: { type: string }) => type);
+  expect(types.slice(0, 2)).toEqual(['created', 'queued']);
+  expect(types).toContain('sent');
+});
+
+test('an idempotent request is replayed byte by byte, also when its mail has moved on meanwhile', async () => {
+  await using stack = await startStack({ processes: ['relay', 'api'] });
+  const headers = { 'idempotency-key': 'moved-on' };
+  const first = await stack.api.post('/api/customers', newcomer('Moved'), { headers });
+  expect(first.body.invitation.status).not.toBe('pending');
+  await until(() => stack.provider.messages.length, { what: 'the mail' });
+  const again = await stack.api.post('/api/customers', newcomer('Moved'), { headers });
+  expect(again.headers.get('idempotency-replayed')).toBe('true');
+  expect(again.body).toEqual(first.body);
+});
