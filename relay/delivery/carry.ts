@@ -25,6 +25,9 @@ export type Carrier = {
   apply(lane: Lane, mail: Claimed, effect: Effect): Promise<void>;
   /** A final reply came, or did not. */
   heard(lane: Lane, route: Route, wasSilent: boolean): Promise<void>;
+  /** Asks for a place under the lane's hourly and daily limits; false puts the mail back. */
+  spend(lane: Lane, mail: Claimed, recipients: number): Promise<boolean>;
+  refund(lane: Lane, recipients: number): Promise<void>;
   /** Whether a mail that would be deferred has been around for longer than the queue keeps it. */
   isExpired(mail: Claimed): Promise<boolean>;
   /** Results are stored: somebody may have to be told. */
@@ -55,12 +58,19 @@ export async function carry(
   const batches: (readonly ClaimedRecipient[])[] = [mail.recipients];
   try {
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
+      if (!(await carrier.spend(lane, mail, batch.length))) {
+        free();
+        const waiting = [batch, ...batches.splice(0)].flat();
+        await results.store({ changes: waiting.map((recipient) => back(mail, recipient)), entries: [] });
+        return;
+      }
       const { session, failed } = await lane.acquire(carrier.stopping);
       const entries: TimelineEntry[] = failed.map(({ route, trouble, judgement }) =>
         attempted(mail, lane, route, { stage: trouble.stage, trouble, judgement }),
       );
       if (!session) {
         free();
+        await carrier.refund(lane, batch.length);
         const waiting = [batch, ...batches.splice(0)].flat();
         await results.store({ changes: waiting.map((recipient) => back(mail, recipient)), entries });
         return;
@@ -144,6 +154,10 @@ async function transact(
 
   const store = async () => {
     const { end } = transaction;
+    const gone = decision.dispositions.filter(
+      ({ status }) => status === 'sent' || status === 'uncertain',
+    ).length;
+    if (gone < batch.length) await carrier.refund(lane, batch.length - gone);
     if (end.kind === 'silent' || end.kind === 'answered')
       await carrier.heard(lane, route, end.kind === 'silent');
     for (const effect of decision.effects) await carrier.apply(lane, mail, effect);

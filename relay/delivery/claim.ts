@@ -16,6 +16,7 @@ export type Claimed = {
   readonly queueId: string;
   readonly token: string;
   readonly emailId: string | null;
+  readonly priority: number;
   readonly sender: string;
   readonly headerFrom: string;
   readonly size: number;
@@ -34,6 +35,7 @@ export type Claimed = {
 type ClaimedRow = {
   queueId: string;
   emailId: string | null;
+  priority: number;
   sender: string;
   headerFrom: string;
   size: number;
@@ -135,7 +137,7 @@ async function claim(
           'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends) order by ordinal) as recipients
         from claimed group by queue_id
       )
-      select m.queue_id as "queueId", m.email_id as "emailId", m.sender, m.header_from as "headerFrom",
+      select m.queue_id as "queueId", m.email_id as "emailId", m.priority, m.sender, m.header_from as "headerFrom",
         m.size, m.eight_bit as "eightBit", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
         extract(epoch from now() - m.received_at)::float8 as "ageSeconds",
         coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate",

@@ -4,12 +4,15 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { priorities } from '../client/vocabulary.ts';
+import { firstStatusBy } from '../submission/first-status.ts';
 import { judge as judgeFailure } from '../verdict/verdict.ts';
 import { openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
 import { holdUnconfigured, releaseUnconfigured } from './configuration.ts';
 import type { Effect } from './decide.ts';
+import { checkIdentity, restored } from './identity.ts';
 import { createLane, type Lane, laneKey, wordsOf } from './lane.ts';
 import {
   announceLanes,
@@ -22,10 +25,14 @@ import {
 } from './lane-state.ts';
 import { reapLeases, renewLeases } from './leases.ts';
 import { openMarks } from './marks.ts';
-import { openResults } from './results.ts';
+import { notify } from './notify.ts';
+import { openSeconds, tickOpen } from './open-time.ts';
+import { forgetUsage, refund, spend } from './pacing.ts';
+import { type Change, openResults } from './results.ts';
 import type { Trouble } from './session.ts';
 import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
 import { leaseSlots, leaveSlots, meetReplicas, shareOf } from './share.ts';
+import { resendUncertain } from './uncertain.ts';
 
 export type Delivery = AsyncDisposable & {
   /** New mail was accepted in this process: an idle system hands it over in milliseconds. */
@@ -52,6 +59,8 @@ export type DeliveryReport = {
     since: Date;
     next_probe_at: Date | null;
     connections: number;
+    /** When the hourly or daily limit has room again; null while it has. */
+    paced_until: Date | null;
     held_senders: readonly { sender: string; cause: string; detail: string }[];
   }[];
 };
@@ -116,9 +125,16 @@ export async function startDelivery({
     stopping: stopping.signal,
     apply,
     heard,
-    isExpired: async () => false,
-    settled: async () => {},
+    spend: spendOn,
+    refund: async (lane, recipients) => {
+      if (isLimited(lane)) await trying(() => refund(database, lane.key, recipients));
+    },
+    isExpired: async ({ ageSeconds, queueId }) =>
+      ageSeconds > settings.queueLifetimeSeconds &&
+      ((await trying(() => openSeconds(database, queueId))) ?? 0) > settings.queueLifetimeSeconds,
+    settled: tellSubmitter,
   };
+  const firstStatus = firstStatusBy(settings);
 
   let pumping = false;
   let pumpAgain = false;
@@ -137,7 +153,9 @@ export async function startDelivery({
         // While there is a backlog as many again lie ready, so that no connection waits for a claim.
         const limit = lane.capacity + (backlog ? lane.active : 0) - waiting.length;
         if (limit <= 0) continue;
-        const claimed = await claimDue(database, { limit, instance, leaseMs: tempo.leaseMs });
+        const { lowestPriority } = lane;
+        if (lowestPriority < 0) break;
+        const claimed = await claimDue(database, { limit, instance, leaseMs: tempo.leaseMs, lowestPriority });
         backlog = claimed.length >= limit;
         waiting.push(...claimed);
         dispatch();
@@ -154,8 +172,12 @@ export async function startDelivery({
     const kept: Claimed[] = [];
     for (const mail of waiting) {
       const choice = chooseLane(mail);
-      if (choice === 'none') giveBack(mail);
-      else if ('hold' in choice) hold(mail, choice.hold);
+      if (mail.tooLate)
+        settle(mail, { status: 'expired', cause: 'too-late', detail: 'max_lateness has passed' });
+      else if (mail.recipients.some(({ address }) => firstStatus(address).status === 'captured'))
+        keepHere(mail);
+      else if (choice === 'none') giveBack(mail, lanes.some(({ isOpen }) => isOpen) ? notWelcomeSeconds : 0);
+      else if ('hold' in choice) settle(mail, { status: 'held', ...choice.hold });
       else if (choice.lane.capacity > 0) start(mail, choice.lane);
       else kept.push(mail);
     }
@@ -187,32 +209,49 @@ export async function startDelivery({
     follow(carry(by, lane, carriage, free).finally(() => carriages.delete(carriage)));
   }
 
-  function giveBack(mail: Claimed): void {
-    follow(
-      results.store({ changes: mail.recipients.map((recipient) => back(mail, recipient)), entries: [] }),
-    );
+  function giveBack(mail: Claimed, delaySeconds = 0): void {
+    const changes = mail.recipients.map((recipient) => ({ ...back(mail, recipient), delaySeconds }));
+    follow(results.store({ changes, entries: [] }));
   }
 
-  function hold(mail: Claimed, { cause, detail }: { cause: string; detail: string }): void {
+  /** Ends a mail, or puts it aside, without a word to the provider. */
+  function settle(
+    mail: Claimed,
+    {
+      status,
+      cause,
+      detail,
+    }: { status: 'held' | 'expired' | 'captured'; cause: string | null; detail: string | null },
+    recipients = mail.recipients,
+  ): void {
+    const reason = { reason: cause, reasonDetail: detail };
     follow(
       results.store({
-        changes: mail.recipients.map((recipient) => ({
+        changes: recipients.map((recipient) => ({
           ...back(mail, recipient),
-          status: 'held',
+          status,
           delaySeconds: null,
-          reason: cause,
-          reasonDetail: detail,
+          ...reason,
         })),
-        entries: mail.recipients.map(({ address, ordinal }) => ({
-          type: 'held',
+        entries: recipients.map(({ address, ordinal }) => ({
+          type: status,
           queueId: mail.queueId,
           emailId: mail.emailId,
           recipient: address,
           ordinal,
-          detail: { cause, detail },
+          detail: cause === null ? {} : { cause, detail },
         })),
       }),
     );
+  }
+
+  /** DELIVERY_MODE may have become stricter since this was accepted: what is not on the list stays here. */
+  function keepHere(mail: Claimed): void {
+    const [kept, others] = [true, false].map((captured) =>
+      mail.recipients.filter(({ address }) => (firstStatus(address).status === 'captured') === captured),
+    );
+    settle(mail, { status: 'captured', cause: null, detail: null }, kept);
+    if (others && others.length > 0) giveBack({ ...mail, recipients: others });
   }
 
   function follow(work: Promise<unknown>): void {
@@ -239,6 +278,37 @@ export async function startDelivery({
     } else {
       await trying(() => lane.close(judgement, trouble));
     }
+  }
+
+  const isLimited = ({ provider }: Lane) =>
+    provider.maxPerHour !== undefined || provider.maxPerDay !== undefined;
+
+  async function spendOn(lane: Lane, { priority }: Claimed, recipients: number): Promise<boolean> {
+    if (!isLimited(lane)) return true;
+    const { maxPerHour: perHour, maxPerDay: perDay } = lane.provider;
+    const isUrgent = priority === priorities.immediate;
+    const allowance = await trying(() =>
+      spend(database, lane.key, { perHour, perDay }, { recipients, isUrgent }),
+    );
+    if (allowance?.granted) return true;
+    lane.pace(priority, allowance?.retryInSeconds ?? 1);
+    return false;
+  }
+
+  async function tellSubmitter(mail: Claimed, changes: readonly Change[]): Promise<void> {
+    const { from } = settings;
+    if (!from || mail.emailId !== null) return;
+    const failed = changes.flatMap(
+      ({ ordinal, status, enhancedCode = null, reply = null, reason = null }) => {
+        const recipient = mail.recipients.find((each) => each.ordinal === ordinal);
+        return recipient && (status === 'bounced' || status === 'expired')
+          ? [{ address: recipient.address, status, enhancedCode, reply, reason }]
+          : [];
+      },
+    );
+    const remoteMta = settings.providers[0]?.host ?? null;
+    const notice = await trying(() => notify(database, { mail, failed, from, remoteMta }));
+    if (notice) void pump();
   }
 
   async function heard(lane: Lane, route: { name: string }, wasSilent: boolean): Promise<void> {
@@ -316,6 +386,12 @@ export async function startDelivery({
     }
   }
 
+  async function mindSlowThings(): Promise<void> {
+    await mindConfiguration();
+    if (lanes.some(({ isOpen }) => isOpen)) await tickOpen(database);
+    if (lanes.some(isLimited)) await forgetUsage(database);
+  }
+
   async function mindConfiguration(): Promise<void> {
     const changed =
       settings.providers.length > 0
@@ -347,6 +423,14 @@ export async function startDelivery({
     }
   }
 
+  async function reap(): Promise<void> {
+    const { leaseMs, resendMs } = tempo;
+    const reaped = await reapLeases(database, { leaseMs, resendMs, policy: settings.uncertainPolicy });
+    for (const { queueId, status } of reaped) {
+      log.warn({ event: 'lease-lost', queueId, status }, 'The relay that carried this mail is gone');
+    }
+  }
+
   let tick = 0;
   let lastTick = performance.now();
   async function tend(): Promise<void> {
@@ -355,7 +439,7 @@ export async function startDelivery({
     if (now - lastTick > tempo.leaseMs / 2) databaseWasAway();
     lastTick = now;
     try {
-      if (tick % slowly === 0) await mindConfiguration();
+      if (tick % slowly === 0) await mindSlowThings();
       await look();
       await shareConnections();
       for (const lane of lanes) {
@@ -363,14 +447,11 @@ export async function startDelivery({
         follow(lane.probe(stopping.signal));
         if (lane.isOpen) await probeSenders(lane);
       }
-      if (now > reapAfter && tick % 2 === 0) {
-        const reaped = await reapLeases(database, {
-          leaseMs: tempo.leaseMs,
-          resendMs: tempo.resendMs,
-          policy: settings.uncertainPolicy,
-        });
-        for (const { queueId, status } of reaped)
-          log.warn({ event: 'lease-lost', queueId, status }, 'A relay was lost with this mail');
+      if (tick % 2 === 0) {
+        if (now > reapAfter) await reap();
+        for (const queueId of await resendUncertain(database)) {
+          log.warn({ event: 'resend', queueId }, 'No final reply came; sending it once more');
+        }
       }
     } catch (error) {
       stumble(error, 'tending');
@@ -391,6 +472,16 @@ export async function startDelivery({
     }
   }
 
+  const held = await checkIdentity(database);
+  if (held !== undefined) {
+    alert({
+      kind: 'database-restored',
+      lane: '',
+      cause: restored,
+      stage: 'config',
+      detail: `This is another database than before; ${held} recipients are held until somebody releases them.`,
+    });
+  }
   await announceLanes(
     database,
     settings.providers.map((provider) => ({
@@ -419,7 +510,7 @@ export async function startDelivery({
           };
         }),
       ),
-      lanes: lanes.map(({ provider, reading, connections }) => ({
+      lanes: lanes.map(({ provider, reading, connections, pacedUntil }) => ({
         name: provider.name,
         state: reading.state,
         cause: reading.cause,
@@ -427,6 +518,7 @@ export async function startDelivery({
         since: reading.since,
         next_probe_at: reading.nextProbeAt,
         connections,
+        paced_until: pacedUntil,
         held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
       })),
     }),
@@ -439,16 +531,19 @@ export async function startDelivery({
       for (const { dotIsOut, session } of carriages) if (!dotIsOut) session?.destroy();
       const patience = setTimeout(() => {
         for (const { session } of carriages) session?.destroy();
+        results.giveUp();
       }, tempo.stopMs);
       while (underWay.size > 0) await Promise.allSettled(underWay);
       clearTimeout(patience);
       await renewing.stop();
       for (const lane of lanes) lane.trim(true);
       await trying(() => leaveSlots(database, instance));
-      await results[Symbol.asyncDispose]();
     },
   };
 }
+
+/** How long mail waits whose sender no open lane takes. */
+const notWelcomeSeconds = 10;
 
 /** What need not be looked at in every tick is looked at in every twentieth. */
 const slowly = 20;

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { isAllowedSender } from '../submission/senders.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import type { Alert } from './alert.ts';
 import { dial, type FailedAttempt } from './dial.ts';
@@ -10,6 +11,7 @@ import {
   distrustRoute,
   type LaneReading,
   leaveAuth,
+  readLanes,
   recordRouteProbe,
   openLane as reopen,
   takeAuth,
@@ -32,6 +34,12 @@ export type Lane = {
   readonly active: number;
   /** Connections this process may have; 0 until the first share is known. */
   slots: number;
+  /** The least urgent priority that may leave now; -1 while the limits are used up. */
+  readonly lowestPriority: number;
+  /** The limits are used up for mail of this priority and less urgent, for that long. */
+  pace(priority: number, seconds: number): void;
+  /** Until when the limits hold mail back. */
+  readonly pacedUntil: Date | null;
   /** Sessions that exist, used or idle. */
   readonly connections: number;
   /** Changes with everything this process learns about the lane by itself. */
@@ -71,6 +79,12 @@ type Surroundings = {
 /** After a provider refused one connection more, this long no more are tried. */
 const crowdedMs = 5 * 60_000;
 
+/** How long a used-up limit is taken for granted. */
+const longestPaceMs = 10_000;
+
+/** Mail that people wait for (`priorities.immediate`). */
+const mostUrgent = 0;
+
 /** What tells one credential from another; the password itself stays where it is. */
 export function laneKey({ name, host, user, fingerprint }: Provider): string {
   return [name, host, user ?? '', fingerprint ?? ''].join(' ').trimEnd();
@@ -101,6 +115,9 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
   let crowdedUntil = 0;
   let crowdedAt = Number.POSITIVE_INFINITY;
 
+  let pacedAllUntil = 0;
+  let pacedBulkUntil = 0;
+  let clearAt: Date | null = null;
   let epoch = 0;
   const change = (learned: Partial<LaneReading>) => {
     epoch++;
@@ -144,6 +161,20 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     set slots(given) {
       slots = given;
     },
+    get lowestPriority() {
+      if (performance.now() < pacedAllUntil) return -1;
+      return performance.now() < pacedBulkUntil ? mostUrgent : 9;
+    },
+    pace(priority, seconds) {
+      // Another relay may give something back, and a limit may be raised: look again before long.
+      const until = performance.now() + Math.min(seconds * 1_000, longestPaceMs);
+      if (priority <= mostUrgent) pacedAllUntil = until;
+      pacedBulkUntil = Math.max(pacedBulkUntil, until);
+      clearAt = new Date(Date.now() + seconds * 1_000);
+    },
+    get pacedUntil() {
+      return lane.lowestPriority < 9 ? clearAt : null;
+    },
     get connections() {
       return inUse.size + idle.length;
     },
@@ -161,18 +192,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     },
 
     permits(sender) {
-      const address = sender.toLowerCase();
-      return (
-        sender === '' ||
-        provider.allowedSenders.some((allowed) => {
-          const pattern = allowed.toLowerCase();
-          return (
-            pattern === '*' ||
-            pattern === address ||
-            (pattern.startsWith('*@') && address.endsWith(pattern.slice(1)))
-          );
-        })
-      );
+      return sender === '' || isAllowedSender(sender, provider.allowedSenders);
     },
 
     start() {
@@ -185,7 +205,15 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       if (grown < provider.maxConnections) grown++;
     },
 
-    acquire: (signal) => acquire(signal, false),
+    async acquire(signal) {
+      try {
+        return await acquire(signal, false);
+      } catch (error) {
+        // The database could not be asked for permission: nothing was sent, and the mail goes back.
+        log.warn({ err: error, event: 'acquire-failed', lane: provider.name }, 'No session could be opened');
+        return { failed: [] };
+      }
+    },
 
     giveBack(session) {
       inUse.delete(session);
@@ -246,11 +274,20 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       await giveUp(failed, isProbe);
       return { failed };
     }
-    for (const { route, judgement } of failed) await distrust(route, judgement.cause);
-
-    const refusal = await signIn(session, signal, isProbe);
+    let refusal: Trouble | 'closed' | undefined;
+    try {
+      for (const { route, judgement } of failed) await distrust(route, judgement.cause);
+      refusal = await signIn(session, signal, isProbe);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
     if (refusal === 'closed') {
       session.close();
+      // Another relay closed the lane: know it at once, or the next mail would knock in vain as well.
+      const epochThen = epoch;
+      const [current] = await readLanes(database, [key]);
+      if (current) lane.absorb(current, epochThen);
       return { failed };
     }
     if (refusal) {

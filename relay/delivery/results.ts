@@ -41,11 +41,13 @@ export type TimelineEntry = {
 type Batch = { readonly changes: readonly Change[]; readonly entries: readonly TimelineEntry[] };
 type Waiting = Batch & { resolve(stored: number): void };
 
-export type Results = AsyncDisposable & {
+export type Results = {
   /** Resolves when stored, with the number of recipients that were still ours to change. Never rejects. */
   store(batch: Batch): Promise<number>;
   /** Recipients whose outcome only this process knows. */
   readonly unstored: number;
+  /** Stops waiting for a database that is away: marks and leases keep what was true before. */
+  giveUp(): void;
 };
 
 const atOnce = 200;
@@ -53,7 +55,7 @@ const atOnce = 200;
 /** @param onTrouble called whenever PostgreSQL did not answer: whoever judges leases must wait. */
 export function openResults(q: Queryable, log: Log, onTrouble: () => void): Results {
   const waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
+  let isRunning = false;
   let unstored = 0;
   const closing = new AbortController();
 
@@ -62,7 +64,7 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
       const group = waiting.splice(0, atOnce);
       await storeGroup(group);
     }
-    running = undefined;
+    isRunning = false;
   };
 
   const storeGroup = async (group: Waiting[]): Promise<void> => {
@@ -99,7 +101,10 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
           for (const one of group) await storeGroup([one]);
           return;
         }
-        if (closing.signal.aborted) return;
+        if (closing.signal.aborted) {
+          for (const { resolve } of group) resolve(0);
+          return;
+        }
         await pause(waitMs, undefined, { signal: closing.signal }).catch(() => {});
       }
     }
@@ -113,13 +118,12 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
       new Promise((resolve) => {
         unstored += batch.changes.length;
         waiting.push({ ...batch, resolve });
-        running ??= new Promise<void>((done) => setImmediate(done)).then(drain);
+        if (isRunning) return;
+        isRunning = true;
+        // Whoever finishes in the same turn of the event loop goes along.
+        setImmediate(drain);
       }),
-    async [Symbol.asyncDispose]() {
-      // With the database away there is nobody to tell: marks and leases keep what was true before.
-      closing.abort();
-      await running;
-    },
+    giveUp: () => closing.abort(),
   };
 }
 
@@ -161,7 +165,7 @@ async function write(
             route = coalesce(ours.route, r.route),
             reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
             provider_queue_id = ours."providerQueueId",
-            finished_at = case when ours.status in ('bounced', 'expired', 'sent') then now() end
+            finished_at = case when ours.status in ('bounced', 'expired', 'captured', 'sent') then now() end
         from ours where r.queue_id = ours."queueId" and r.ordinal = ours.ordinal
         returning r.queue_id, r.ordinal
       ), told as (

@@ -1,51 +1,29 @@
 // What delivery needs to know from the environment, and how patient it is.
 
+import type { ProviderReading, RelayEnvironment, RouteSetting } from '../../deploy/environment.ts';
+
 /** One way to a provider: a port with its own TLS mode. */
-export type Route = {
-  /** Short and stable, such as `smtp-465`: timeline and health speak of it by this name. */
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly tlsMode: 'implicit' | 'starttls' | 'none';
-};
+export type Route = RouteSetting;
 
 /** A provider with the credential for it and its routes in the order of preference. */
-export type Provider = {
-  readonly name: string;
-  readonly host: string;
-  readonly user?: string;
-  readonly password?: string;
-  /** Tells two passwords apart without giving either away. */
-  readonly fingerprint?: string;
-  readonly routes: readonly Route[];
-  /** For connecting and the greeting of one route. */
-  readonly timeoutSeconds: number;
-  readonly maxConnections: number;
-  /** Recipients, as providers count. */
-  readonly maxPerHour?: number;
-  readonly maxPerDay?: number;
-  /** A file with a further trust anchor. */
-  readonly caFile?: string;
-  /** Addresses, `*@domain` or `*`. */
-  readonly allowedSenders: readonly string[];
-};
+export type Provider = ProviderReading;
 
-/** The part of the relay's environment that delivery reads (deploy/environment.ts). */
-export type DeliverySettings = {
-  /** Empty when no provider is usable: mail is held. */
-  readonly providers: readonly Provider[];
-  /** The variables that are missing, for people. */
-  readonly missing: readonly string[];
-  readonly deliveryMode: 'deliver' | 'capture' | 'allowlist';
-  readonly uncertainPolicy: 'resend' | 'hold';
-  readonly queueLifetimeSeconds: number;
-  readonly retryScheduleSeconds: readonly number[];
-  readonly alertWebhookUrl?: string;
-  /** Signs alerts; the credential of Postern's own processes. */
-  readonly relayPassword: string;
-  readonly logAddresses: 'masked' | 'full';
-  readonly from?: { readonly email: string; readonly name?: string };
-};
+/** The part of the relay's environment that delivery reads. */
+export type DeliverySettings = Pick<
+  RelayEnvironment,
+  | 'providers'
+  | 'missing'
+  | 'problems'
+  | 'deliveryMode'
+  | 'deliveryAllowlist'
+  | 'uncertainPolicy'
+  | 'queueLifetimeSeconds'
+  | 'retryScheduleSeconds'
+  | 'alertWebhookUrl'
+  | 'relayPassword'
+  | 'logAddresses'
+  | 'from'
+>;
 
 /** Durations nobody should need to set; tests shorten them. All in milliseconds. */
 export type Tempo = {

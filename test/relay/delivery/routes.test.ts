@@ -87,7 +87,11 @@ test('with every route refused mail stays queued, uncounted, and leaves when one
   await until(() => wayOut.delivery.report().lanes[0]?.state === 'unreachable', {
     what: 'the lane to be unreachable',
   });
-  expect((await eventsOf(database.query, queueId)).map(({ type }) => type)).toEqual(['attempt', 'attempt']);
+  const events = await until(async () => {
+    const found = await eventsOf(database.query, queueId);
+    return found.length > 0 && found;
+  });
+  expect(events.map(({ type }) => type)).toEqual(['attempt', 'attempt']);
   await provider.open();
   expect(await settled(database.query, queueId, ['sent'])).toMatchObject({ attempts: 1 });
 });
