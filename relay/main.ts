@@ -12,7 +12,7 @@ import { runProcess } from '../deploy/process.ts';
 import { keepBeating } from './beating.ts';
 import { startDelivery } from './delivery/delivery.ts';
 import { describeRelay, senderRules } from './self-description.ts';
-import { listenSubmission } from './submission/listen.ts';
+import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
 
 await runProcess(
   'relay',
@@ -23,15 +23,15 @@ await runProcess(
       openDatabase({ url: environment.databaseUrl, applicationName: 'postern relay', max: 16, log }),
     );
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
-    let isListening = false;
+    let submission: SubmissionListener | undefined;
     resources.use(
       await listenHealth({
         port: environment.healthPort,
         log,
         async ready() {
-          if (!isListening) return { ready: false, reason: 'not listening yet' };
+          if (!submission) return { ready: false, reason: 'not listening' };
           await database.query('select 1');
-          return { ready: true };
+          return { ready: true, sessions: submission.sessions, waiting: submission.waiting };
         },
       }),
     );
@@ -48,7 +48,7 @@ await runProcess(
     // accepted while delivery has ended is committed, and the next relay finds it.
     const stops: AsyncDisposable[] = [delivery];
     resources.defer(async () => {
-      isListening = false;
+      submission = undefined;
       await Promise.all(stops.map((stop) => stop[Symbol.asyncDispose]()));
     });
     resources.use(
@@ -59,7 +59,7 @@ await runProcess(
         report: () => describeRelay(environment, delivery.report()),
       }),
     );
-    const submission = await listenSubmission({
+    submission = await listenSubmission({
       settings: environment,
       allowedSenders: senderRules(environment),
       hostname: hostname(),
@@ -68,7 +68,6 @@ await runProcess(
       committed: delivery.wake,
     });
     stops.push(submission);
-    isListening = true;
     log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');
   },
 );

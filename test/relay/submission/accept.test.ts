@@ -20,6 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
+/** The port of one of the two relays. */
+const either = (n: number) => ({ port: stack.relays[n % 2]?.port ?? stack.relay.port });
 const freshId = () => `Message-ID: <${crypto.randomUUID()}@example.com>`;
 const freshMessage = (fields: readonly string[] = []) =>
   Buffer.from(['From: ann@example.com', freshId(), 'Date: x', ...fields, '', 'hello', ''].join('\r\n'));
@@ -94,7 +96,7 @@ test('messages that arrive together share commits, and every one of them is ther
 describe('the same mail', () => {
   test('submitted twice has one queue id, on whichever relay', async () => {
     await using first = await logIn(stack);
-    await using second = await logIn(stack, stack.relay.application, stack.relays[1]?.port);
+    await using second = await logIn(stack, stack.relay.application, either(1));
     const message = freshMessage();
     const queueId = await submitted(first, message);
     expect(await submitted(first, message)).toBe(queueId);
@@ -108,7 +110,7 @@ describe('the same mail', () => {
 
   test('submitted at the same moment by many is accepted once', async () => {
     const sessions = await Promise.all(
-      Array.from({ length: 10 }, (_, n) => logIn(stack, stack.relay.application, stack.relays[n % 2]?.port)),
+      Array.from({ length: 10 }, (_, n) => logIn(stack, stack.relay.application, either(n))),
     );
     const message = freshMessage();
     const before = await countRows(stack, 'message');
@@ -173,8 +175,8 @@ describe('an email handed over by our own processes', () => {
   }
   const claim = ({ id, token }: { id: string; token: Buffer }) =>
     `X-Postern-Email: ${id} ${token.toString('hex')}`;
-  const attempt = async (fields: readonly string[], credential = stack.relay, port = stack.relay.port) => {
-    await using client = await logIn(stack, credential, port);
+  const attempt = async (fields: readonly string[], credential = stack.relay, wishes = {}) => {
+    await using client = await logIn(stack, credential, wishes);
     const reply = await client.submit({
       sender: 'ann@example.com',
       recipients: ['bob@example.net'],
@@ -202,7 +204,7 @@ describe('an email handed over by our own processes', () => {
   test('is accepted once when several hand it over at the same moment to two relays', async () => {
     await withEmail(async (email) => {
       const replies = await Promise.all(
-        Array.from({ length: 8 }, (_, n) => attempt([claim(email)], stack.relay, stack.relays[n % 2]?.port)),
+        Array.from({ length: 8 }, (_, n) => attempt([claim(email)], stack.relay, either(n))),
       );
       expect(new Set(replies).size).toBe(1);
       expect(replies[0]).toMatch(/^250 2\.0\.0 queued as /);

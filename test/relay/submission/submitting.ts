@@ -1,7 +1,7 @@
 // A relay that keeps what it takes, and someone who knows how to talk to it: what the tests of this folder share.
 
 import { type Stack, type StackWishes, startStack } from '../../kit/stack.ts';
-import { connect, type Transcript } from '../../kit/transcript.ts';
+import { type ConnectWishes, connect, type Transcript } from '../../kit/transcript.ts';
 
 /** A real relay process. Without other wishes it captures: what it accepted can be looked at and goes nowhere. */
 export function startRelay(wishes: StackWishes = {}): Promise<Stack> {
@@ -16,9 +16,9 @@ export function startRelay(wishes: StackWishes = {}): Promise<Stack> {
 export async function logIn(
   { relay }: Stack,
   { user, password } = relay.application,
-  port = relay.port,
+  wishes: ConnectWishes & { readonly port?: number } = {},
 ): Promise<Transcript> {
-  const client = await connect(port);
+  const client = await connect(wishes.port ?? relay.port, wishes);
   await client.expect('220 *');
   await client.send('EHLO laptop.example.com').expect('250 *');
   await client.authPlain(user, password).expect('235 2.7.0 *');
