@@ -11,7 +11,7 @@ import express, {
 import helmet from 'helmet';
 import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
-import { type Authenticate, permit, stranger } from './authenticate.ts';
+import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
 import { readParts } from './faults.ts';
 import {
   amendAnswer,
@@ -34,7 +34,7 @@ type Ground = {
 };
 
 /** A request on its way, with its id and its start. */
-type Local = { requestId: string; startedAt: number };
+type Local = { requestId: string; startedAt: number; principal?: Principal };
 
 /**
  * Builds the app. `pages` are routers that answer something else than JSON, such as /docs; they come
@@ -79,7 +79,10 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
 
   return async (request, response) => {
     const principal =
-      operation.scope === 'public' ? stranger : await ground.authenticate(request.get('authorization'));
+      operation.scope === 'public'
+        ? stranger
+        : // Who is signed in to the dashboard was recognised before (api/dashboard/).
+          ((response.locals as Local).principal ?? (await ground.authenticate(request.get('authorization'))));
     if (operation.scope !== 'public') permit(principal, operation.scope);
     for (const [name, value] of Object.entries(await permitRate(operation, ground, principal, request))) {
       response.set(name, value);

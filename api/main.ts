@@ -11,6 +11,7 @@ import { openHandOver } from '../relay/client/hand-over.ts';
 import { beat, beatIntervalMs } from '../relay/client/heartbeat.ts';
 import { buildApp } from './app.ts';
 import { authenticator } from './authenticate.ts';
+import { dashboardPages } from './dashboard/dashboard.ts';
 import { healthPages } from './health.ts';
 import { listen } from './listen.ts';
 import { allOperations } from './operations.ts';
@@ -59,16 +60,18 @@ await runProcess(
       log,
     });
     const operations = allOperations({ database, sending, publicUrl: environment.publicUrl });
+    const limit = rateLimiter(database);
     const app = buildApp({
       operations,
       pages: [
         healthPages({ database, isStopping: () => signal.aborted }),
         invitationPages(),
         docsPages(operations, packageJson.version),
+        dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),
       ],
       database,
       authenticate: authenticator(database, environment.apiKey),
-      limit: rateLimiter(database),
+      limit,
       log,
       trustedProxies: environment.trustedProxies,
       corsOrigins: environment.corsOrigins,

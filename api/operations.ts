@@ -6,6 +6,7 @@ import { emailOperations } from './emails/operations.ts';
 import { keyOperations } from './keys/operations.ts';
 import { onboardingOperations } from './onboarding/operations.ts';
 import type { Operation } from './operation.ts';
+import { schedulingOperations } from './scheduling/operations.ts';
 import type { Sending } from './sending.ts';
 import { templateOperations } from './templates/operations.ts';
 
@@ -17,6 +18,7 @@ export function allOperations(given: {
   return [
     ...customerOperations(given),
     ...emailOperations(given),
+    ...schedulingOperations(given),
     ...onboardingOperations(given),
     ...templateOperations(given),
     ...keyOperations(given),

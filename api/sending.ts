@@ -4,11 +4,15 @@ import type { Log } from '../deploy/log.ts';
 import type { Address, InsertedEmail } from '../relay/client/email.ts';
 import type { HandOver } from '../relay/client/hand-over.ts';
 import { type EmailStatus, emailStatus } from '../relay/client/heartbeat.ts';
-import { handOverNow } from '../relay/client/outbox.ts';
+import { claimDue, handOverClaimed, handOverNow } from '../relay/client/outbox.ts';
 import type { Status } from '../relay/client/vocabulary.ts';
 
 // Long enough for a busy relay, short enough for the person who waits for our answer.
 const handOverPatienceMs = 2_000;
+
+// As many as can be composed and handed over well within their lease.
+const dueBatch = 100;
+const dueBudgetMs = 20_000;
 
 // The relay says every few seconds what it found; nothing is older than that anyway.
 const senderLastsMs = 5_000;
@@ -16,21 +20,21 @@ const senderLastsMs = 5_000;
 // The default of RELAY_MAX_MESSAGE_SIZE.
 const usualMaxMessageSize = 26_214_400;
 
-export type MailState = { readonly status: Status; readonly reason: string | null };
-
-const held: MailState = { status: 'held', reason: 'not-configured' };
-
 export type Sending = {
   /** The default From; undefined while nobody knows one. The mail is then kept as `held`. */
   sender(): Promise<Address | undefined>;
   /** What the relay takes. `allowedSenders` is undefined while no relay has said which; it then decides itself. */
   limits(): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
   /**
-   * Hands committed mail to the relay, waiting at most two seconds for all of it, and tells where it is then.
-   * Never throws: what could not be handed over is found by the worker.
+   * Hands committed mail to the relay, waiting at most two seconds, and tells its status then; undefined when
+   * that cannot be read. Never throws: what could not be handed over is found by the worker.
    */
-  handOver(email: InsertedEmail): Promise<MailState>;
+  handOver(email: InsertedEmail | string): Promise<Status | undefined>;
+  /** Hands over what is due, for at most 20 seconds. Never throws. */
+  handOverDue(): Promise<DueOutcome>;
 };
+
+export type DueOutcome = { handed_over: number; refused: number; put_off: number; more: boolean };
 
 /** @param from SMTP_FROM_EMAIL of this process; the relay's own is asked for when it is missing. */
 export function openSending({
@@ -44,6 +48,7 @@ export function openSending({
   from: Address | undefined;
   log: Log;
 }): Sending {
+  const deps = { database, handOver, log };
   let known: { at: number; status: Promise<EmailStatus> } | undefined;
 
   function status(): Promise<EmailStatus> {
@@ -72,23 +77,44 @@ export function openSending({
       };
     },
     async handOver(email) {
-      if (!email.claim) return readState(database, email.id).catch(() => held);
+      const id = typeof email === 'string' ? email : email.id;
+      const claim = typeof email === 'string' ? email : email.claim;
       try {
-        await handOverNow({ database, handOver, log }, email.claim, handOverPatienceMs);
-        return await readState(database, email.id);
+        if (claim) await handOverNow(deps, claim, handOverPatienceMs);
+        return await readStatus(database, id);
       } catch (error) {
-        log.warn({ err: error, emailId: email.id }, 'A hand-over was left to the worker');
-        return { status: 'pending', reason: null };
+        log.warn({ err: error, emailId: id }, 'A hand-over was left to the worker');
+        return undefined;
       }
+    },
+    async handOverDue() {
+      const outcome = { handed_over: 0, refused: 0, put_off: 0, more: false };
+      const deadline = performance.now() + dueBudgetMs;
+      try {
+        do {
+          const claimed = await claimDue(database, { limit: dueBatch });
+          const results = await Promise.all(claimed.map((email) => handOverClaimed(deps, email)));
+          for (const result of results) {
+            if (result.outcome === 'accepted') outcome.handed_over++;
+            else if (result.outcome === 'refused') outcome.refused++;
+            else outcome.put_off++;
+          }
+          outcome.more = claimed.length === dueBatch;
+        } while (outcome.more && performance.now() < deadline);
+      } catch (error) {
+        log.warn({ err: error }, 'Handing over what is due stopped early');
+        outcome.more = true;
+      }
+      return outcome;
     },
   };
 }
 
-async function readState(database: Database, emailId: string): Promise<MailState> {
-  const { rows } = await database.query<MailState>({
-    name: 'email-state',
-    text: 'select status, reason from email where id = $1',
+async function readStatus(database: Database, emailId: string): Promise<Status | undefined> {
+  const { rows } = await database.query<{ status: Status }>({
+    name: 'email-status',
+    text: 'select status from email where id = $1',
     values: [emailId],
   });
-  return rows[0] ?? { status: 'pending', reason: null };
+  return rows[0]?.status;
 }

@@ -4,7 +4,8 @@
 import { z } from 'zod';
 import { type Database, type Queryable, uuidv7 } from '../../deploy/database.ts';
 import { cancelEmailWithin } from '../../relay/client/cancel.ts';
-import { finalStatuses } from '../../relay/client/vocabulary.ts';
+import type { InsertedEmail } from '../../relay/client/email.ts';
+import { finalStatuses, type Status } from '../../relay/client/vocabulary.ts';
 import { address, id, line, pageOf, pageQuery, toPage } from '../fields.ts';
 import { type Answer, changes, type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';
@@ -242,11 +243,11 @@ export function customerOperations({
           publicUrl,
           apiKeyId: principal.apiKeyId,
         });
-        const body = (status: string) => ({ invitation: viewInvitation(invitation, status) });
+        const body = (status?: Status) => ({ invitation: viewInvitation(invitation, status) });
         return {
           status: 201,
-          body: body(initialStatus(invitation)),
-          afterCommit: async () => body((await sending.handOver(invitation.email)).status),
+          body: body(),
+          afterCommit: async () => body(await sending.handOver(invitation.email)),
         };
       },
     }),
@@ -299,19 +300,19 @@ export function answerCreated(created: Created & { outcome: 'created' }, sending
   if (!invitation) return { status: 201, body: { ...people, invitation: null } };
   return {
     status: 201,
-    body: { ...people, invitation: viewInvitation(invitation, initialStatus(invitation)) },
+    body: { ...people, invitation: viewInvitation(invitation) },
     headers: { location: `/api/customers/${row.id}` },
     afterCommit: async () => {
-      const { status } = await sending.handOver(invitation.email);
+      const status = await sending.handOver(invitation.email);
       return { ...people, invitation: viewInvitation(invitation, status) };
     },
   };
 }
 
 // Without a From address a mail is born held, otherwise it waits for its hand-over.
-const initialStatus = ({ email }: NewInvitation) => (email.claim ? 'pending' : 'held');
+const bornAs = ({ claim }: InsertedEmail): Status => (claim ? 'pending' : 'held');
 
-const viewInvitation = ({ email, expiresAt }: NewInvitation, status: string) => ({
+const viewInvitation = ({ email, expiresAt }: NewInvitation, status = bornAs(email)) => ({
   email_id: email.id,
   status,
   expires_at: expiresAt.toISOString(),

@@ -7,7 +7,9 @@ import { id, instant } from '../fields.ts';
 
 export const emailKinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'] as const;
 
-const mailbox = z.strictObject({ address: z.string(), name: z.string().nullable() }).meta({ id: 'Mailbox' });
+export const mailboxView = z
+  .strictObject({ address: z.string(), name: z.string().nullable() })
+  .meta({ id: 'Mailbox' });
 
 const shape = {
   id,
@@ -18,11 +20,11 @@ const shape = {
     .nullable()
     .meta({ description: 'A cause slug: why it is held, bounced, expired or late.' }),
   reason_detail: z.string().nullable().meta({ description: 'The same in words.' }),
-  from: mailbox.nullable().meta({ description: 'Null while no From address is configured.' }),
-  to: z.array(mailbox),
-  cc: z.array(mailbox),
-  bcc: z.array(mailbox),
-  reply_to: z.array(mailbox),
+  from: mailboxView.nullable().meta({ description: 'Null while no From address is configured.' }),
+  to: z.array(mailboxView),
+  cc: z.array(mailboxView),
+  bcc: z.array(mailboxView),
+  reply_to: z.array(mailboxView),
   subject: z.string(),
   message_id: z.string(),
   scheduled_datetime: instant.meta({
@@ -89,18 +91,19 @@ export const eventView = z
   .meta({ id: 'Event' });
 
 export function toListItem(email: Email): z.output<typeof emailListItem> {
-  const recipients = (kind: string) => email.recipients.filter((each) => each.kind === kind).map(toMailbox);
+  const recipients = (kind: string) =>
+    email.recipients.filter((each) => each.kind === kind).map(toMailboxView);
   return {
     id: email.id,
     kind: email.kind,
     status: email.status,
     reason: email.reason,
     reason_detail: email.reasonDetail,
-    from: email.from && toMailbox(email.from),
+    from: email.from && toMailboxView(email.from),
     to: recipients('to'),
     cc: recipients('cc'),
     bcc: recipients('bcc'),
-    reply_to: email.replyTo.map(toMailbox),
+    reply_to: email.replyTo.map(toMailboxView),
     subject: email.subject,
     message_id: email.messageId,
     scheduled_datetime: email.dueAt.toISOString(),
@@ -170,7 +173,7 @@ export function toEventView(event: TimelineEvent): z.output<typeof eventView> {
   };
 }
 
-const toMailbox = ({ address, name }: { address: string; name?: string | undefined }) => ({
+export const toMailboxView = ({ address, name }: { address: string; name?: string | undefined }) => ({
   address,
   name: name ?? null,
 });

@@ -123,6 +123,7 @@ export function emailOperations({
         const items = await checkBatch(tx, body.emails, await surroundingsOf(sending, principal));
         const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
         const inserted = await insertEmails(tx, drafts);
+        const born = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));
         const describe = (states: readonly Status[]) => {
           let next = 0;
           return {
@@ -136,11 +137,11 @@ export function emailOperations({
         const latest = Math.max(0, ...drafts.map(({ dueAt }) => dueAt?.getTime() ?? 0));
         return {
           status: 202,
-          body: describe(inserted.map(initialStatus)),
+          body: describe(born),
           keepKeyUntil: latest > 0 ? new Date(latest) : undefined,
           afterCommit: async () => {
             const states = await Promise.all(inserted.map((email) => sending.handOver(email)));
-            return describe(states.map(({ status }) => status));
+            return describe(states.map((status, index) => status ?? (born[index] as Status)));
           },
         };
       },
@@ -304,8 +305,6 @@ export function emailOperations({
 
 /** Who did it, for the timeline. */
 export const actorOf = ({ id: key }: Asked['principal']) => `key:${key}`;
-
-const initialStatus = ({ claim }: InsertedEmail): Status => (claim ? 'pending' : 'held');
 
 type BatchItem = Awaited<ReturnType<typeof checkEmails>>[number];
 

@@ -279,10 +279,11 @@ export function onboardingOperations({
           apiKeyId: principal.apiKeyId,
         });
         const withMail = (status: string) => ({ application, email: { email_id: email.id, status } });
+        const bornAs = email.claim ? 'pending' : 'held';
         return {
           status: 200,
-          body: withMail(email.claim ? 'pending' : 'held'),
-          afterCommit: async () => withMail((await sending.handOver(email)).status),
+          body: withMail(bornAs),
+          afterCommit: async () => withMail((await sending.handOver(email)) ?? bornAs),
         };
       },
     }),

@@ -1,0 +1,128 @@
+// A client's scheduled mail as one form, in the words of the API.
+import { z } from 'zod';
+import type { Address, Email } from '../../relay/client/email.ts';
+import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config.ts';
+import { isTimeZone } from '../../relay/client/scheduled-time.ts';
+import { mailbox } from '../emails/draft.ts';
+import { readDue } from '../emails/due.ts';
+import { emailListItem, mailboxView, toListItem, toMailboxView } from '../emails/email.ts';
+import { invalidFields } from '../faults.ts';
+import { line, prose } from '../fields.ts';
+import type { Fault } from '../problem.ts';
+
+const always = ({ value }: { value: unknown }) => typeof value === 'object' && value !== null;
+
+const entry = z
+  .strictObject({
+    key: line(200).meta({
+      description: 'Your name for the entry: what is recognised by when the form is saved again.',
+    }),
+    subject: line(900),
+    text: prose(2_000_000).min(1, 'must not be empty').optional(),
+    html: prose(5_000_000).min(1, 'must not be empty').optional(),
+    scheduled_datetime: z
+      .string()
+      .max(40)
+      .meta({ description: 'RFC 3339 with an offset, or a local time in the `time_zone` of the form.' }),
+  })
+  .refine((given) => given.text !== undefined || given.html !== undefined, {
+    path: ['text'],
+    error: 'is required unless html is given',
+    when: always,
+  });
+
+export const configDraft = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .meta({ description: '`false` pauses what is pending, `true` resumes what is ahead.' }),
+    recipients: z.array(mailbox).max(50, 'must have at most 50 entries'),
+    from_name: line(200).optional(),
+    reply_to: z.array(mailbox).max(10, 'must have at most 10 entries').optional(),
+    time_zone: z
+      .string()
+      .max(64)
+      .refine(isTimeZone, { error: 'must be an IANA time zone such as Europe/Berlin' })
+      .optional(),
+    emails: z.array(entry).max(1_000, 'must have at most 1000 entries'),
+  })
+  .meta({ id: 'EmailConfigDraft' });
+
+export type AskedConfig = z.output<typeof configDraft>;
+
+const configShape = z
+  .strictObject({
+    enabled: z.boolean(),
+    recipients: z.array(mailboxView),
+    from_name: z.string().nullable(),
+    reply_to: z.array(mailboxView),
+    time_zone: z.string().nullable(),
+  })
+  .meta({ id: 'EmailConfig' });
+
+const entryView = z
+  .strictObject({
+    ...emailListItem.shape,
+    text: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
+    html: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
+    locked: z.boolean().meta({ description: 'It has left or is leaving, so it stays as it is.' }),
+  })
+  .meta({ id: 'ScheduledEntry' });
+
+export const configAnswer = z.strictObject({ config: configShape, emails: z.array(entryView) });
+
+export const savedAnswer = z.strictObject({
+  config: configShape,
+  scheduled: z.strictObject({ kept: z.int(), updated: z.int(), created: z.int(), cancelled: z.int() }),
+  warnings: z
+    .array(z.strictObject({ key: z.string(), reason: z.literal('locked'), status: z.string() }))
+    .meta({
+      description: 'Entries that were to be changed or removed, but have left or are leaving.',
+    }),
+  emails: z.array(entryView),
+});
+
+/** The form for relay/client. Throws `invalid-fields` with every entry at fault. */
+export function readConfig(asked: AskedConfig): { config: EmailConfig; entries: ConfigEntry[] } {
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  const entries = asked.emails.flatMap(({ scheduled_datetime, ...given }, index): ConfigEntry[] => {
+    const pointer = `#/emails/${index}`;
+    if (seen.has(given.key)) {
+      faults.push({ in: 'body', pointer: `${pointer}/key`, detail: 'is there twice', received: given.key });
+    }
+    seen.add(given.key);
+    const reading = readDue({ scheduled_datetime, time_zone: asked.time_zone }, pointer);
+    if ('fault' in reading) faults.push(reading.fault);
+    if ('fault' in reading || !reading.due.dueAt) return [];
+    return [{ ...given, ...reading.due, dueAt: reading.due.dueAt }];
+  });
+  if (asked.recipients.length === 0 && asked.emails.length > 0) {
+    faults.push({ in: 'body', pointer: '#/recipients', detail: 'needs at least one address for the emails' });
+  }
+  if (faults.length > 0) throw invalidFields(faults);
+  const { enabled, recipients, from_name: fromName, reply_to: replyTo, time_zone: timeZone } = asked;
+  return { config: { enabled, recipients, fromName, replyTo, timeZone }, entries };
+}
+
+export function toConfigView(config: EmailConfig): z.output<typeof configShape> {
+  const view = (addresses: readonly Address[] = []) => addresses.map(toMailboxView);
+  return {
+    enabled: config.enabled,
+    recipients: view(config.recipients),
+    from_name: config.fromName ?? null,
+    reply_to: view(config.replyTo),
+    time_zone: config.timeZone ?? null,
+  };
+}
+
+export function toEntryView(
+  email: Email,
+  { showsBodies }: { showsBodies: boolean },
+): z.output<typeof entryView> {
+  return {
+    ...toListItem(email),
+    ...(showsBodies && { text: email.text, html: email.html }),
+    locked: email.queueId !== null || email.finishedAt !== null,
+  };
+}
