@@ -22,7 +22,6 @@ const mayImport: Readonly<Record<Room, readonly Room[]>> = {
 const owners: Readonly<Record<string, readonly Room[]>> = {
   express: ['api'],
   helmet: ['api'],
-  'rate-limiter-flexible': ['api'],
   zod: ['api'],
   'temporal-polyfill': ['api', 'worker', 'relay/client'],
   'smtp-server': ['relay', 'test'],
