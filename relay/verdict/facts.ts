@@ -41,7 +41,7 @@ const enhancedCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)/;
 
 /** Everything the rules may ask about one failure. Never throws, whatever the report contains. */
 export function factsOf(failure: Failure): Facts {
-  const symptom = failure.symptom;
+  const symptom = readable(failure.symptom);
   const reply = text(symptom.reply);
   const prose = [reply, text(symptom.message), text(symptom.reason)].filter((part) => part !== '').join('\n');
   const raw = straighten(shorten(prose)).toLowerCase();
@@ -81,7 +81,7 @@ export function factsOf(failure: Failure): Facts {
   return { ...known, stage: failure.stage ?? stageOf(known) };
 }
 
-/** A setting by any of its usual names, nested `auth` included. */
+/** A plain setting by any of its usual names, nested `auth` included; groups of settings are not looked at. */
 export function setting(config: Settings | undefined, ...names: readonly string[]): unknown {
   if (config === undefined) return undefined;
   for (const source of [config, config.auth]) {
@@ -91,7 +91,7 @@ export function setting(config: Settings | undefined, ...names: readonly string[
         .toLowerCase()
         .replace(/^(smtp2?|mail|email)_/, '')
         .replaceAll('_', '');
-      if (names.includes(plain)) return value;
+      if (names.includes(plain) && (typeof value !== 'object' || value === null)) return value;
     }
   }
   return undefined;
@@ -103,6 +103,18 @@ export function hostOf(config: Settings | undefined): string | undefined {
   if (host !== '') return host.toLowerCase();
   const service = text(setting(config, 'service', 'mailer')).trim();
   return service === '' ? undefined : service.toLowerCase();
+}
+
+const numeric: ReadonlySet<string> = new Set(['code', 'errno', 'port', 'responseCode']);
+
+// Reports come from other programs, which may put anything anywhere.
+function readable(symptom: Symptom): Symptom {
+  return Object.fromEntries(
+    Object.entries(symptom).map(([name, value]) => [
+      name,
+      typeof value === 'number' && numeric.has(name) ? value : text(value) || undefined,
+    ]),
+  );
 }
 
 function text(value: unknown): string {

@@ -2,13 +2,11 @@
 import type { Stage } from '../client/vocabulary.ts';
 import type { Facts } from './facts.ts';
 
-// In the order of telling: the words a tool adds about the stage come before the command, and the system's own
-// error name last. nodemailer says `CONN` for every socket error at any stage, so that command tells nothing.
+const afterTheDot =
+  /after (the )?(final |end of data )?dot|end of data message may|(waiting for|reading) (the )?(final|last) (reply|response)|while sending end of data|in reply to end of data|after (end of data|sending (the )?(message )?(body|data))|message may be sent more than once|after data (was|has been) sent/;
+
+// The first that fits; late stages stand first, because their tools also name the connection.
 const phrases: readonly (readonly [RegExp, Stage])[] = [
-  [
-    /after (the )?(final |end of data )?dot|end of data message may|(waiting for|reading) (the )?(final|last) (reply|response)|while sending end of data|in reply to end of data|after (end of data|sending (the )?(message )?(body|data))|message may be sent more than once|after data (was|has been) sent/,
-    'dot',
-  ],
   [
     /in reply to data|data command (failed|rejected)|smtpdataerror|message failed|sending (the )?message (body|contents?)|data not accepted/,
     'data',
@@ -35,6 +33,7 @@ const phrases: readonly (readonly [RegExp, Stage])[] = [
   [/connect |connect:|connection timeout|dial tcp|port \d|connection refused|refused/, 'tcp'],
 ];
 
+// nodemailer says `CONN` for every socket error at any stage, so that command tells nothing.
 const commands: readonly (readonly [RegExp, Stage])[] = [
   [/^STARTTLS/, 'starttls'],
   [/^(EHLO|HELO|LHLO)/, 'ehlo'],
@@ -47,8 +46,7 @@ const commands: readonly (readonly [RegExp, Stage])[] = [
 /** The stage the evidence points to; undefined when it could be any. */
 export function stageOf(facts: Omit<Facts, 'stage'>): Stage | undefined {
   const { words, command, code, systemError, symptom } = facts;
-  const afterDot = phrases[0];
-  if (afterDot?.[0].test(words)) return 'dot';
+  if (afterTheDot.test(words)) return 'dot';
   const byCommand = commands.find(([pattern]) => pattern.test(command))?.[1];
   if (byCommand !== undefined) return byCommand;
   if (code === undefined) {
@@ -56,11 +54,7 @@ export function stageOf(facts: Omit<Facts, 'stage'>): Stage | undefined {
     if (/starttls/.test(words)) return 'starttls';
     if (systemError === 'ENOTFOUND' || systemError === 'EAI_AGAIN') return 'dns';
     if (symptom.syscall === 'connect') return 'tcp';
-    if (
-      /reason|.+/.test(symptom.reason ?? '') &&
-      /version|certificate|protocol|cipher/i.test(symptom.reason ?? '')
-    )
-      return 'tls';
+    if (/version|certificate|protocol|cipher/i.test(symptom.reason ?? '')) return 'tls';
     if (symptom.code === 'EDNS') return 'dns';
     if (symptom.code === 'EAUTH' || symptom.code === 'ENOAUTH' || symptom.code === 'EOAUTH2') return 'auth';
   } else {

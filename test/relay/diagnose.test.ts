@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stages } from '../../relay/client/vocabulary.ts';
 import { type Cause, catalogue, type Entry } from '../../relay/verdict/catalogue.ts';
+import { diagnoseLine } from '../../relay/verdict/diagnosis.ts';
 import { explain } from '../../relay/verdict/explain.ts';
 import { providerOf, providers } from '../../relay/verdict/providers.ts';
 
@@ -101,6 +103,54 @@ describe('JSON lines', () => {
     const { answers, out } = await diagnose(JSON.stringify({ id: 'x', config }));
     expect(answers()).toEqual([expect.objectContaining({ stage: 'config', verdict: 'stop', cause })]);
     expect(out).not.toMatch(/half of|p#ss/);
+  });
+
+  test('any JSON object is answered, whatever its members are', () => {
+    const members = [
+      'code',
+      'errno',
+      'syscall',
+      'hostname',
+      'address',
+      'port',
+      'command',
+      'responseCode',
+      'reply',
+    ];
+    const settings = [
+      'host',
+      'port',
+      'user',
+      'pass',
+      'auth',
+      'url',
+      'secure',
+      'service',
+      'scope',
+      'SMTP_HOST',
+    ];
+    const report = fc.record(
+      {
+        stage: fc.jsonValue(),
+        symptom: fc.dictionary(fc.constantFrom(...members), fc.jsonValue()),
+        config: fc.dictionary(fc.constantFrom(...settings), fc.jsonValue()),
+        provider: fc.jsonValue(),
+        platform: fc.jsonValue(),
+      },
+      { requiredKeys: ['symptom'] },
+    );
+    fc.assert(
+      fc.property(report, (asked) => {
+        expect(diagnoseLine(JSON.stringify(asked))).toHaveProperty('verdict');
+      }),
+      { numRuns: 3_000, seed: 20_260_601 },
+    );
+  });
+
+  test('a member that cannot be turned into text is passed over', () => {
+    expect(diagnoseLine('{"config":{"secure":{"toString":""},"host":"smtp.example.com"}}')).toHaveProperty(
+      'verdict',
+    );
   });
 
   test('settings explain only what they can explain', async () => {

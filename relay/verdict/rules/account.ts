@@ -37,7 +37,7 @@ export const accountRules: readonly Rule[] = [
     when: (facts) =>
       atAuth(facts) &&
       (/\bscopes?\b/.test(facts.words) ||
-        /gmail\.send|scope/.test(JSON.stringify(setting(facts.config, 'scope', 'scopes') ?? ''))),
+        /gmail\.send|scope/.test(String(setting(facts.config, 'scope', 'scopes')))),
   },
   {
     ...stop,
