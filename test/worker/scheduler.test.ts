@@ -1,180 +1,243 @@
-import { expect, test } from 'vitest';
-import { insertEmails, readEmail } from '../../relay/client/email.ts';
+import { expect, test, vi } from 'vitest';
+import { type Database, openDatabase } from '../../deploy/database.ts';
+import { cancelEmail } from '../../relay/client/cancel.ts';
+import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/email.ts';
 import { emailStatus } from '../../relay/client/heartbeat.ts';
-import { startStack } from '../kit/stack.ts';
+import { type Stack, type StackWishes, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
-import { type AcceptingRelay, refusal, startAcceptingRelay } from '../relay/client/accepting-relay.ts';
-import { draft, inSeconds, insert, startPostern, type TestPostern } from '../relay/client/postern.ts';
 
-/** Worker processes on the given database, in front of the given relay. */
-const startWorkers = ({ db }: TestPostern, relay: AcceptingRelay, { workers = 1, concurrency = 10 } = {}) =>
-  startStack({
-    processes: ['worker'],
-    provider: false,
-    workers,
-    database: db,
-    worker: {
-      RELAY_PORT: String(relay.port),
-      RELAY_PASSWORD: relay.password,
-      WORKER_CONCURRENCY: String(concurrency),
-    },
-  });
-
-const insertDue = async ({ database }: TestPostern, count: number, dueAt: Date): Promise<string[]> => {
-  const inserted = await database.transaction((tx) =>
-    insertEmails(
-      tx,
-      Array.from({ length: count }, (_, i) => draft({ subject: `Number ${i}`, dueAt })),
-    ),
-  );
-  return inserted.map(({ id }) => id);
+type Postern = AsyncDisposable & {
+  readonly stack: Stack;
+  readonly database: Database;
+  readonly from: string;
 };
+
+// Several processes start for each test, and a busy machine takes its time for that.
+vi.setConfig({ testTimeout: 90_000 });
+
+/** Relay, worker and provider as real processes on a database of their own; mail is asked for in SQL. */
+async function startPostern(wishes: StackWishes = {}): Promise<Postern> {
+  const resources = new AsyncDisposableStack();
+  const stack = resources.use(await startStack({ processes: ['relay', 'worker'], ...wishes }));
+  const database = resources.use(openDatabase({ url: stack.database.url, applicationName: 'test', max: 20 }));
+  return {
+    stack,
+    database,
+    from: stack.provider.user,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000);
+
+async function insert(
+  { database, from }: Postern,
+  count: number,
+  changes: Partial<EmailDraft> = {},
+): Promise<string[]> {
+  const drafts = Array.from(
+    { length: count },
+    (_, i): EmailDraft => ({
+      kind: 'scheduled',
+      from: { address: from },
+      recipients: [{ kind: 'to', address: `r${i}@example.com` }],
+      subject: `Number ${i}`,
+      text: 'Hello',
+      ...changes,
+    }),
+  );
+  return (await database.transaction((tx) => insertEmails(tx, drafts))).map(({ id }) => id);
+}
+
+const countOf = async ({ database }: Postern, condition: string): Promise<number> => {
+  const { rows } = await database.query<{ n: number }>(
+    `select count(*)::int as n from email where ${condition}`,
+  );
+  return rows[0]?.n ?? 0;
+};
+
+/** How many copies the provider took of each email. */
+function copies({ stack }: Postern): Map<string, number> {
+  const counted = new Map<string, number>();
+  for (const { raw } of stack.provider.messages) {
+    const id = /^Message-ID: <([^@]+)@/im.exec(raw.toString('latin1'))?.[1] ?? '';
+    counted.set(id, (counted.get(id) ?? 0) + 1);
+  }
+  return counted;
+}
+
+const onceEach = (ids: readonly string[]) => new Map(ids.map((id) => [id, 1]));
+
+const allSent = (postern: Postern, timeoutMs = 40_000) =>
+  until(async () => (await countOf(postern, `status <> 'sent'`)) === 0, {
+    timeoutMs,
+    what: 'everything to be sent',
+  });
 
 test('mail leaves when its time has come, not before and hardly after', async () => {
   await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  await using stack = await startWorkers(postern, relay);
-
   const ids: string[] = [];
-  for (let i = 0; i < 10; i++) ids.push(...(await insertDue(postern, 1, inSeconds(0.5 + i * 0.1))));
-  await until(() => relay.taken.length === 10);
+  for (let i = 0; i < 10; i++) ids.push(...(await insert(postern, 1, { dueAt: inSeconds(1 + i * 0.1) })));
+  await allSent(postern);
 
   for (const id of ids) {
     const { latenessMs } = (await readEmail(postern.database, id)) ?? {};
     expect(latenessMs).toBeGreaterThanOrEqual(0);
     expect(latenessMs).toBeLessThan(1_000);
   }
-  expect(stack.worker.output).toContain('Email scheduler started');
-  expect(stack.worker.output).toContain('EMAIL SCHEDULER - Checking for scheduled emails');
+  expect(copies(postern)).toEqual(onceEach(ids));
+  expect(postern.stack.worker.output).toContain('Email scheduler started');
+  expect(postern.stack.worker.output).toContain('EMAIL SCHEDULER - Checking for scheduled emails');
 });
 
 test('what the api left behind is handed over once its lease is over', async () => {
   await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  const { id } = await insert(postern.database, { kind: 'invitation' });
-  await using _stack = await startWorkers(postern, relay);
-  await until(async () => (await readEmail(postern.database, id))?.status === 'queued');
+  const ids = await insert(postern, 3, { kind: 'invitation' });
+  await allSent(postern);
+  expect(copies(postern)).toEqual(onceEach(ids));
 });
 
 test('three workers hand over each mail once', async () => {
-  await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  await using _stack = await startWorkers(postern, relay, { workers: 3 });
-  const ids = await insertDue(postern, 1_000, inSeconds(1));
-  await until(() => relay.taken.length >= ids.length);
-  expect(relay.taken.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+  await using postern = await startPostern({ workers: 3 });
+  const ids = await insert(postern, 300, { dueAt: inSeconds(1) });
+  await allSent(postern);
+  expect(copies(postern)).toEqual(onceEach(ids));
 });
 
-test('mail waits for a relay that is away and leaves within five seconds of its return', async () => {
-  await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  await relay.stop();
-  await using stack = await startWorkers(postern, relay);
-  const ids = await insertDue(postern, 50, inSeconds(0));
-  await until(() => stack.worker.output.includes('Mail waits for the relay'));
+test('mail waits for a relay that is away and is handed over within five seconds of its return', async () => {
+  await using postern = await startPostern({ processes: ['worker'] });
+  const ids = await insert(postern, 50, { dueAt: inSeconds(0) });
+  await until(() => postern.stack.worker.output.includes('Mail waits for the relay'));
 
-  await relay.start();
+  await postern.stack.relay.start();
   const back = performance.now();
-  await until(() => relay.taken.length >= ids.length);
+  await until(async () => (await countOf(postern, `status = 'pending'`)) === 0);
   expect(performance.now() - back).toBeLessThan(5_500);
-  expect(new Set(relay.taken.map(({ id }) => id)).size).toBe(ids.length);
+  await allSent(postern);
+  expect(copies(postern)).toEqual(onceEach(ids));
+});
+
+test('a relay that is killed again and again in a burst loses and repeats nothing', async () => {
+  await using postern = await startPostern({ relay: { DELIVERY_MODE: 'capture' } });
+  const ids = await insert(postern, 400, { dueAt: inSeconds(0.5) });
+  for (const share of [50, 150, 250]) {
+    await until(async () => (await countOf(postern, `status <> 'pending'`)) >= share);
+    postern.stack.relay.process.kill('SIGKILL');
+    await postern.stack.relay.process.exited;
+    await postern.stack.relay.start();
+  }
+  await until(async () => (await countOf(postern, `status = 'captured'`)) === ids.length, {
+    timeoutMs: 20_000,
+  });
+  const { rows } = await postern.database.query<{ n: number }>('select count(*)::int as n from message');
+  expect(rows[0]?.n).toBe(ids.length);
 });
 
 test('a mail that the relay refuses is held and does not keep the others waiting', async () => {
   await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  const [bad = '', ...good] = await insertDue(postern, 20, inSeconds(-1));
-  relay.before = (id) => {
-    if (id === bad) throw refusal(550, '5.7.1 sender not allowed');
-  };
-  await using _stack = await startWorkers(postern, relay);
-  await until(() => relay.taken.length === good.length);
-  await until(async () => (await readEmail(postern.database, bad))?.status === 'held');
+  const [refused = ''] = await insert(postern, 1, {
+    dueAt: inSeconds(-1),
+    from: { address: 'stranger@example.org' },
+  });
+  const ids = await insert(postern, 20, { dueAt: inSeconds(-1) });
+  await until(async () => (await countOf(postern, `status = 'sent'`)) === ids.length);
+  expect(
+    await until(async () => {
+      const email = await readEmail(postern.database, refused);
+      return email?.status === 'held' && email;
+    }),
+  ).toMatchObject({ reason: 'relay-refused', reasonDetail: expect.stringContaining('550 5.7.1') });
 });
 
 test('a killed worker’s mail is handed over by another within thirty seconds, once', {
   timeout: 60_000,
 }, async () => {
-  await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
-  await using stack = await startWorkers(postern, relay, { workers: 2 });
-  await until(async () => (await emailStatus(postern.database)).scheduler.lastTick);
-  const ids = await insertDue(postern, 400, inSeconds(0.5));
-  relay.before = () => (relay.taken.length < 100 ? undefined : mayGoOn);
-  await until(() => relay.taken.length >= 100);
-
-  stack.workers[0]?.process.kill('SIGKILL');
+  await using postern = await startPostern({ workers: 2 });
+  const { relay, workers } = postern.stack;
+  relay.process.kill('SIGSTOP');
+  const ids = await insert(postern, 400, { dueAt: inSeconds(0) });
+  await until(async () => (await countOf(postern, 'hand_over_attempts > 0')) > 0);
+  workers[0]?.process.kill('SIGKILL');
   const killed = performance.now();
-  goOn();
-  await until(
-    async () => {
-      const { rows } = await postern.db.query<{ waiting: number }>(
-        `select count(*)::int as waiting from email where status = 'pending'`,
-      );
-      return rows[0]?.waiting === 0;
-    },
-    { timeoutMs: 35_000 },
-  );
+  relay.process.kill('SIGCONT');
+
+  await until(async () => (await countOf(postern, `status = 'pending'`)) === 0, { timeoutMs: 35_000 });
   expect(performance.now() - killed).toBeLessThan(30_000);
-  const { rows } = await postern.db.query<{ messages: number }>(
-    'select count(*)::int as messages from message',
-  );
-  expect(rows[0]?.messages).toBe(ids.length);
+  await allSent(postern);
+  expect(copies(postern)).toEqual(onceEach(ids));
 });
 
 test('a worker that is asked to stop finishes what it has begun and gives the rest back', async () => {
-  await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
-  relay.before = () => mayGoOn;
-  await using stack = await startWorkers(postern, relay, { concurrency: 2 });
-  await insertDue(postern, 50, inSeconds(0));
-  await until(async () => {
-    const { rows } = await postern.db.query<{ claimed: number }>(
-      'select count(*)::int as claimed from email where hand_over_attempts = 1',
-    );
-    return rows[0]?.claimed === 50;
-  });
-  const stopped = stack.worker.process.stop();
-  goOn();
+  await using postern = await startPostern({ worker: { WORKER_CONCURRENCY: '2' } });
+  const { relay, worker } = postern.stack;
+  relay.process.kill('SIGSTOP');
+  await insert(postern, 50, { dueAt: inSeconds(0) });
+  await until(async () => (await countOf(postern, 'hand_over_attempts = 1')) === 50);
+  const stopped = worker.process.stop();
+  relay.process.kill('SIGCONT');
   expect(await stopped).toEqual({ code: 0, signal: null });
 
-  const taken = relay.taken.length;
-  expect(taken).toBeLessThanOrEqual(4);
-  const { rows } = await postern.db.query<{ waiting: number; free: number }>(
-    `select count(*)::int as waiting, (count(*) filter (where next_hand_over_at <= now()))::int as free
-     from email where status = 'pending'`,
-  );
-  expect(rows[0]).toEqual({ waiting: 50 - taken, free: 50 - taken });
+  expect(await countOf(postern, `status <> 'pending'`)).toBeLessThanOrEqual(4);
+  expect(await countOf(postern, `status = 'pending' and next_hand_over_at > now()`)).toBe(0);
 });
 
 test('a frozen relay does not keep the worker from stopping', async () => {
   await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
-  relay.before = () => mayGoOn;
-  await using stack = await startWorkers(postern, relay);
-  await insertDue(postern, 1, inSeconds(0));
-  await until(() => relay.connections > 0);
-  expect(await stack.worker.process.stop()).toMatchObject({ code: 0 });
-  goOn();
+  const { relay, worker } = postern.stack;
+  relay.process.kill('SIGSTOP');
+  await insert(postern, 1, { dueAt: inSeconds(0) });
+  await until(async () => (await countOf(postern, 'hand_over_attempts = 1')) === 1);
+  expect(await worker.process.stop()).toMatchObject({ code: 0 });
 });
 
+test('mail whose cancel succeeded never reaches the provider, all other mail reaches it once', async () => {
+  await using postern = await startPostern({ workers: 2 });
+  const ids = await insert(postern, 500, { dueAt: inSeconds(0.3) });
+  await until(async () => (await countOf(postern, `status <> 'pending'`)) > 0);
+  const results = await Promise.all(ids.toReversed().map((id) => cancelEmail(postern.database, id, 'test')));
+  const cancelled = results.filter(({ outcome }) => outcome === 'cancelled').length;
+
+  await until(async () => (await countOf(postern, `status not in ('sent', 'cancelled')`)) === 0);
+  const kept = ids.filter((_, i) => results[ids.length - 1 - i]?.outcome === 'too-late');
+  expect(copies(postern)).toEqual(onceEach(kept));
+  expect(kept.length + cancelled).toBe(ids.length);
+  expect(cancelled).toBeGreaterThan(0);
+  expect(kept.length).toBeGreaterThan(0);
+});
+
+/** What makes Node believe that it is another time. */
+const clockShiftedBy = (hours: number) =>
+  `--import data:text/javascript,${encodeURIComponent(`
+    const shift = ${hours * 3_600_000};
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...given) { given.length === 0 ? super(Real.now() + shift) : super(...given); }
+      static now() { return Real.now() + shift; }
+    };`)}`;
+
+test.each([-1, 1])(
+  'a worker whose clock is %i h off sends on time by the clock of PostgreSQL',
+  async (hours) => {
+    await using postern = await startPostern({ worker: { NODE_OPTIONS: clockShiftedBy(hours) } });
+    await insert(postern, 1, { dueAt: inSeconds(1800) });
+    const [due = ''] = await insert(postern, 1, { dueAt: inSeconds(0.5) });
+    await until(async () => (await readEmail(postern.database, due))?.status === 'sent');
+    expect((await readEmail(postern.database, due))?.latenessMs).toBeGreaterThanOrEqual(0);
+    expect(await countOf(postern, `status = 'pending' and hand_over_attempts = 0`)).toBe(1);
+    const shifted = new Date(String(postern.stack.worker.process.log[0]?.time)).getTime() - Date.now();
+    expect(Math.round(shifted / 3_600_000)).toBe(hours);
+  },
+);
+
 test('the worker tells that it lives and when it last looked', async () => {
-  await using postern = await startPostern();
-  await using relay = await startAcceptingRelay(postern.db.url);
-  expect(await emailStatus(postern.database)).toMatchObject({
-    configured: false,
-    relay: 'never seen',
-    scheduler: { running: false, lastTick: null },
-  });
-  await using stack = await startWorkers(postern, relay);
+  await using postern = await startPostern({ processes: ['relay'] });
+  expect((await emailStatus(postern.database)).scheduler).toEqual({ running: false, lastTick: null });
+  await postern.stack.worker.start();
   const { scheduler } = await until(async () => {
     const status = await emailStatus(postern.database);
     return status.scheduler.lastTick && status;
   });
   expect(scheduler.running).toBe(true);
-  const ready = await fetch(`${stack.worker.healthUrl}/readyz?verbose`);
+  const ready = await fetch(`${postern.stack.worker.healthUrl}/readyz?verbose`);
   expect(await ready.json()).toMatchObject({ ready: true, relay_away: null, handed_over: 0 });
 });

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { readEmail } from '../../relay/client/email.ts';
+import { beat } from '../../relay/client/heartbeat.ts';
+import { keepHouse, releaseOnceConfigured } from '../../worker/housekeeping.ts';
+import {
+  acceptAs,
+  insert,
+  silentLog as log,
+  startPostern,
+  type TestPostern,
+} from '../relay/client/postern.ts';
+
+const day = 86_400;
+const retention = { bodySeconds: 7 * day, rowsSeconds: 90 * day };
+
+const tick = ({ database }: TestPostern) =>
+  keepHouse(database, { retention, log, signal: AbortSignal.timeout(30_000) });
+
+const countOf = async ({ db }: TestPostern, table: string) =>
+  Number((await db.query<{ n: string }>(`select count(*) as n from ${table}`)).rows[0]?.n);
+
+test('one tick erases, forgets and leaves alone what each time says, and another finds nothing to do', async () => {
+  await using postern = await startPostern();
+  const finished: Record<number, string> = {};
+  for (const days of [1, 8, 91]) {
+    const { id } = await insert(postern.database);
+    await acceptAs(postern, id, [{ status: 'sent', marked: true }]);
+    await postern.db.query('update email set finished_at = now() - make_interval(days => $2) where id = $1', [
+      id,
+      days,
+    ]);
+    finished[days] = id;
+  }
+  await postern.db.query(
+    `insert into idempotency_key (principal, method, path, key, fingerprint, status, keep_until)
+     select 'a', 'POST', '/', n::text, '', 200, now() + make_interval(days => n) from generate_series(-2, 2) n`,
+  );
+  await postern.db.query(
+    `with c as (
+       insert into customer (id, name, email) values (gen_random_uuid(), 'Acme', 'acme@example.com') returning id
+     ), o as (
+       insert into owner (id, customer_id, name, email)
+       select gen_random_uuid(), id, 'Ann', 'ann@example.com' from c returning id
+     )
+     insert into invitation (id, owner_id, token_hash, email_id, expires_at, revoked_at)
+     select gen_random_uuid(), o.id, sha256(days::text::bytea), gen_random_uuid(),
+            now() - make_interval(days => days), now()
+     from o, unnest(array[1, 91]) days`,
+  );
+
+  for (let i = 0; i < 2; i++) {
+    await tick(postern);
+    expect(await readEmail(postern.database, finished[1] ?? '')).toMatchObject({ text: 'Hello Ann' });
+    expect(await readEmail(postern.database, finished[8] ?? '')).toMatchObject({
+      text: null,
+      status: 'sent',
+    });
+    expect(await readEmail(postern.database, finished[91] ?? '')).toBeUndefined();
+    expect(await countOf(postern, 'idempotency_key')).toBe(2);
+    expect(await countOf(postern, 'invitation')).toBe(1);
+  }
+});
+
+test('ticks at the same time do each thing once', async () => {
+  await using postern = await startPostern();
+  for (let i = 0; i < 20; i++) {
+    const { id } = await insert(postern.database);
+    await acceptAs(postern, id, [{ status: 'sent', marked: true }]);
+  }
+  await postern.db.query(`update email set finished_at = now() - interval '91 days'`);
+  await Promise.all(Array.from({ length: 4 }, () => tick(postern)));
+  expect(await countOf(postern, 'email')).toBe(0);
+});
+
+test('mail without a sender takes ours, or else the relay’s, as soon as there is one', async () => {
+  await using postern = await startPostern();
+  const { id: first } = await insert(postern.database, { from: undefined });
+  expect(await releaseOnceConfigured(postern.database, undefined)).toBe(0);
+
+  const report = { configured: true, from: 'relay@example.com', from_name: 'Relay' };
+  await beat(postern.database, {
+    instance: '01900000-0000-7000-8000-000000000001',
+    process: 'relay',
+    report,
+  });
+  expect(await releaseOnceConfigured(postern.database, undefined)).toBe(1);
+  expect(await readEmail(postern.database, first)).toMatchObject({
+    from: { address: 'relay@example.com', name: 'Relay' },
+  });
+
+  const { id: second } = await insert(postern.database, { from: undefined });
+  expect(await releaseOnceConfigured(postern.database, { address: 'ours@example.com' })).toBe(1);
+  expect(await readEmail(postern.database, second)).toMatchObject({ from: { address: 'ours@example.com' } });
+});
