@@ -182,8 +182,14 @@ function converse(
     asking?.(error);
   };
   connection.on('error', lose);
-  // Some ways of ending have no error, such as 421 between two mails.
-  connection.on('end', () => lose(new Error('Connection closed unexpectedly')));
+  // Some ways of ending have no error, such as 421 between two mails; those that have one tell it after 'end'.
+  connection.on('end', () => {
+    lost = true;
+    const whoever = asking;
+    setImmediate(() => {
+      if (asking === whoever) whoever?.(new Error('Connection closed unexpectedly'));
+    });
+  });
   const cut = (reason: Error) => {
     lose(reason);
     if (connection._socket) connection._socket.destroy();
@@ -309,8 +315,10 @@ function sessionOn({
       });
       hush();
       const timings = tracker.timings;
+      // With PIPELINING a refused MAIL is followed by "503 no transaction" for everybody: that is not about them.
+      const rejections = trouble?.stage === 'mail' ? [] : (envelope.rejectedErrors ?? []);
       const refused = new Map(
-        (envelope.rejectedErrors ?? []).map((error) => [
+        rejections.map((error) => [
           error.recipient ?? '',
           { stage: 'rcpt', symptom: symptomOf(error), timings } satisfies Trouble,
         ]),
@@ -358,13 +366,12 @@ function sessionOn({
 
 function troubleAt(tracker: StageTracker, error: unknown): Trouble {
   const symptom = symptomOf(error);
+  if (symptom.reply === undefined || tracker.stage === 'dot') {
+    return { stage: tracker.stage, symptom, timings: tracker.timings };
+  }
   // A pipelined refusal is reported after the last reply; its command tells which one refused.
-  const stage = symptom.responseCode === undefined ? undefined : refusedAt[symptom.command ?? ''];
-  return {
-    stage: (tracker.stage === 'dot' ? undefined : stage) ?? tracker.stage,
-    symptom,
-    timings: tracker.timings,
-  };
+  const stage = refusedAt[symptom.command ?? ''] ?? tracker.answered;
+  return { stage, symptom, timings: tracker.timings };
 }
 
 const refusedAt: Readonly<Record<string, Stage>> = { 'MAIL FROM': 'mail', 'RCPT TO': 'rcpt', DATA: 'data' };

@@ -7,6 +7,8 @@ export type Timings = Partial<Record<Stage, number>>;
 
 export type StageTracker = {
   readonly stage: Stage;
+  /** The stage of the command that the latest reply answered: with PIPELINING an earlier one. */
+  readonly answered: Stage;
   readonly timings: Timings;
   /** For moments nodemailer does not tell: the sockets are ours, and so is the end of a message. */
   enter(stage: Stage): void;
@@ -34,6 +36,7 @@ const stageOfCommand: Readonly<Record<string, Stage>> = {
 /** @param entered called whenever the stage changes: how long one may wait depends on it. */
 export function trackStages(first: Stage, entered: (stage: Stage) => void): StageTracker {
   let stage = first;
+  let answered = first;
   let since = performance.now();
   let timings: Timings = {};
   let awaited: Stage[] = [];
@@ -49,6 +52,9 @@ export function trackStages(first: Stage, entered: (stage: Stage) => void): Stag
   return {
     get stage() {
       return stage;
+    },
+    get answered() {
+      return answered;
     },
     get timings() {
       return { ...timings, [stage]: round((timings[stage] ?? 0) + performance.now() - since) };
@@ -68,7 +74,7 @@ export function trackStages(first: Stage, entered: (stage: Stage) => void): Stag
           // With PIPELINING several commands leave at once; we wait for the oldest unanswered one.
           if (awaited.length === 1) enter(next);
         } else if (tnx === 'server') {
-          awaited.shift();
+          answered = awaited.shift() ?? stage;
           const next = awaited[0];
           if (next !== undefined && next !== stage) enter(next);
         }
