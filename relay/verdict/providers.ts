@@ -34,14 +34,12 @@ export const providers: readonly Provider[] = [
       { host: 'mail.privateemail.com', port: 465, tlsMode: 'implicit' },
       { host: 'mail.privateemail.com', port: 587, tlsMode: 'starttls' },
     ],
-    portsSource:
-      'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
+    portsSource: 'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
     facts: [
       {
         about: 'sign-in',
         says: 'username = full e-mail address, mailbox password',
-        source:
-          'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
+        source: 'https://mailflowauthority.com/email-infrastructure/private-email-imap-settings',
       },
       {
         about: 'limits',
@@ -152,12 +150,13 @@ export const providers: readonly Provider[] = [
       { host: 'smtp-relay.gmail.com', port: 587, tlsMode: 'starttls' },
       { host: 'smtp-relay.gmail.com', port: 25, tlsMode: 'starttls', unverified: true },
     ],
-    portsSource: 'nodemailer@9.0.5 lib/well-known/services.json (465); nodemailer#1154 (587); 25 without a source',
+    portsSource:
+      'nodemailer@9.0.5 lib/well-known/services.json (465); nodemailer#1154 (587); 25 without a source',
     facts: [
       {
         about: 'limits',
         says: '10,000 messages and 10,000 unique recipients per user per 24 h; errors "550 5.4.5 Daily SMTP relay limit exceeded for user", "550 5.7.1 Daily SMTP relay limit exceeded for customer", "450 4.2.1 Peak SMTP relay limit exceeded for customer"',
-        source: 'Google's relay page, quoted at tallka.blogg.se ; support.google.com/a/answer/3726730',
+        source: 'the relay page of Google, quoted at tallka.blogg.se ; support.google.com/a/answer/3726730',
       },
       {
         about: 'From rule',
@@ -488,26 +487,22 @@ export const providers: readonly Provider[] = [
       { host: 'smtp.resend.com', port: 2587, tlsMode: 'starttls' },
       { host: 'smtp.resend.com', port: 25, tlsMode: 'starttls' },
     ],
-    portsSource:
-      'Resend documentation, send-with-smtp',
+    portsSource: 'Resend documentation, send-with-smtp',
     facts: [
       {
         about: 'sign-in',
         says: 'user = "resend", password = API key',
-        source:
-          'Resend documentation, send-with-smtp',
+        source: 'Resend documentation, send-with-smtp',
       },
       {
         about: 'limits',
         says: 'same rate limit as the API',
-        source:
-          'Resend documentation, send-with-smtp',
+        source: 'Resend documentation, send-with-smtp',
       },
       {
         about: 'idempotency',
         says: 'Resend-Idempotency-Key header works over SMTP',
-        source:
-          'Resend documentation, send-with-smtp',
+        source: 'Resend documentation, send-with-smtp',
       },
       {
         about: 'From rule',
