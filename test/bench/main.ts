@@ -1,0 +1,32 @@
+// npm run bench [name …]: measures, beside Postfix where there is something to compare. A table for people on standard
+// error, JSON for machines on standard output. Without names it runs all.
+import { cpus, release, totalmem } from 'node:os';
+import { accept } from './accept.ts';
+import { type Benchmark, type Measurement, toTable } from './measurement.ts';
+
+const benchmarks: Readonly<Record<string, Benchmark>> = { accept };
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in benchmarks));
+if (unknown.length > 0) {
+  console.error(
+    `no benchmark called ${unknown.join(', ')}; there are: ${Object.keys(benchmarks).join(', ')}`,
+  );
+  process.exit(64);
+}
+
+const measurements: (Measurement & { readonly benchmark: string })[] = [];
+for (const [name, measure] of Object.entries(benchmarks)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  const results = await measure((line) => console.error(`${name}: ${line}`));
+  measurements.push(...results.map((result) => ({ benchmark: name, ...result })));
+}
+const machine = {
+  cpus: cpus().length,
+  model: cpus()[0]?.model,
+  memoryBytes: totalmem(),
+  kernel: release(),
+  node: process.version,
+};
+console.error(`\n${toTable(measurements)}\n`);
+console.log(JSON.stringify({ machine, measurements }, undefined, 2));
