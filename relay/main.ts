@@ -11,6 +11,8 @@ import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { keepBeating } from './beating.ts';
 import { startDelivery } from './delivery/delivery.ts';
+import { detectPlatform, isInContainer } from './doctor/platform.ts';
+import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
 
@@ -24,6 +26,7 @@ await runProcess(
     );
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
     let submission: SubmissionListener | undefined;
+    let preflight: Preflight | undefined;
     resources.use(
       await listenHealth({
         port: environment.healthPort,
@@ -31,7 +34,9 @@ await runProcess(
         async ready() {
           if (!submission) return { ready: false, reason: 'not listening' };
           await database.query('select 1');
-          return { ready: true, sessions: submission.sessions, waiting: submission.waiting };
+          const { sessions, waiting } = submission;
+          // A provider that is away is no reason to be sent no mail: it is kept.
+          return { ready: true, sessions, waiting, mail: preflight?.report() ?? 'not examined yet' };
         },
       }),
     );
@@ -56,7 +61,7 @@ await runProcess(
         database,
         instance,
         log,
-        report: () => describeRelay(environment, delivery.report()),
+        report: () => describeRelay(environment, delivery.report(), preflight?.report()),
       }),
     );
     submission = await listenSubmission({
@@ -68,6 +73,9 @@ await runProcess(
       committed: delivery.wake,
     });
     stops.push(submission);
+    const platform = detectPlatform(process.env, { inContainer: isInContainer() });
+    preflight = startPreflight({ environment, database, log, instance, platform });
+    stops.push(preflight);
     log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');
   },
 );

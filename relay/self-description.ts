@@ -1,6 +1,6 @@
 // What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
-import type { RelayReport } from './client/heartbeat.ts';
+import type { PreflightReport, RelayReport } from './client/heartbeat.ts';
 import type { DeliveryReport } from './delivery/delivery.ts';
 
 /**
@@ -12,8 +12,15 @@ export function senderRules({ providers }: Pick<RelayEnvironment, 'providers'>):
   return [...new Set(providers.flatMap(({ allowedSenders }) => allowedSenders))];
 }
 
-/** @param delivery what it knows of the ways out */
-export function describeRelay(environment: RelayEnvironment, delivery: DeliveryReport): RelayReport {
+/**
+ * @param delivery what it knows of the ways out
+ * @param preflight what the last examination found; undefined before the first
+ */
+export function describeRelay(
+  environment: RelayEnvironment,
+  delivery: DeliveryReport,
+  preflight: PreflightReport | undefined,
+): RelayReport {
   const { from, missing, problems, providers, deliveryMode, relayMaxMessageSize } = environment;
   return {
     configured: providers.length > 0,
@@ -25,6 +32,7 @@ export function describeRelay(environment: RelayEnvironment, delivery: DeliveryR
     ...(from && { from: from.email }),
     ...(from?.name !== undefined && { from_name: from.name }),
     ...delivery,
+    ...(preflight && { preflight }),
     secrets: Object.fromEntries(
       providers.flatMap(({ name, password }) =>
         password === undefined

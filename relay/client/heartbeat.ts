@@ -1,6 +1,7 @@
 // Heartbeats: every process says that it lives and what it found at its start. Other processes answer from this what
 // only the relay knows, such as whether sending is configured.
 import type { Queryable } from '../../deploy/database.ts';
+import type { Stage } from './vocabulary.ts';
 
 export type ProcessName = 'api' | 'relay' | 'worker';
 
@@ -67,6 +68,42 @@ export type RelayReport = {
   readonly from_name?: string;
   readonly routes: readonly Readonly<Record<string, unknown>>[];
   readonly secrets: Readonly<Record<string, { readonly length: number; readonly fingerprint: string }>>;
+  /** What the relay found when it last examined its way out; missing until it has. */
+  readonly preflight?: PreflightReport;
+};
+
+/** Whether mail can leave, and if not, why: in words that may be shown to anybody who operates Postern. */
+export type PreflightReport = {
+  readonly ok: boolean;
+  readonly at: string;
+  readonly platform: string;
+  /** By which route mail leaves now. */
+  readonly route: string | null;
+  readonly diagnosis: {
+    readonly stage: Stage;
+    readonly cause: string;
+    /** The variables to look at first. */
+    readonly variables: readonly string[];
+    readonly title: string;
+    readonly meaning: string;
+    readonly fix: string;
+    /** Where to type it on the platform the relay runs on. */
+    readonly where: string;
+    readonly because: string | null;
+    readonly route: string | null;
+    readonly reply: string | null;
+  } | null;
+  readonly walks: readonly {
+    readonly route: string;
+    readonly host: string;
+    readonly port: number;
+    readonly family: string | null;
+    readonly failed_at: Stage | null;
+    readonly cause: string | null;
+    readonly reply: string | null;
+  }[];
+  /** What does not stop mail but should be known. */
+  readonly notes: readonly string[];
 };
 
 /** What a worker says of itself with every beat. */

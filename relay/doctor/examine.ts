@@ -57,6 +57,8 @@ export type Examining = {
   /** What only the caller knows, such as that the running relay has other settings. */
   readonly findings?: readonly EnvironmentFinding[];
   readonly notes?: readonly string[];
+  /** Ends it early; what was not come to counts as silence. */
+  readonly signal?: AbortSignal;
   readonly now?: () => Date;
 };
 
@@ -70,6 +72,7 @@ export async function examine({
   canary,
   findings: more = [],
   notes: given = [],
+  signal,
   now = () => new Date(),
 }: Examining): Promise<Examination> {
   const since = performance.now();
@@ -89,7 +92,7 @@ export async function examine({
         canary,
         findings,
         platform,
-        end: end.signal,
+        end: signal ? AbortSignal.any([end.signal, signal]) : end.signal,
       }),
     ),
   );

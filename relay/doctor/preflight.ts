@@ -1,0 +1,186 @@
+// The relay examines its own way out, at its start and every few minutes, so that a wrong password is known before the
+// first customer meets it. What it finds is in the log and, with every heartbeat, in the database.
+import type { Database } from '../../deploy/database.ts';
+import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
+import type { Log } from '../../deploy/log.ts';
+import type { PreflightReport } from '../client/heartbeat.ts';
+import { openAlerts } from '../delivery/alert.ts';
+import { laneKey } from '../delivery/lane.ts';
+import { closeLane } from '../delivery/lane-state.ts';
+import { usualTempo } from '../delivery/settings.ts';
+import { judge } from '../verdict/verdict.ts';
+import { askLeave } from './budget.ts';
+import type { Controls } from './controls.ts';
+import type { Examination } from './examination.ts';
+import { type Examining, examine, type Leave } from './examine.ts';
+import type { Surroundings } from './platform.ts';
+import { explainFinding } from './settings.ts';
+import { type Trouble, wordsOf } from './walk.ts';
+
+export type Preflight = AsyncDisposable & {
+  /** The last examination in short; undefined until the first is over. */
+  report(): PreflightReport | undefined;
+};
+
+type Start = {
+  readonly environment: RelayEnvironment;
+  readonly database: Database;
+  readonly log: Log;
+  readonly instance: string;
+  readonly platform: Surroundings;
+  readonly controls?: Controls | false;
+  readonly everyMs?: number;
+};
+
+const usualPauseMs = 3 * 60_000;
+
+/** Examines now and again until disposed. Mail never waits for it, and nothing it meets ends the relay. */
+export function startPreflight({
+  environment,
+  database,
+  log,
+  instance,
+  platform,
+  controls,
+  everyMs = usualPauseMs,
+}: Start): Preflight {
+  const alert = openAlerts({ log, url: environment.alertWebhookUrl, secret: environment.relayPassword });
+  const stopping = new AbortController();
+  let last: Examination | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = run();
+
+  async function run(): Promise<void> {
+    try {
+      const examination = await examine({
+        reading: readingOf(environment, platform),
+        platform,
+        ...(controls !== undefined && { controls }),
+        askLeave: mayISignIn,
+        signal: stopping.signal,
+      });
+      if (stopping.signal.aborted) return;
+      tell(examination, last);
+      last = examination;
+    } catch (error) {
+      if (!stopping.signal.aborted)
+        log.warn({ err: error, event: 'preflight' }, 'The preflight could not be finished');
+    } finally {
+      if (!stopping.signal.aborted) {
+        timer = setTimeout(() => {
+          running = run();
+        }, everyMs);
+      }
+    }
+  }
+
+  async function mayISignIn(provider: ProviderReading): Promise<Leave> {
+    const leave = await askLeave(database, provider, { instance, asks: 'preflight' });
+    if (!leave.granted) return leave;
+    return {
+      granted: true,
+      async used(worked, trouble) {
+        if (!worked && trouble) await stopLane(provider, trouble);
+        await leave.used(worked, trouble);
+      },
+    };
+  }
+
+  /** What a mail would find out with one AUTH more, and then every mail behind it would have to wait as well. */
+  async function stopLane(provider: ProviderReading, trouble: Trouble): Promise<void> {
+    const { verdict, cause } = judge({ ...trouble, provider: undefined });
+    if (verdict !== 'stop') return;
+    const detail = wordsOf(trouble);
+    const isNews = await closeLane(database, laneKey(provider), {
+      state: 'stopped',
+      cause,
+      detail,
+      probeMs: usualTempo.stoppedProbeMs,
+    });
+    if (isNews) alert({ kind: 'lane-stopped', lane: provider.name, cause, stage: trouble.stage, detail });
+  }
+
+  function tell({ ok, route, diagnosis, notes }: Examination, before: Examination | undefined): void {
+    const isNews =
+      before?.ok !== ok || before.diagnosis?.cause !== diagnosis?.cause || before.route !== route;
+    if (diagnosis === null) {
+      log[isNews ? 'info' : 'debug']({ event: 'preflight', route, notes }, `Mail can leave by ${route}.`);
+      return;
+    }
+    const { stage, cause, variables, title, fix, where, because, reply } = diagnosis;
+    log[isNews ? 'error' : 'debug'](
+      {
+        event: 'preflight',
+        stage,
+        cause,
+        variables,
+        fix,
+        where,
+        because,
+        reply,
+        route: diagnosis.route,
+        notes,
+      },
+      `Mail cannot leave: ${title}`,
+    );
+  }
+
+  return {
+    report: () => last && inShort(last),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** What the relay read at its start, as the doctor would have read it. */
+function readingOf(environment: RelayEnvironment, { id }: Surroundings): Examining['reading'] {
+  const { problems, providers, relayPassword } = environment;
+  return {
+    environment,
+    findings: [...problems]
+      .sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
+      .map((finding) => explainFinding(finding, id)),
+    settings: [],
+    databaseUrl: undefined,
+    secrets: [
+      relayPassword,
+      ...providers.flatMap(({ user = '', password }) =>
+        password === undefined ? [] : [password, `\0${user}\0${password}`],
+      ),
+    ],
+  };
+}
+
+function inShort({ ok, at, platform, diagnosis, route, walks, notes }: Examination): PreflightReport {
+  return {
+    ok,
+    at,
+    platform: platform.name,
+    route,
+    diagnosis: diagnosis && {
+      stage: diagnosis.stage,
+      cause: diagnosis.cause,
+      variables: diagnosis.variables,
+      title: diagnosis.title,
+      meaning: diagnosis.meaning,
+      fix: diagnosis.fix,
+      where: diagnosis.where,
+      because: diagnosis.because,
+      route: diagnosis.route,
+      reply: diagnosis.reply,
+    },
+    walks: walks.map((walk) => ({
+      route: walk.route,
+      host: walk.host,
+      port: walk.port,
+      family: walk.family,
+      failed_at: walk.steps.find(({ outcome }) => outcome === 'failed')?.stage ?? null,
+      cause: walk.cause,
+      reply: walk.reply,
+    })),
+    notes,
+  };
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { readRelayEnvironment } from '../../../deploy/environment.ts';
+import { openLog } from '../../../deploy/log.ts';
+import { emailStatus } from '../../../relay/client/heartbeat.ts';
+import { laneKey } from '../../../relay/delivery/lane.ts';
+import { announceLanes } from '../../../relay/delivery/lane-state.ts';
+import { type Preflight, startPreflight } from '../../../relay/doctor/preflight.ts';
+import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+import { type Provider, startProvider } from '../../kit/provider.ts';
+import { startStack } from '../../kit/stack.ts';
+import { until } from '../../kit/until.ts';
+
+const platform = { id: 'plain', name: 'a test' } as const;
+const log = openLog('relay', 'silent');
+
+type Relay = AsyncDisposable & { readonly preflight: Preflight };
+
+/** One relay's preflight on a shared database: lanes are announced as delivery does. */
+async function startRelay(database: TestDatabase, provider: Provider, everyMs = 60_000): Promise<Relay> {
+  const environment = readRelayEnvironment({
+    DATABASE_URL: database.url,
+    RELAY_PASSWORD: 'a relay password',
+    ...provider.environment(),
+  });
+  const opened = openDatabase({ url: database.url, applicationName: 'test relay', log });
+  await announceLanes(
+    opened,
+    environment.providers.map((each) => ({ key: laneKey(each), name: each.name, routes: each.routes })),
+  );
+  const preflight = startPreflight({
+    environment,
+    database: opened,
+    log,
+    instance: randomUUID(),
+    platform,
+    controls: false,
+    everyMs,
+  });
+  return {
+    preflight,
+    async [Symbol.asyncDispose]() {
+      await preflight[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const examined = ({ preflight }: Relay) =>
+  until(() => preflight.report(), { what: 'the preflight', timeoutMs: 20_000 });
+
+describe('the budget of AUTH', () => {
+  test('when all is well, replicas and repetitions together spend one', async () => {
+    await using database = await freshDatabase();
+    await using provider = await startProvider();
+    await using first = await startRelay(database, provider, 50);
+    await using second = await startRelay(database, provider, 50);
+    expect((await examined(first)).ok).toBe(true);
+    expect((await examined(second)).ok).toBe(true);
+    const before = provider.connections.length;
+    await until(() => provider.connections.length > before + 6, { what: 'some more preflights' });
+    expect(provider.authAttempts).toHaveLength(1);
+  });
+
+  test('a wrong password is found by one, stops the lane, and is not tried again by anybody', async () => {
+    await using database = await freshDatabase();
+    await using provider = await startProvider();
+    provider.users.set(provider.user, 'changed meanwhile');
+    await using first = await startRelay(database, provider, 50);
+    await using second = await startRelay(database, provider, 50);
+    for (const relay of [first, second]) {
+      const { ok, diagnosis } = await examined(relay);
+      expect({ ok, ...diagnosis }).toMatchObject({
+        ok: false,
+        stage: 'auth',
+        cause: 'auth-bad-credentials',
+        variables: ['SMTP_USER', 'SMTP_PASSWORD'],
+      });
+    }
+    const before = provider.connections.length;
+    await until(() => provider.connections.length > before + 6, { what: 'some more preflights' });
+    expect(provider.authAttempts).toHaveLength(1);
+    const { rows } = await database.query('select state, cause from lane');
+    expect(rows).toEqual([{ state: 'stopped', cause: 'auth-bad-credentials' }]);
+  });
+
+  test('after five minutes the credential is tried again', async () => {
+    await using database = await freshDatabase();
+    await using provider = await startProvider();
+    await using relay = await startRelay(database, provider, 50);
+    await examined(relay);
+    await database.query(`update lane set proven_at = now() - interval '301 seconds'`);
+    await until(() => provider.authAttempts.length === 2, { what: 'a second AUTH' });
+  });
+});
+
+describe('what the preflight found', () => {
+  test('speaks from log, readiness and heartbeat before the first mail', async () => {
+    await using provider = await startProvider();
+    provider.on('auth', '534 5.7.9 Application-specific password required');
+    await using stack = await startStack({ provider, processes: ['relay'] });
+    const status = await until(
+      async () => {
+        const { report } = await emailStatus(stack.database as never);
+        return report?.preflight;
+      },
+      { timeoutMs: 20_000, what: 'the heartbeat to tell' },
+    );
+    expect(status).toMatchObject({ ok: false, diagnosis: { stage: 'auth', cause: 'auth-app-password' } });
+    const line = stack.relay.process.log.find(({ event }) => event === 'preflight');
+    expect(line).toMatchObject({
+      level: 'error',
+      msg: 'Mail cannot leave: An app password is required',
+      stage: 'auth',
+      cause: 'auth-app-password',
+      variables: ['SMTP_USER', 'SMTP_PASSWORD'],
+    });
+    const ready = await fetch(`${stack.relay.healthUrl}/readyz?verbose`);
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({ ready: true, mail: { ok: false } });
+    expect(stack.output).not.toContain(provider.password);
+    expect(provider.authAttempts).toHaveLength(1);
+  });
+
+  test('a relay without a provider says which variables are missing', async () => {
+    await using stack = await startStack({ provider: false, processes: ['relay'] });
+    const line = await until(() => stack.relay.process.log.find(({ event }) => event === 'preflight'), {
+      what: 'the preflight',
+    });
+    expect(line).toMatchObject({
+      stage: 'config',
+      cause: 'env-missing',
+      variables: ['SMTP_HOST', 'SMTP_USER', 'SMTP_PASSWORD'],
+    });
+  });
+});
