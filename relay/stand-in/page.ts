@@ -2,7 +2,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { simpleParser } from 'mailparser';
-import type { Envelope, Mailbox } from './mailbox.ts';
+import type { Entry, Mailbox } from './mailbox.ts';
 
 export type Web = AsyncDisposable & { readonly port: number };
 
@@ -26,9 +26,9 @@ export async function listenWeb({
   });
 
   async function answer(url: string, response: ServerResponse): Promise<void> {
-    if (url === '/') return sendPage(response, listPage(await summaries()));
+    if (url === '/') return sendPage(response, listPage(mailbox.list()));
     if (url === '/mail.json') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(await summaries()));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(mailbox.list()));
       return;
     }
     const [, id, part] = /^\/mail\/(\d{17}-[0-9a-f]{6})(?:\/(html|source))?$/.exec(url) ?? [];
@@ -43,18 +43,8 @@ export async function listenWeb({
       const parsed = await simpleParser(mail.bytes, { skipTextToHtml: true });
       const html = parsed.html || '';
       if (part === 'html') return sendForeign(response, html);
-      sendPage(response, mailPage(mail.envelope, { ...fieldsOf(parsed), text: parsed.text ?? '', html }));
+      sendPage(response, mailPage(mail.entry, { text: parsed.text ?? '', html }));
     }
-  }
-
-  async function summaries(): Promise<Summary[]> {
-    const envelopes = await mailbox.list();
-    return Promise.all(
-      envelopes.slice(0, 200).map(async (envelope) => {
-        const mail = await mailbox.read(envelope.id);
-        return { ...envelope, ...fieldsOf(await simpleParser(mail?.bytes ?? '', { skipTextToHtml: true })) };
-      }),
-    );
   }
 
   const listening = Promise.withResolvers<void>();
@@ -70,15 +60,6 @@ export async function listenWeb({
     },
   };
 }
-
-type Fields = { readonly subject: string; readonly from: string; readonly messageId: string };
-type Summary = Envelope & Fields;
-
-const fieldsOf = (parsed: Awaited<ReturnType<typeof simpleParser>>): Fields => ({
-  subject: parsed.subject ?? '(no subject)',
-  from: parsed.from?.text ?? '',
-  messageId: parsed.messageId ?? '',
-});
 
 function sendPage(response: ServerResponse, html: string): void {
   response
@@ -99,12 +80,16 @@ function sendForeign(response: ServerResponse, html: string): void {
     .end(html);
 }
 
-const listPage = (mails: Summary[]) =>
+/** More than this nobody reads; /mail.json has all of it. */
+const shown = 200;
+
+const listPage = (mails: readonly Entry[]) =>
   page(
     'Mail taken by the stand-in provider',
     mails.length === 0
       ? '<p>Nothing yet. This page looks again every three seconds.</p>'
       : `<table><tr><th>Received<th>To<th>Subject<th>Over</tr>${mails
+          .slice(0, shown)
           .map(
             ({ id, receivedAt, recipients, subject, tls }) =>
               `<tr><td>${escaped(receivedAt)}<td>${escaped(recipients.join(', '))}` +
@@ -114,14 +99,14 @@ const listPage = (mails: Summary[]) =>
     '<meta http-equiv="refresh" content="3">',
   );
 
-const mailPage = (envelope: Envelope, mail: Fields & { text: string; html: string }) =>
+const mailPage = (entry: Entry, body: { text: string; html: string }) =>
   page(
-    mail.subject,
-    `<p><a href="/">All mail</a> · <a href="/mail/${envelope.id}/source">Source</a></p>
-<dl><dt>From<dd>${escaped(mail.from)}<dt>Envelope<dd>${escaped(envelope.sender || '<>')} → ${escaped(envelope.recipients.join(', '))}
-<dt>Received<dd>${escaped(envelope.receivedAt)} over ${envelope.tls} TLS as ${escaped(envelope.user)}</dl>
-<pre>${withLinks(mail.text)}</pre>
-${mail.html ? `<iframe sandbox title="The HTML part" src="/mail/${envelope.id}/html"></iframe>` : ''}`,
+    entry.subject,
+    `<p><a href="/">All mail</a> · <a href="/mail/${entry.id}/source">Source</a></p>
+<dl><dt>From<dd>${escaped(entry.from)}<dt>Envelope<dd>${escaped(entry.sender || '<>')} → ${escaped(entry.recipients.join(', '))}
+<dt>Received<dd>${escaped(entry.receivedAt)} over ${entry.tls} TLS as ${escaped(entry.user)}</dl>
+<pre>${withLinks(body.text)}</pre>
+${body.html ? `<iframe sandbox title="The HTML part" src="/mail/${entry.id}/html"></iframe>` : ''}`,
   );
 
 const page = (title: string, body: string, head = '') => `<!doctype html>

@@ -10,6 +10,9 @@ import { freePort } from '../kit/ports.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
+/** What stands in .env. */
+type Settings = Readonly<Record<string, string>>;
+
 export type Said = { readonly code: number; readonly output: string };
 
 /** What the stand-in provider tells about a mail it took. */
@@ -25,7 +28,8 @@ export type TakenMail = {
 export type ComposeStack = AsyncDisposable & {
   readonly project: string;
   readonly apiUrl: string;
-  readonly apiKey: string;
+  /** The same project after an operator has changed its settings; what runs does not change before the next `up`. */
+  given(environment: Settings, wishes?: { standIn?: boolean }): Pick<ComposeStack, 'compose' | 'tryCompose'>;
   /** `docker compose ARGUMENTS` in this project; throws with its output when it fails. */
   compose(...argumentList: string[]): Promise<string>;
   /** The same, where failing is an answer. */
@@ -67,49 +71,48 @@ export async function composeStack({
   environment = {},
   standIn = true,
 }: {
-  environment?: Readonly<Record<string, string>>;
+  environment?: Settings;
   standIn?: boolean;
 } = {}): Promise<ComposeStack> {
   await buildImage();
   const directory = await mkdtemp(join(tmpdir(), 'postern-stack-'));
   const project = `posterntest${randomBytes(4).toString('hex')}`;
   const [apiPort, webPort] = [await freePort(), await freePort()];
-  const apiKey = environment.API_KEY ?? 'key-of-the-container-suite';
-  const settings = {
-    API_PORT: String(apiPort),
-    STAND_IN_PORT: String(webPort),
-    API_KEY: apiKey,
-    ...environment,
+  const apiKey = 'key-of-the-container-suite';
+  const common = { API_PORT: String(apiPort), STAND_IN_PORT: String(webPort), API_KEY: apiKey };
+
+  const given = (settings: Settings, wishes: { standIn?: boolean } = {}) => {
+    const files = filesOf(directory, wishes.standIn ?? standIn);
+    const prefix = ['compose', '--project-name', project, ...files.flatMap((file) => ['--file', file])];
+    const tryCompose = (...argumentList: string[]) =>
+      say([...prefix, ...argumentList], { ...common, ...settings });
+    return {
+      tryCompose,
+      async compose(...argumentList: string[]): Promise<string> {
+        const { code, output } = await tryCompose(...argumentList);
+        if (code === 0) return output.trim();
+        const { output: logs } = await tryCompose('logs', '--no-color', '--tail', '40');
+        throw new Error(`docker compose ${argumentList.join(' ')} failed with ${code}:\n${output}\n${logs}`);
+      },
+    };
   };
 
-  // The image is built once for the suite, not once for every service of every project.
-  const services = [...ours, ...(standIn ? ['stand-in'] : [])];
-  const override = join(directory, 'image.yml');
-  await writeFile(
-    override,
-    stringify({
-      services: Object.fromEntries(services.map((name) => [name, { image, pull_policy: 'never' }])),
-    }),
-  );
-  const files = [
-    join(root, 'docker-compose.yml'),
-    ...(standIn ? [join(root, 'deploy', 'compose', 'stand-in.yml')] : []),
-    override,
-  ];
-  const prefix = ['compose', '--project-name', project, ...files.flatMap((file) => ['--file', file])];
-  const tryCompose = (...argumentList: string[]) => say([...prefix, ...argumentList], settings);
-
-  async function compose(...argumentList: string[]): Promise<string> {
-    const { code, output } = await tryCompose(...argumentList);
-    if (code === 0) return output.trim();
-    const { output: logs } = await tryCompose('logs', '--no-color', '--tail', '40');
-    throw new Error(`docker compose ${argumentList.join(' ')} failed with ${code}:\n${output}\n${logs}`);
+  for (const withStandIn of [true, false]) {
+    const services = withStandIn ? [...ours, 'stand-in'] : ours;
+    await writeFile(
+      imageFile(directory, withStandIn),
+      // The image is built once for the suite, not once for every service of every project.
+      stringify({
+        services: Object.fromEntries(services.map((name) => [name, { image, pull_policy: 'never' }])),
+      }),
+    );
   }
+  const { compose, tryCompose } = given(environment);
 
   return {
     project,
     apiUrl: `http://127.0.0.1:${apiPort}`,
-    apiKey,
+    given,
     compose,
     tryCompose,
     async containers(service) {
@@ -141,6 +144,17 @@ export async function composeStack({
     },
   };
 }
+
+function filesOf(directory: string, standIn: boolean): string[] {
+  return [
+    join(root, 'docker-compose.yml'),
+    ...(standIn ? [join(root, 'deploy', 'compose', 'stand-in.yml')] : []),
+    imageFile(directory, standIn),
+  ];
+}
+
+const imageFile = (directory: string, standIn: boolean) =>
+  join(directory, standIn ? 'image-with-stand-in.yml' : 'image.yml');
 
 async function say(
   argumentList: string[],
