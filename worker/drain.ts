@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
 import type { ClaimedEmail } from '../relay/client/email.ts';
+import type { HandOverResult } from '../relay/client/hand-over.ts';
 import {
   claimDue,
   defaultLeaseSeconds,
@@ -43,7 +44,16 @@ type Claim = { readonly email: ClaimedEmail; readonly at: number };
  */
 export function startDrain(
   deps: HandOverDeps,
-  { concurrency, pollIntervalMs }: { concurrency: number; pollIntervalMs: number },
+  {
+    concurrency,
+    pollIntervalMs,
+    answered = () => {},
+  }: {
+    concurrency: number;
+    pollIntervalMs: number;
+    /** Told of every hand-over, and how long after its due time the relay answered. */
+    answered?: (outcome: HandOverResult['outcome'], latenessMs: number) => void;
+  },
 ): Drain {
   const { database, log } = deps;
   const stopping = new AbortController();
@@ -136,6 +146,7 @@ export function startDrain(
       for (let claimed = await next(); claimed; claimed = await next()) {
         if (performance.now() - claimed.at > beginWithinMs) continue;
         const result = await handOverClaimed(deps, claimed.email, handOverTimeoutMs);
+        answered(result.outcome, claimed.email.overdueMs + performance.now() - claimed.at);
         if (result.outcome === 'away') {
           if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
           relayAway = result.why;

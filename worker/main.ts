@@ -6,6 +6,7 @@ import { setInterval } from 'node:timers/promises';
 import { openDatabase } from '../deploy/database.ts';
 import { readWorkerEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
+import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openHandOver } from '../relay/client/hand-over.ts';
@@ -13,6 +14,7 @@ import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/heartbe
 import { startDrain } from './drain.ts';
 import { keepHouse, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
+import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
 
 await runProcess(
@@ -50,7 +52,14 @@ await runProcess(
         log,
       }),
     );
-    const drain = resources.use(startDrain({ database, handOver, log }, { concurrency, pollIntervalMs }));
+    const metrics = openMetrics('worker', log);
+    measureOutbox(metrics, database);
+    const drain = resources.use(
+      startDrain(
+        { database, handOver, log },
+        { concurrency, pollIntervalMs, answered: measureHandOvers(metrics) },
+      ),
+    );
     const jobs = resources.use(
       startJobs({
         database,
@@ -97,6 +106,7 @@ await runProcess(
           await database.query('select 1');
           return { ready: true, ...report() };
         },
+        metrics: () => metrics.text(),
       }),
     );
     log.info({ instance, concurrency, pollIntervalMs }, 'Email scheduler started');

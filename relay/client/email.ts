@@ -69,6 +69,8 @@ export type ClaimedEmail = EmailContent & {
   readonly token: Buffer;
   /** Hand-overs begun, this one included. */
   readonly attempts: number;
+  /** How long it had been due when it was claimed, by the database's clock. */
+  readonly overdueMs: number;
   readonly hasAttachments: boolean;
 };
 
@@ -207,6 +209,7 @@ function claimOf(draft: EmailDraft, from: Address, row: EmailDraftRow, dueAt: Da
     id: row.id,
     token: Buffer.from(row.token, 'hex'),
     attempts: 1,
+    overdueMs: 0,
     hasAttachments: (draft.attachments ?? []).length > 0,
     from,
     replyTo: draft.replyTo ?? [],

@@ -20,10 +20,10 @@ type ClaimedRow = Pick<
   | 'headers'
   | 'message_id'
   | 'due_at'
-> & { token: Buffer; status: 'pending' | 'expired'; hand_over_attempts: number; has_attachments: boolean };
+> & { token: Buffer; hand_over_attempts: number; overdue_ms: number; has_attachments: boolean };
 
 const claimedColumns = `
-  e.id, e.token, e.status, e.hand_over_attempts, e.from_address, e.from_name, e.reply_to, e.recipients, e.subject,
+  e.id, e.token, e.hand_over_attempts, extract(epoch from now() - e.due_at)::float8 * 1000 as overdue_ms, e.from_address, e.from_name, e.reply_to, e.recipients, e.subject,
   e.text_body, e.html_body, e.headers, e.message_id, e.due_at,
   exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
 
@@ -92,6 +92,7 @@ const toClaimed = (row: ClaimedRow): ClaimedEmail => ({
   id: row.id,
   token: row.token,
   attempts: row.hand_over_attempts,
+  overdueMs: row.overdue_ms,
   hasAttachments: row.has_attachments,
 });
 
@@ -122,6 +123,17 @@ export async function nextDueInMs(q: Queryable): Promise<number | undefined> {
            from email where status = 'pending' and not paused`,
   });
   return rows[0]?.ms ?? undefined;
+}
+
+/** How many emails wait for their time, are due now, or are paused. */
+export async function countOutbox(q: Queryable): Promise<{ scheduled: number; due: number; paused: number }> {
+  const { rows } = await q.query<{ scheduled: number; due: number; paused: number }>(
+    `select count(*) filter (where not paused and due_at > now()) as scheduled,
+            count(*) filter (where not paused and due_at <= now()) as due,
+            count(*) filter (where paused) as paused
+     from email where status = 'pending'`,
+  );
+  return rows[0] ?? { scheduled: 0, due: 0, paused: 0 };
 }
 
 /** What handing over needs: the way to the relay and the row to write the result on. */

@@ -96,13 +96,13 @@ export async function sweepParts(
        where p.part = 0 and p.queue_id > $1 and p.queue_id < $2
        order by p.queue_id limit $3
      ), useless as (
+       -- No message, or one that was submitted, and no recipient left who needs the bytes.
        select s.queue_id from seen s left join message m using (queue_id)
-       where m.queue_id is null
-          or (m.email_id is null and not exists (
-               select from recipient r
-               where r.queue_id = m.queue_id
-                 and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $4))
-             ))
+       where m.email_id is null and not exists (
+         select from recipient r
+         where r.queue_id = s.queue_id
+           and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $4))
+       )
      ), deleted as (
        delete from message_part p using useless u where p.queue_id = u.queue_id
      )

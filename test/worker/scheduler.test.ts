@@ -229,15 +229,28 @@ test.each([-1, 1])(
   },
 );
 
-test('the worker tells that it lives and when it last looked', async () => {
+test('the worker tells that it lives, when it last looked, and how late mail was', async () => {
   await using postern = await startPostern({ processes: ['relay'] });
   expect((await emailStatus(postern.database)).scheduler).toEqual({ running: false, lastTick: null });
+  await insert(postern, 1, { dueAt: inSeconds(-100) });
+  await insert(postern, 2, { dueAt: inSeconds(3600) });
+  await insert(postern, 3, { dueAt: inSeconds(-100), paused: true });
   await postern.stack.worker.start();
   const { scheduler } = await until(async () => {
     const status = await emailStatus(postern.database);
     return status.scheduler.lastTick && status;
   });
   expect(scheduler.running).toBe(true);
-  const ready = await fetch(`${postern.stack.worker.healthUrl}/readyz?verbose`);
-  expect(await ready.json()).toMatchObject({ ready: true, relay_away: null, handed_over: 0 });
+  await until(async () => (await countOf(postern, `status = 'sent'`)) === 1);
+
+  const { healthUrl } = postern.stack.worker;
+  const ready = await fetch(`${healthUrl}/readyz?verbose`);
+  expect(await ready.json()).toMatchObject({ ready: true, relay_away: null, handed_over: 1 });
+  const metrics = await (await fetch(`${healthUrl}/metrics`)).text();
+  expect(metrics).toMatch(/^postern_hand_overs_total{.*outcome="accepted".*} 1$/m);
+  expect(metrics).toMatch(/^postern_email_lateness_seconds_bucket{le="30",.*} 0$/m);
+  expect(metrics).toMatch(/^postern_email_lateness_seconds_bucket{le="300",.*} 1$/m);
+  expect(metrics).toMatch(/^postern_outbox_emails{state="scheduled",.*} 2$/m);
+  expect(metrics).toMatch(/^postern_outbox_emails{state="due",.*} 0$/m);
+  expect(metrics).toMatch(/^postern_outbox_emails{state="paused",.*} 3$/m);
 });
