@@ -152,14 +152,16 @@ async function transact(
   });
   if (decision.dispositions.some(({ status }) => status === 'sent')) lane.grow();
 
+  const { end } = transaction;
+  // Before the connection is free for the next mail: a route that swallows replies must not get many more.
+  if (end.kind === 'silent') await carrier.heard(lane, route, true);
+
   const store = async () => {
-    const { end } = transaction;
     const gone = decision.dispositions.filter(
       ({ status }) => status === 'sent' || status === 'uncertain',
     ).length;
     if (gone < batch.length) await carrier.refund(lane, batch.length - gone);
-    if (end.kind === 'silent' || end.kind === 'answered')
-      await carrier.heard(lane, route, end.kind === 'silent');
+    if (end.kind === 'answered') await carrier.heard(lane, route, false);
     for (const effect of decision.effects) await carrier.apply(lane, mail, effect);
     const expired =
       decision.dispositions.some(({ status }) => status === 'deferred') && (await carrier.isExpired(mail));

@@ -84,6 +84,8 @@ export async function closeLane(
     detail: string;
     probeMs: readonly [first: number, longest: number];
     untilSeconds?: number | undefined;
+    /** The one who took the probe reports; from others a fault that is known already is no further failure. */
+    isProbe: boolean;
   },
 ): Promise<boolean> {
   const { rows } = await q.query<{ isNews: boolean }>(
@@ -91,16 +93,23 @@ export async function closeLane(
      update lane
      set state = $2, cause = $3, detail = $4,
          since = case when before.state = $2 and before.cause = $3 then before.since else now() end,
-         probe_failures = case when before.state = 'open' then 0 else before.probe_failures + 1 end,
+         probe_failures = case when before.state = 'open' then 0 else before.probe_failures + $8::boolean::integer end,
          next_probe_at = case
-           -- Several relays, or several connections, report one fault: that is one failure, not five.
-           when before.state = $2 and before.next_probe_at > now() then before.next_probe_at
+           when before.state = $2 and not $8 then before.next_probe_at
            when $7::float8 is not null then now() + $7 * interval '1 second'
            else now() + least($5 * 2 ^ case when before.state = 'open' then 0 else least(before.probe_failures + 1, 20) end, $6)
              * interval '1 millisecond' end
      from before where lane.key = before.key
      returning (before.state, before.cause) is distinct from (lane.state, lane.cause) as "isNews"`,
-    [key, closing.state, closing.cause, closing.detail, ...closing.probeMs, closing.untilSeconds ?? null],
+    [
+      key,
+      closing.state,
+      closing.cause,
+      closing.detail,
+      ...closing.probeMs,
+      closing.untilSeconds ?? null,
+      closing.isProbe,
+    ],
   );
   return rows[0]?.isNews ?? false;
 }

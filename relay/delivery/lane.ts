@@ -55,7 +55,7 @@ export type Lane = {
   giveBack(session: Session): void;
   /** A mail went out: one more connection may be tried. */
   grow(): void;
-  close(judgement: Judgement, trouble: Trouble): Promise<void>;
+  close(judgement: Judgement, trouble: Trouble, isProbe?: boolean): Promise<void>;
   /** A sender is held from now on, before the next reading says so. */
   learnHold(hold: { sender: string; cause: string; detail: string }): void;
   /** Probes what is due, if this relay gets to do it. */
@@ -225,12 +225,18 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       else session.close();
     },
 
-    async close(judgement, trouble) {
+    async close(judgement, trouble, isProbe = false) {
       const state =
         judgement.verdict === 'stop' ? 'stopped' : judgement.verdict === 'pause' ? 'paused' : 'unreachable';
       // An AUTH is spent on every probe: a refusal is asked again slowly, a lost connection a little sooner.
       const slowly = state === 'stopped' || trouble.symptom.responseCode !== undefined;
-      await shut(state, judgement, trouble, slowly ? tempo.stoppedProbeMs : tempo.unreachableProbeMs);
+      await shut(
+        state,
+        judgement,
+        trouble,
+        slowly ? tempo.stoppedProbeMs : tempo.unreachableProbeMs,
+        isProbe,
+      );
     },
 
     learnHold(hold) {
@@ -336,7 +342,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       crowdedUntil = performance.now() + crowdedMs;
       return;
     }
-    await lane.close(telling.judgement, telling.trouble);
+    await lane.close(telling.judgement, telling.trouble, isProbe);
   }
 
   async function shut(
@@ -344,6 +350,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     judgement: Judgement,
     trouble: Trouble,
     probeMs: readonly [number, number],
+    isProbe: boolean,
   ): Promise<void> {
     const detail = wordsOf(trouble);
     const isNews = await closeLane(database, key, {
@@ -351,6 +358,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       cause: judgement.cause,
       detail,
       probeMs,
+      isProbe,
       untilSeconds: state === 'paused' ? (judgement.retryAfterSeconds ?? probeMs[0] / 1_000) : undefined,
     });
     change({ state, cause: judgement.cause, detail, isProbeDue: false });
