@@ -21,6 +21,7 @@ import {
   storeAnswer,
 } from './idempotency.ts';
 import type { Answer, Asked, Operation } from './operation.ts';
+import type { AnsweredRequest } from './pages/metrics.ts';
 import { Problem, problemDocument, problemTypes } from './problem.ts';
 import { defaultPerMinute, type RateLimit } from './rate-limit.ts';
 
@@ -41,12 +42,15 @@ type Local = { requestId: string; startedAt: number; principal?: Principal };
  * before the operations.
  */
 export function buildApp({
+  answered = () => {},
   operations,
   pages = [],
   trustedProxies = [],
   corsOrigins = [],
   ...ground
 }: Ground & {
+  /** Told of every request when it is over. */
+  answered?: (request: AnsweredRequest) => void;
   operations: readonly Operation[];
   pages?: readonly RequestHandler[];
   trustedProxies?: readonly string[];
@@ -59,7 +63,7 @@ export function buildApp({
   app.set('trust proxy', trustedProxies.length > 0 ? [...trustedProxies] : false);
   app.disable('x-powered-by');
 
-  app.use(introduce(ground.log));
+  app.use(introduce(ground.log, answered));
   app.use(securityHeaders);
   if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
   for (const page of pages) app.use(page);
@@ -94,10 +98,16 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       principal,
       requestId: (response.locals as Local).requestId,
       ifMatch: request.get('if-match'),
+      get gone() {
+        return hangUpOf(response);
+      },
       wantsEvents: request.accepts(['json', 'text/event-stream']) === 'text/event-stream',
     };
 
-    if (operation.run.kind === 'reads') return send(response, await operation.run.handle(asked));
+    if (operation.run.kind === 'reads') {
+      const answer = await operation.run.handle(asked);
+      return answer.events ? stream(response, answer.events, ground.log) : send(response, answer);
+    }
     const key = operation.method === 'post' ? readIdempotencyKey(request.get('idempotency-key')) : undefined;
     const idempotent = key && {
       key,
@@ -198,6 +208,32 @@ async function inTransaction<T>(database: Database, work: (tx: Queryable) => Pro
   }
 }
 
+function hangUpOf(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  return gone.signal;
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html */
+async function stream(response: Response, events: NonNullable<Answer['events']>, log: Log): Promise<void> {
+  response.status(200).set({
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    // nginx would collect the events otherwise.
+    'x-accel-buffering': 'no',
+  });
+  response.flushHeaders();
+  const tell = (event: string, data: unknown) =>
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  try {
+    for await (const { event, data } of events) tell(event, data);
+  } catch (error) {
+    const { requestId } = response.locals as Local;
+    tell('problem', problemDocument(problemOf(error, { log, requestId }), requestId));
+  }
+  response.end();
+}
+
 const toJson = (body: unknown): string | null => (body === undefined ? null : JSON.stringify(body));
 
 function send(response: Response, answer: Answer, json = toJson(answer.body)): void {
@@ -242,7 +278,7 @@ const securityHeaders = helmet({
 });
 
 /** Gives the request its id and its line in the log: the route, never the address with what it may contain. */
-function introduce(log: Log): RequestHandler {
+function introduce(log: Log, answered: (request: AnsweredRequest) => void): RequestHandler {
   return (request, response, next) => {
     const given = request.get('x-request-id');
     const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
@@ -250,14 +286,12 @@ function introduce(log: Log): RequestHandler {
     response.locals.requestId = requestId;
     response.set('x-request-id', requestId);
     response.on('close', () => {
-      const line = {
-        event: 'request',
-        requestId,
-        method: request.method,
-        route: (request.route as { path?: string } | undefined)?.path,
-        status: response.writableFinished ? response.statusCode : 'aborted',
-        ms: Math.round(performance.now() - startedAt),
-      };
+      const { method } = request;
+      const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
+      const status = response.writableFinished ? response.statusCode : 'aborted';
+      const ms = performance.now() - startedAt;
+      answered({ method, route, status, seconds: ms / 1000 });
+      const line = { event: 'request', requestId, method, route, status, ms: Math.round(ms) };
       if (response.statusCode >= 500) log.warn(line, 'Request answered');
       else if (request.method === 'GET') log.debug(line, 'Request answered');
       else log.info(line, 'Request answered');
@@ -359,10 +393,7 @@ function explain(log: Log): ErrorRequestHandler {
     const { requestId } = response.locals as Local;
     // Half an answer cannot be taken back: the connection is closed, so that nobody takes it for a whole one.
     if (response.headersSent) return next(error);
-    const problem = problemOf(error);
-    if (problem.type === 'internal')
-      log.error({ err: error, requestId }, 'A request failed because of a mistake of ours');
-    if (problem.type === 'database-unavailable') log.warn({ err: error, requestId }, 'PostgreSQL is away');
+    const problem = problemOf(error, { log, requestId });
     const { status } = problemTypes[problem.type];
     response
       .status(status)
@@ -372,18 +403,19 @@ function explain(log: Log): ErrorRequestHandler {
   };
 }
 
-function problemOf(error: unknown): Problem {
+/** From whatever was thrown to what the caller may read; what the caller may not read goes to the log. */
+function problemOf(error: unknown, { log, requestId }: { log: Log; requestId: string }): Problem {
   if (error instanceof Problem) return error;
   if (isUnavailable(error)) {
+    log.warn({ err: error, requestId }, 'PostgreSQL is away');
     return new Problem(
       'database-unavailable',
       'The database does not answer; nothing is known to have changed. Try again.',
-      {
-        headers: { 'retry-after': '2' },
-      },
+      { headers: { 'retry-after': '2' } },
     );
   }
   if (isClientError(error))
     return new Problem('malformed-request', 'The address of the request cannot be read.');
+  log.error({ err: error, requestId }, 'A request failed because of a mistake of ours');
   return new Problem('internal', 'Something is wrong on our side; the log has the request id.');
 }

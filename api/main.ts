@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../deploy/database.ts';
 import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
+import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -17,6 +18,7 @@ import { listen } from './listen.ts';
 import { allOperations } from './operations.ts';
 import { docsPages } from './pages/docs.ts';
 import { invitationPages } from './pages/invitation.ts';
+import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { rateLimiter } from './rate-limit.ts';
 import { openSending } from './sending.ts';
 
@@ -59,18 +61,27 @@ await runProcess(
       from: from && { address: from.email, name: from.name },
       log,
     });
-    const operations = allOperations({ database, sending, publicUrl: environment.publicUrl });
+    const operations = allOperations({
+      database,
+      sending,
+      publicUrl: environment.publicUrl,
+      providerVariables: environment.providerVariables,
+    });
     const limit = rateLimiter(database);
+    const authenticate = authenticator(database, environment.apiKey);
+    const metrics = openMetrics('api', log);
     const app = buildApp({
+      answered: requestMetrics(metrics),
       operations,
       pages: [
         healthPages({ database, isStopping: () => signal.aborted }),
+        metricsPages(metrics, authenticate),
         invitationPages(),
         docsPages(operations, packageJson.version),
         dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),
       ],
       database,
-      authenticate: authenticator(database, environment.apiKey),
+      authenticate,
       limit,
       log,
       trustedProxies: environment.trustedProxies,

@@ -16,11 +16,15 @@ export type Asked<Path = unknown, Query = unknown, Body = unknown> = {
   readonly ifMatch: string | undefined;
   /** Whether the caller would rather read a stream of server-sent events. */
   readonly wantsEvents: boolean;
+  /** Aborts when the caller has hung up. */
+  readonly gone: AbortSignal;
 };
 
 export type Answer = {
   readonly status: number;
   readonly body?: unknown;
+  /** Sent one by one as server-sent events instead of a body; a problem thrown on the way is the last of them. */
+  readonly events?: AsyncIterable<{ readonly event: string; readonly data: unknown }>;
   readonly headers?: Readonly<Record<string, string>>;
   /** When an Idempotency-Key of this request has to last longer than a day. */
   readonly keepKeyUntil?: Date | undefined;

@@ -14,6 +14,8 @@ export function allOperations(given: {
   database: Database;
   sending: Sending;
   publicUrl: string;
+  /** The provider's variables that this process sees. */
+  providerVariables: readonly string[];
 }): Operation[] {
   return [
     ...customerOperations(given),

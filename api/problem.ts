@@ -127,7 +127,7 @@ export const problemTypes = {
     advice: 'Wait for `Retry-After`. The `RateLimit` header of every answer says what is left.',
   },
   'test-email-failed': {
-    status: 502,
+    status: 424,
     title: 'The test mail did not leave',
     advice:
       '`stage` says how far the conversation with the provider got, `cause` why it ended, `fix` what to change.',

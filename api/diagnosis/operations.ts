@@ -2,8 +2,18 @@
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { emailStatus } from '../../relay/client/heartbeat.ts';
-import { instant } from '../fields.ts';
+import { stages } from '../../relay/client/vocabulary.ts';
+import { mailbox } from '../emails/draft.ts';
+import { id, instant } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import type { Sending } from '../sending.ts';
+import { lanesOf, sendTestEmail, type TestResult, type TestStep } from './test-email.ts';
+
+const tag = 'Diagnosis';
+
+const hint =
+  "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.";
 
 const statusView = z
   .strictObject({
@@ -15,13 +25,66 @@ const statusView = z
   })
   .meta({ id: 'EmailStatus' });
 
-export function diagnosisOperations({ database }: { database: Database }): Operation[] {
+const stageView = z
+  .strictObject({
+    route: z.string().nullable(),
+    host: z.string().nullable(),
+    port: z.int().nullable(),
+    stage: z.enum(stages),
+    ok: z.boolean(),
+    ms: z.number().nullable(),
+    reply: z.string().nullable(),
+  })
+  .meta({ id: 'StageTold' });
+
+const sentView = z
+  .strictObject({
+    sent: z.literal(true),
+    email_id: id,
+    stages: z.array(stageView),
+    route: z.string().nullable(),
+    reply: z.string().nullable().meta({ description: "The provider's reply, as it said it." }),
+  })
+  .meta({ id: 'TestEmailSent' });
+
+const configView = z
+  .strictObject({
+    ...statusView.shape,
+    delivery_mode: z.string().nullable(),
+    from: z.string().nullable(),
+    allowed_senders: z.array(z.string()),
+    max_message_size: z.int().nullable(),
+    secrets: z.record(z.string(), z.strictObject({ length: z.int(), fingerprint: z.string() })).meta({
+      description:
+        'Length and fingerprint of what is set; `npm run doctor` prints how to compute one elsewhere.',
+    }),
+    problems: z
+      .array(z.record(z.string(), z.unknown()))
+      .meta({ description: 'What is wrong with the values, and the fix.' }),
+    routes: z.array(z.record(z.string(), z.unknown())),
+    lanes: z.array(z.record(z.string(), z.unknown())),
+    set_on_api: z.array(z.string()).meta({
+      description:
+        "The provider's variables that this api process sees: harmless, but they belong to the relay.",
+    }),
+  })
+  .meta({ id: 'EmailConfiguration' });
+
+export function diagnosisOperations({
+  database,
+  sending,
+  providerVariables,
+}: {
+  database: Database;
+  sending: Sending;
+  providerVariables: readonly string[];
+}): Operation[] {
   return [
     reads({
       id: 'getEmailStatus',
       method: 'get',
       path: '/api/v1/email-status',
-      tag: 'Diagnosis',
+      tag,
       summary: 'Whether mail is configured, as the relay process saw it at its start',
       scope: 'public',
       answers: {
@@ -31,25 +94,102 @@ export function diagnosisOperations({ database }: { database: Database }): Opera
           example: {
             configured: false,
             missing: ['SMTP_HOST', 'SMTP_PASSWORD'],
-            hint: "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.",
+            hint,
             relay: 'running',
             scheduler: { running: true, last_tick: '2026-03-01T09:00:00.000Z' },
           },
         },
       },
       async handle() {
-        const { configured, missing, hint, relay, scheduler } = await emailStatus(database);
+        return { status: 200, body: await readStatus(database) };
+      },
+    }),
+
+    reads({
+      id: 'getTestEmailConfig',
+      method: 'get',
+      path: '/api/v1/test-email/config',
+      tag,
+      summary: 'What the relay found in its environment, and how its routes are',
+      scope: 'admin',
+      answers: { 200: { description: 'Values are never told.', schema: configView } },
+      async handle() {
+        const { report } = await emailStatus(database);
         return {
           status: 200,
           body: {
-            configured,
-            missing,
-            ...(hint !== undefined && { hint }),
-            relay,
-            scheduler: { running: scheduler.running, last_tick: scheduler.lastTick?.toISOString() ?? null },
+            ...(await readStatus(database)),
+            delivery_mode: report?.delivery_mode ?? null,
+            from: report?.from ?? null,
+            allowed_senders: report?.allowed_senders ?? [],
+            max_message_size: report?.limits.max_message_size ?? null,
+            secrets: report?.secrets ?? {},
+            problems: report?.problems ?? [],
+            routes: report?.routes ?? [],
+            lanes: lanesOf(report).map((lane) => ({ ...lane })),
+            set_on_api: providerVariables,
           },
         };
       },
     }),
+
+    reads({
+      id: 'sendTestEmail',
+      method: 'post',
+      path: '/api/v1/test-email',
+      tag,
+      summary: 'Send a real mail down the real path, and hear how far it got',
+      description:
+        'Waits up to 30 seconds. With `Accept: text/event-stream` every stage is told as it happens: events `stage`, ' +
+        'and in the end `result` or `problem`. Not idempotent: every call sends a mail.',
+      scope: 'send',
+      body: z
+        .strictObject({ to: mailbox.optional().meta({ description: 'By default the From address.' }) })
+        .meta({ id: 'TestEmail' }),
+      bodyExample: { to: 'ann@example.com' },
+      answers: { 200: { description: 'The provider took responsibility for it.', schema: sentView } },
+      problems: ['test-email-failed'],
+      async handle({ body, principal, wantsEvents, gone }) {
+        const steps = sendTestEmail({
+          database,
+          sending,
+          to: body.to,
+          apiKeyId: principal.apiKeyId,
+          signal: gone,
+        });
+        if (wantsEvents) return { status: 200, events: toEvents(steps) };
+        for await (const step of steps) {
+          if (step.kind === 'result') return { status: 200, body: answerOf(step.result) };
+        }
+        throw new Error('A test mail ended without a result');
+      },
+    }),
   ];
+}
+
+async function readStatus(database: Database) {
+  const { configured, missing, hint: advice, relay, scheduler } = await emailStatus(database);
+  return {
+    configured,
+    missing,
+    ...(advice !== undefined && { hint: advice }),
+    relay,
+    scheduler: { running: scheduler.running, last_tick: scheduler.lastTick?.toISOString() ?? null },
+  };
+}
+
+/** The answer; throws `test-email-failed` with stage, cause and fix. */
+function answerOf(result: TestResult): unknown {
+  if (result.sent) return result;
+  const { failure, ...told } = result;
+  throw new Problem('test-email-failed', `${failure.title}.`.replace(/\.+$/, '.'), {
+    members: { ...told, ...failure },
+  });
+}
+
+async function* toEvents(steps: AsyncIterable<TestStep>): AsyncGenerator<{ event: string; data: unknown }> {
+  for await (const step of steps) {
+    if (step.kind === 'stage') yield { event: 'stage', data: step.stage };
+    else yield { event: 'result', data: answerOf(step.result) };
+  }
 }

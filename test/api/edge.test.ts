@@ -301,6 +301,18 @@ describe('requests that are none', () => {
     expect(heard).toMatch(/^HTTP\/1\.1 400 Bad Request/);
   });
 
+  test('metrics need a key, count by operation and name nobody', async () => {
+    expect((await api.get('/metrics', { key: null })).status).toBe(401);
+    await api.get('/api/customers/0197e4a6-0000-7000-8000-000000000000');
+    const { status, text } = await api.get('/metrics');
+    expect(status).toBe(200);
+    expect(text).toMatch(
+      /postern_http_requests_total\{method="GET",route="\/api\/customers\/:id",status="404",process="api"\} 1\n/,
+    );
+    expect(text).not.toContain('0197e4a6');
+    expect(text).not.toContain('@example.com');
+  });
+
   test('nothing tells which software answers, and nobody may frame or guess', async () => {
     const { headers } = await api.get('/livez');
     expect(headers.has('x-powered-by')).toBe(false);

@@ -8,10 +8,12 @@ import { listen } from '../../api/listen.ts';
 import { allOperations } from '../../api/operations.ts';
 import { docsPages } from '../../api/pages/docs.ts';
 import { invitationPages } from '../../api/pages/invitation.ts';
+import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
 import { rateLimiter } from '../../api/rate-limit.ts';
 import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
+import { openMetrics } from '../../deploy/metrics.ts';
 import { openHandOver } from '../../relay/client/hand-over.ts';
 import { freshDatabase } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
@@ -55,16 +57,20 @@ export async function startApi({
   );
   const publicUrl = 'https://app.example.com';
   const sending = openSending({ database, handOver, from: from ?? undefined, log });
-  const operations = allOperations({ database, sending, publicUrl });
+  const operations = allOperations({ database, sending, publicUrl, providerVariables: [] });
+  const authenticate = authenticator(database, apiKey);
+  const metrics = openMetrics('api', log);
   const app = buildApp({
+    answered: requestMetrics(metrics),
     operations,
     pages: [
       healthPages({ database, isStopping: () => false }),
+      metricsPages(metrics, authenticate),
       invitationPages(),
       docsPages(operations, '0.0.0'),
     ],
     database,
-    authenticate: authenticator(database, apiKey),
+    authenticate,
     limit: rateLimiter(database),
     log,
   });
