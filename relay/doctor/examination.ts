@@ -75,7 +75,8 @@ export type ControlReport = {
 };
 
 /** A finding about a variable, with what to do on this platform. */
-export type EnvironmentFinding = Finding & {
+export type EnvironmentFinding = Omit<Finding, 'cause'> & {
+  readonly cause: Cause;
   readonly title: string;
   readonly why: string;
   /** Where to type it here. */

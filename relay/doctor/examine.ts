@@ -24,7 +24,7 @@ import type {
 } from './examination.ts';
 import { type Patience, usualPatience, within } from './patience.ts';
 import type { Surroundings } from './platform.ts';
-import { resolve } from './reach.ts';
+import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
 import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
@@ -47,7 +47,10 @@ export type Leave =
 export type Examining = {
   readonly reading: SettingsReading;
   readonly platform: Surroundings;
-  /** Undefined: the usual ones; false: none, where no stranger may be contacted. */
+  /**
+   * Undefined: the usual ones, unless the provider is on a network of one's own, which no stranger tells anything
+   * about; false: none, where no stranger may be contacted.
+   */
   readonly controls?: Controls | false;
   readonly patience?: Patience;
   /** Asks for leave to sign in; without it every credential gets its one AUTH. */
@@ -66,7 +69,7 @@ export type Examining = {
 export async function examine({
   reading,
   platform,
-  controls = usualControls(reading.environment.providers.map(({ host }) => host)),
+  controls,
   patience = usualPatience,
   askLeave = async () => ({ granted: true, used: async () => {} }),
   canary,
@@ -158,7 +161,7 @@ type Visit = {
 
 type Tools = {
   readonly from: string | undefined;
-  readonly controls: Controls | false;
+  readonly controls: Controls | false | undefined;
   readonly patience: Patience;
   readonly askLeave: (provider: ProviderReading) => Promise<Leave>;
   readonly canary: ((provider: ProviderReading) => string) | undefined;
@@ -172,9 +175,8 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   const opening = new AbortController();
   const timer = setTimeout(() => opening.abort(), patience.opening);
   const signal = AbortSignal.any([end, opening.signal]);
-  const comparing = openComparison(provider, tools, signal);
-
   const walks = await plan(provider, patience, signal);
+  const comparing = openComparison(provider, controlsFor(tools, provider, walks), signal);
   const walking = walks.map(async (walk) => {
     if (walk.trouble) comparing.start(walk.trouble.stage);
     else await walkRoute(walk, { authorities: authoritiesFor(provider), patience, signal });
@@ -309,7 +311,17 @@ function skipLogin(walk: Walk, { route, family }: Walk): void {
   }
 }
 
-function openComparison(provider: ProviderReading, { controls }: Tools, signal: AbortSignal) {
+function controlsFor(
+  { controls }: Tools,
+  { host }: ProviderReading,
+  walks: readonly Walk[],
+): Controls | false {
+  if (controls !== undefined) return controls;
+  const isOwnNetwork = walks.every(({ address }) => address !== null && isPrivate(address));
+  return isOwnNetwork ? false : usualControls([host]);
+}
+
+function openComparison(provider: ProviderReading, controls: Controls | false, signal: AbortSignal) {
   let started: Promise<ControlReport[]> | undefined;
   return {
     /** Compares once; with `walks`, only when one of them is still waiting to be connected. */

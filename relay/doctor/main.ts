@@ -1,13 +1,17 @@
 // `npm run doctor`: tells whether mail can leave from here, and if not, which stage fails, why, and what to type where.
 // Exit code 0 only when mail can leave. Prints no secret and spends at most one AUTH for each credential.
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs, parseEnv } from 'node:util';
+import { type Database, openDatabase } from '../../deploy/database.ts';
+import { askLeave } from './budget.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
-import { detectPlatform, isInContainer } from './platform.ts';
-import { readSettings } from './settings.ts';
+import { detectPlatform, isInContainer, type Surroundings } from './platform.ts';
+import { compareWithRelay, lookForMisplaced } from './processes.ts';
+import { readSettings, type SettingsReading } from './settings.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
 
@@ -27,27 +31,38 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-const wishes = readWishes();
+/** A database that does not answer at once is left out: the doctor is asked when things are broken. */
+const databasePatienceMs = 1_500;
 
-if (wishes === undefined || wishes.help) {
-  process.stderr.write(usage);
-  process.exitCode = 2;
-} else {
+type Wishes = NonNullable<ReturnType<typeof readWishes>>;
+
+process.exitCode = await run(readWishes());
+
+/** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */
+async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
+  if (wishes === undefined || wishes.help) {
+    process.stderr.write(usage);
+    return 2;
+  }
   const source = { ...readDotEnv(), ...process.env };
   const platform = detectPlatform(source, { inContainer: isInContainer() });
   const reading = readSettings(source, platform.id);
   const from = reading.environment.from?.email;
+  const controls = wishes.controls && controlsFor(wishes, reading.environment.providers);
+  await using database = openIfSet(reading);
+  const known = await askDatabase(database, reading, platform);
   const examination = await examine({
     reading,
     platform,
-    controls: wishes.controls && controlsFor(wishes, reading.environment.providers),
+    ...(controls !== undefined && { controls }),
+    ...known,
     ...(wishes.canary && from !== undefined && { canary: () => composeCanary(from, new Date()) }),
   });
   const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
   process.stdout.write(
     wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }),
   );
-  process.exitCode = examination.ok ? 0 : 1;
+  return examination.ok ? 0 : 1;
 }
 
 function readWishes() {
@@ -67,13 +82,47 @@ function readDotEnv(): Record<string, string | undefined> {
   }
 }
 
-function controlsFor(
-  given: NonNullable<typeof wishes>,
-  providers: readonly { readonly host: string }[],
-): Controls {
-  const usual = usualControls(providers.map(({ host }) => host));
+function openIfSet({ databaseUrl: url }: SettingsReading): Database | undefined {
+  return url === undefined ? undefined : openDatabase({ url, applicationName: 'postern doctor', max: 2 });
+}
+
+/** What the installation knows, and its budget of AUTH; without a database both are missed, and that is said. */
+async function askDatabase(
+  database: Database | undefined,
+  { environment }: SettingsReading,
+  { id }: Surroundings,
+) {
+  if (!database) return {};
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(late.reject, databasePatienceMs, new Error('no answer'));
+  try {
+    const asked = Promise.all([
+      lookForMisplaced(database, environment, id),
+      compareWithRelay(database, environment),
+    ]);
+    const [findings, notes] = await Promise.race([asked, late.promise]);
+    const instance = randomUUID();
+    return {
+      findings,
+      notes,
+      askLeave: (provider: (typeof environment.providers)[number]) =>
+        askLeave(database, provider, { instance, asks: 'person' }),
+    };
+  } catch {
+    const note =
+      'The database of DATABASE_URL does not answer from here, so nothing is known of the running relay, and sign-ins are not counted together with it.';
+    return { notes: [note] };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Undefined where nothing was wished: then the examination chooses. */
+function controlsFor(given: Wishes, providers: readonly { readonly host: string }[]): Controls | undefined {
   const smtp = hostAndPort(given['control-smtp']);
   const web = hostAndPort(given['control-web']);
+  if (!smtp && !web) return undefined;
+  const usual = usualControls(providers.map(({ host }) => host));
   return {
     smtp: smtp ? { host: smtp.host, ports: [smtp.port] } : usual.smtp,
     web: web ?? usual.web,

@@ -14,6 +14,7 @@ import type { Controls } from './controls.ts';
 import type { Examination } from './examination.ts';
 import { type Examining, examine, type Leave } from './examine.ts';
 import type { Surroundings } from './platform.ts';
+import { lookForMisplaced } from './processes.ts';
 import { explainFinding } from './settings.ts';
 import { type Trouble, wordsOf } from './walk.ts';
 
@@ -56,6 +57,7 @@ export function startPreflight({
         reading: readingOf(environment, platform),
         platform,
         ...(controls !== undefined && { controls }),
+        findings: await lookForMisplaced(database, environment, platform.id),
         askLeave: mayISignIn,
         signal: stopping.signal,
       });
@@ -96,6 +98,7 @@ export function startPreflight({
       cause,
       detail,
       probeMs: usualTempo.stoppedProbeMs,
+      isProbe: false,
     });
     if (isNews) alert({ kind: 'lane-stopped', lane: provider.name, cause, stage: trouble.stage, detail });
   }

@@ -1,0 +1,81 @@
+// What the other processes of this installation say they see, from their heartbeats: a variable that reached the api
+// but not the relay, and a relay that runs with other values than those in front of us.
+import type { Queryable } from '../../deploy/database.ts';
+import { fingerprint, type RelayEnvironment } from '../../deploy/environment.ts';
+import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/heartbeat.ts';
+import { explain } from '../verdict/explain.ts';
+import type { EnvironmentFinding } from './examination.ts';
+import { type PlatformId, whereToType } from './platform.ts';
+
+export type Compared = {
+  readonly findings: readonly EnvironmentFinding[];
+  readonly notes: readonly string[];
+};
+
+/** Looks for variables that are missing here and set in another process that lives. */
+export async function lookForMisplaced(
+  q: Queryable,
+  { missing }: Pick<RelayEnvironment, 'missing'>,
+  platform: PlatformId,
+): Promise<EnvironmentFinding[]> {
+  if (missing.length === 0) return [];
+  const living = (await readHeartbeats(q)).filter(({ alive, process }) => alive && process !== 'relay');
+  return missing.flatMap((variable) => {
+    const holder = living.find(({ report }) => providerVariablesOf(report).includes(variable));
+    return holder ? [misplaced(variable, holder, platform)] : [];
+  });
+}
+
+function misplaced(variable: string, { process }: Heartbeat, platform: PlatformId): EnvironmentFinding {
+  const { title, meaning, fix } = explain('env-wrong-process');
+  return {
+    variable,
+    severity: 'problem',
+    problem: `is set in the ${process} but not in the relay`,
+    shape: 'not set here',
+    fix,
+    cause: 'env-wrong-process',
+    title,
+    why: meaning,
+    where: whereToType(platform, [variable]),
+  };
+}
+
+function providerVariablesOf(report: Heartbeat['report']): readonly unknown[] {
+  const { provider_variables: names } = report;
+  return Array.isArray(names) ? names : [];
+}
+
+/** Tells how the running relay differs from these settings: whoever changed a variable forgets to restart it. */
+export async function compareWithRelay(
+  q: Queryable,
+  { providers }: Pick<RelayEnvironment, 'providers'>,
+): Promise<string[]> {
+  const relay = (await readHeartbeats(q, 'relay')).find(({ alive }) => alive);
+  if (!relay) return ['No relay is running on this database: mail waits until one is started.'];
+  const report = relay.report as RelayReport;
+  const notes: string[] = [];
+  if (!report.configured) {
+    notes.push(
+      `The running relay has no usable provider${report.missing.length > 0 ? ` (missing there: ${report.missing.join(', ')})` : ''}: restart it with these settings.`,
+    );
+  }
+  for (const { name, password } of providers) {
+    const theirs = report.secrets[`${name}_PASSWORD`];
+    if (!theirs || password === undefined || theirs.fingerprint === fingerprint(password)) continue;
+    notes.push(
+      `The running relay has another ${name}_PASSWORD (${theirs.length} characters, fingerprint ${theirs.fingerprint}) than this environment (${password.length} characters, fingerprint ${fingerprint(password)}): restart it, or correct one of the two.`,
+    );
+  }
+  const known = new Set(report.routes.map(({ host, port }) => `${host} port ${port}`));
+  const unknown = providers
+    .flatMap(({ routes }) => routes)
+    .map(({ host, port }) => `${host} port ${port}`)
+    .filter((way) => !known.has(way));
+  if (report.configured && known.size > 0 && unknown.length > 0) {
+    notes.push(
+      `The running relay does not use ${unknown.join(' and ')}: it was started with other settings.`,
+    );
+  }
+  return notes;
+}
