@@ -15,6 +15,7 @@ import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
+import { teachCauses } from './teach-causes.ts';
 
 await runProcess(
   'relay',
@@ -47,6 +48,8 @@ await runProcess(
     }
     if (environment.providers.length > 0) log.info('Email configured (SMTP). Sending enabled.');
     else log.warn(`Email NOT configured. Missing: ${environment.missing.join(', ') || 'nothing, see above'}`);
+
+    await teachCauses(database, environment.providers[0]?.host);
 
     const delivery = await startDelivery({ database, environment, log, instance });
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is

@@ -1,0 +1,93 @@
+// A mail as it looks: its HTML in a cage, its source, its attachments. Whatever the mail contains, nothing of it runs,
+// nothing is loaded from anywhere, and nobody outside learns that somebody looked.
+import { createHash } from 'node:crypto';
+import type { Response } from 'express';
+import type { Queryable } from '../../deploy/database.ts';
+import { composeMessage } from '../../relay/client/compose.ts';
+import { type Attachment, type Email, readAttachments } from '../../relay/client/email.ts';
+
+// As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
+const cage =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'self'; sandbox";
+
+/** Answers with the HTML of the mail, or its text, as a caged document. */
+export async function sendPreview(q: Queryable, response: Response, email: Email): Promise<void> {
+  const attachments = email.html?.includes('cid:') ? await readAttachments(q, email.id) : [];
+  response
+    .set({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': cage,
+      'cache-control': 'private, no-store',
+      'referrer-policy': 'no-referrer',
+    })
+    .end(caged(email.html ?? '', attachments));
+}
+
+/**
+ * The policy already blocks what is loaded; these elements are taken out of use because some of what they do, such as
+ * resolving a name ahead of time or moving to another address, is not loading.
+ */
+export function caged(html: string, attachments: readonly Attachment[]): string {
+  const tame = html.replaceAll(/<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi, '<$1x-$2');
+  const images = new Map(
+    attachments.flatMap(({ contentId, contentType, content }) =>
+      contentId !== undefined && /^image\/(?:png|jpeg|gif|webp)$/i.test(contentType)
+        ? [[contentId, `data:${contentType};base64,${content.toString('base64')}`]]
+        : [],
+    ),
+  );
+  const whole = tame.replaceAll(/\bcid:([^"'\s)>]+)/gi, (given, id: string) => images.get(id) ?? given);
+  return `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light"><style>html{background:#fff}</style>${whole}`;
+}
+
+/** How many things the HTML would have loaded from elsewhere. */
+export function countRemote(html: string | null): number {
+  const inAttributes =
+    html?.match(/\b(?:src|srcset|background|poster)\s*=\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
+  const inStyles = html?.match(/url\(\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
+  const links = html?.match(/<link\b[^>]*\bhref\s*=\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
+  return inAttributes.length + inStyles.length + links.length;
+}
+
+/** The message as it was handed over, or as it will be: bytes in their transfer encoding, for reading. */
+export async function readSource(q: Queryable, email: Email): Promise<Buffer | undefined> {
+  if (email.queueId !== null) {
+    const { rows } = await q.query<{ content: Buffer }>(
+      'select content from message_part where queue_id = $1 order by part',
+      [email.queueId],
+    );
+    if (rows.length > 0) return Buffer.concat(rows.map(({ content }) => content));
+  }
+  if (email.erasedAt !== null || email.from === null) return undefined;
+  return composeMessage({ ...email, from: email.from }, await readAttachments(q, email.id));
+}
+
+export type AttachmentView = {
+  readonly ordinal: number;
+  readonly filename: string;
+  readonly content_type: string;
+  readonly size: number;
+};
+
+export async function listAttachments(q: Queryable, emailId: string): Promise<AttachmentView[]> {
+  const { rows } = await q.query<AttachmentView>(
+    `select ordinal, filename, content_type, octet_length(content) as size
+     from email_attachment where email_id = $1 order by ordinal`,
+    [emailId],
+  );
+  return rows;
+}
+
+/** Answers with one attachment, always as a file to keep: none is ever shown as a page of ours. */
+export function sendAttachment(response: Response, { filename, content }: Attachment): void {
+  response.attachment(filename);
+  response
+    .set({
+      'content-type': 'application/octet-stream',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'cache-control': 'private, no-store',
+      etag: `"${createHash('sha256').update(content).digest('base64url')}"`,
+    })
+    .end(content);
+}

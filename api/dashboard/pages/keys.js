@@ -1,0 +1,2 @@
+import { html } from './html.js';
+export const Keys = () => html`<h1>Keys</h1>`;

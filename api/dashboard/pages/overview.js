@@ -1,0 +1,204 @@
+// Overview: can mail leave, how much waits where, how fast it went, and who is running.
+import { useState } from 'preact/hooks';
+import { ask } from './ask.js';
+import { html } from './html.js';
+import { useOverview } from './live.js';
+import { Fault, Status, Time, useLoaded } from './parts.js';
+import { LatenessPlot, ThroughputPlot } from './plots.js';
+import { verdictOf } from './verdict.js';
+import { ago, causeWords, count, plural, span, upTo } from './words.js';
+
+export function Overview() {
+  const { overview, trouble } = useOverview();
+  if (!overview && !trouble)
+    return html`<h1 class="unseen">Overview</h1><p class="soft" role="status">Looking …</p>`;
+  return html`
+    <${Verdict} verdict=${verdictOf(overview ?? {}, { trouble })} />
+    ${
+      overview &&
+      html`
+        <${Way} overview=${overview} />
+        <${Attention} />
+        <${Plots} />
+        <div class="pair">
+          <${Routes} overview=${overview} />
+          <${Processes} overview=${overview} />
+        </div>`
+    }`;
+}
+
+export function Verdict({ verdict }) {
+  const { tone, title, meaning, fix, words, facts, findings = [] } = verdict;
+  return html`<section class=${`verdict ${tone}`} aria-live="polite">
+    <h1>${title}</h1>
+    ${meaning && html`<p>${meaning}</p>`}
+    ${findings.map(
+      (finding) => html`<div class="finding" key=${finding.variable + finding.problem}>
+        <p><code>${finding.variable}</code> ${finding.problem} <span class="soft">(${finding.shape})</span></p>
+        <p><b>Do this:</b> ${finding.fix}</p>
+      </div>`,
+    )}
+    ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> ${fix}</p>`}
+    ${words && html`<pre class="said" aria-label="What was said">${words}</pre>`}
+    ${facts.length > 0 && html`<p class="facts">${facts.join(' ')}</p>`}
+  </section>`;
+}
+
+const steps = [
+  { status: 'pending', name: 'Waiting', says: 'for its time or the relay' },
+  { status: 'queued', name: 'Queued', says: 'in the relay' },
+  { status: 'sending', name: 'Sending', says: 'right now' },
+  { status: 'deferred', name: 'Deferred', says: 'will be tried again' },
+];
+const aside = [
+  { status: 'held', name: 'Held', says: 'for a person or a setting' },
+  { status: 'uncertain', name: 'Uncertain', says: 'no final reply' },
+];
+const ends = [
+  { status: 'sent', name: 'Sent', says: 'in 24 hours' },
+  { status: 'bounced', name: 'Bounced', says: 'in 24 hours' },
+  { status: 'expired', name: 'Expired', says: 'in 24 hours' },
+];
+
+function Way({ overview }) {
+  const { waiting, submitted, today, countedUpTo, nextDue, at } = overview;
+  const tile = ({ status, name, says }, value, isEnd = false) => html`
+    <a class=${`tile ${value > 0 ? `some ${status}` : ''}`} key=${status} href=${`/emails?statuses=${status}`}>
+      <span class="name">${name}</span>
+      <span class="number">${upTo(value ?? 0, isEnd ? Number.POSITIVE_INFINITY : countedUpTo)}</span>
+      <span class="says">${
+        status === 'pending' && nextDue
+          ? `next ${ago(nextDue, new Date(at).getTime())}`
+          : submitted[status]
+            ? `and ${upTo(submitted[status], countedUpTo)} over SMTP`
+            : says
+      }</span>
+    </a>`;
+  return html`<section class="way" aria-label="Mail by status">
+    <div class="flow">${steps.map((step) => tile(step, waiting[step.status]))}</div>
+    <div class="flow aside">${aside.map((step) => tile(step, waiting[step.status]))}</div>
+    <div class="flow ends">${ends.map((step) => tile(step, today[step.status], true))}</div>
+  </section>`;
+}
+
+/** The mail somebody should look at, with its reason. */
+function Attention() {
+  const { value } = useLoaded(() => ask('/dashboard/emails?statuses=held,uncertain,bounced,deferred'), []);
+  const { overview } = useOverview();
+  const emails = value?.data.slice(0, 6) ?? [];
+  if (emails.length === 0) return null;
+  return html`<section>
+    <header class="bar"><h2>Needs a look</h2><a href="/emails?statuses=held,uncertain,bounced,deferred">All of it</a></header>
+    <ul class="list">
+      ${emails.map(
+        (email) => html`<li key=${email.id}><a href=${`/emails/${email.id}`}>
+          <${Status} status=${email.status} />
+          <span class="what"><b>${email.subject}</b> <span class="soft">to ${email.recipients[0]?.address}${
+            email.recipients.length > 1 ? ` and ${email.recipients.length - 1} more` : ''
+          }</span></span>
+          <span class="why">${causeWords(email.reason, overview?.causes)?.title ?? ''}</span>
+          <span class="soft"><${Time} time=${email.updated_at} relative /></span>
+        </a></li>`,
+      )}
+    </ul>
+  </section>`;
+}
+
+const windows = [
+  [1, '1 hour'],
+  [24, '24 hours'],
+];
+
+function Plots() {
+  const [hours, setHours] = useState(1);
+  const { value, error } = useLoaded(() => ask(`/dashboard/minutes?hours=${hours}`), [hours]);
+  return html`<section>
+    <header class="bar">
+      <h2>How it went</h2>
+      <div class="choice" role="group" aria-label="Time span">
+        ${windows.map(
+          ([each, name]) => html`<button type="button" key=${each} aria-pressed=${each === hours}
+            onClick=${() => setHours(each)}>${name}</button>`,
+        )}
+      </div>
+    </header>
+    <${Fault} error=${error} />
+    ${
+      value &&
+      html`<div class="pair plots">
+        <${ThroughputPlot} minutes=${value} hours=${hours} />
+        <${LatenessPlot} minutes=${value} hours=${hours} />
+      </div>`
+    }
+  </section>`;
+}
+
+export function Routes({ overview }) {
+  const { relay, causes } = overview;
+  const routes = relay?.routes ?? [];
+  return html`<section>
+    <h2>Ways out</h2>
+    ${routes.length === 0 && html`<p class="soft">None yet: no provider can be used.</p>`}
+    <ul class="facts-list">
+      ${routes.map((route) => {
+        const lane = relay.lanes?.find(({ name }) => name === route.lane);
+        const isGood = route.state === 'good' && (lane?.state ?? 'open') === 'open';
+        const words = causeWords(route.cause ?? lane?.cause, causes);
+        return html`<li key=${route.lane + route.name}>
+          <span class=${`dot ${isGood ? 'good' : route.state === 'good' ? 'care' : 'bad'}`} aria-hidden="true"></span>
+          <div>
+            <b>${route.host}:${route.port}</b> <span class="soft">${tlsWords(route)}${
+              route.lane === 'SMTP' ? '' : `, ${route.lane}`
+            }</span>
+            <div class="soft">${isGood ? 'works' : (words?.title ?? route.state)}${
+              route.certificate_days_left === undefined
+                ? ''
+                : `, certificate for ${plural(route.certificate_days_left, 'day')}`
+            }</div>
+          </div>
+        </li>`;
+      })}
+    </ul>
+  </section>`;
+}
+
+const tlsWords = ({ tls_mode: mode }) =>
+  ({ implicit: 'TLS', starttls: 'STARTTLS', none: 'without TLS' })[mode] ?? mode;
+
+function Processes({ overview }) {
+  const { processes, worker, at } = overview;
+  const now = new Date(at).getTime();
+  // Who was replaced by another of its kind is history, not trouble.
+  const shown = processes.filter(
+    ({ process, alive }, index) =>
+      alive || (index === processes.findIndex((each) => each.process === process) && index < 12),
+  );
+  const missing = ['api', 'relay', 'worker'].filter(
+    (name) => !processes.some(({ process }) => process === name),
+  );
+  return html`<section>
+    <h2>Processes</h2>
+    <ul class="facts-list">
+      ${shown.map(
+        ({ instance, process, alive, startedAt, seenAt }) => html`<li key=${instance}>
+          <span class=${`dot ${alive ? 'good' : 'bad'}`} aria-hidden="true"></span>
+          <div><b>${process}</b> <span class="soft">${instance.slice(-6)}</span>
+            <div class="soft">${
+              alive
+                ? `running for ${span(now - new Date(startedAt))}${
+                    process === 'worker' && worker?.handed_over
+                      ? `, handed over ${count(worker.handed_over)}`
+                      : ''
+                  }`
+                : `silent: last seen ${ago(seenAt, now)}`
+            }</div>
+          </div>
+        </li>`,
+      )}
+      ${missing.map(
+        (name) => html`<li key=${name}><span class="dot bad" aria-hidden="true"></span>
+          <div><b>${name}</b><div class="soft">never seen</div></div></li>`,
+      )}
+    </ul>
+  </section>`;
+}

@@ -1,0 +1,137 @@
+// The small things all pages are made of.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { html } from './html.js';
+import { useChanges } from './live.js';
+import { ago, at, inFull, statusWords } from './words.js';
+
+export const Status = ({ status, paused = false }) => html`
+  <span class=${`status ${paused ? 'quiet' : (statusWords[status]?.tone ?? 'quiet')}`}
+    title=${paused ? 'Held by a person until it is released.' : statusWords[status]?.means}>
+    ${paused ? 'on hold' : status}
+  </span>`;
+
+export const Time = ({ time, relative = false }) =>
+  time
+    ? html`<time datetime=${new Date(time).toISOString()} title=${inFull(time)}>${relative ? ago(time) : at(time)}</time>`
+    : html`<span class="soft">–</span>`;
+
+/** What went wrong, said where it happened. */
+export const Fault = ({ error }) =>
+  error
+    ? html`<div class="fault" role="alert">
+        <strong>${error.message}</strong>
+        ${error.body?.fix && html`<p>${error.body.fix}</p>`}
+        ${(error.body?.errors ?? []).map(
+          ({ pointer, detail }) => html`<div><code>${pointer?.replace('#/', '')}</code> ${detail}</div>`,
+        )}
+      </div>`
+    : null;
+
+export const Empty = ({ title, children }) =>
+  html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
+
+/**
+ * What `load` resolves with, loaded again whenever something happened (`about`: to that one thing).
+ * While it loads again, the old one stays.
+ */
+export function useLoaded(load, dependencies, { about, live = true } = {}) {
+  const [state, setState] = useState({ loading: true });
+  const turn = useRef(0);
+  const look = useCallback(async () => {
+    turn.current += 1;
+    const mine = turn.current;
+    try {
+      const value = await load();
+      if (mine === turn.current) setState({ value, loading: false });
+    } catch (error) {
+      if (mine === turn.current) setState((before) => ({ ...before, error, loading: false }));
+    }
+  }, dependencies);
+  useEffect(() => {
+    setState((before) => ({ ...before, loading: true }));
+    look();
+    return () => {
+      turn.current += 1;
+    };
+  }, [look]);
+  useChanges(live ? look : nothing, about);
+  return { ...state, look };
+}
+
+const nothing = () => {};
+
+/** A button that waits for what it does, and a place for what went wrong. */
+export function Action({ does, children, kind = '', confirm, onError, disabled = false, title }) {
+  const [busy, setBusy] = useState(false);
+  const press = async () => {
+    if (confirm && !(await askPerson(confirm))) return;
+    setBusy(true);
+    try {
+      await does();
+      onError?.(undefined);
+    } catch (error) {
+      if (onError) onError(error);
+      else await askPerson({ title: 'That did not work', text: error.message, yes: 'Close', no: null });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<button type="button" class=${kind} onClick=${press} disabled=${busy || disabled} title=${title}
+    aria-busy=${busy}>${children}</button>`;
+}
+
+let openQuestion;
+
+/** Asks in a dialog; resolves with whether the answer was yes. */
+export const askPerson = (question) => new Promise((answer) => openQuestion?.({ ...question, answer }));
+
+/** Where questions are shown; once, in the shell. */
+export function Questions() {
+  const [question, setQuestion] = useState();
+  const dialog = useRef();
+  openQuestion = setQuestion;
+  useEffect(() => {
+    if (question) dialog.current?.showModal();
+  }, [question]);
+  if (!question) return null;
+  const close = (yes) => {
+    setQuestion(undefined);
+    question.answer(yes);
+  };
+  return html`<${Dialog} title=${question.title} onClose=${() => close(false)}>
+    <p>${question.text}</p>
+    <footer>
+      ${question.no !== null && html`<button type="button" onClick=${() => close(false)}>${question.no ?? 'Back'}</button>`}
+      <button type="button" class=${question.danger ? 'danger' : 'primary'} onClick=${() => close(true)}>${question.yes}</button>
+    </footer>
+  </${Dialog}>`;
+}
+
+/** A modal dialog; the browser keeps the focus in it and gives it back. */
+export function Dialog({ title, onClose, children }) {
+  const dialog = useRef();
+  useEffect(() => {
+    dialog.current?.showModal();
+    return () => dialog.current?.close();
+  }, []);
+  return html`<dialog ref=${dialog} aria-label=${title} onCancel=${(event) => {
+    event.preventDefault();
+    onClose();
+  }}>
+    <h2>${title}</h2>
+    ${children}
+  </dialog>`;
+}
+
+export const Field = ({ label, hint, children }) =>
+  html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
+
+export function Copy({ text, label = 'Copy' }) {
+  const [copied, setCopied] = useState(false);
+  const press = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1_500);
+  };
+  return html`<button type="button" class="small" onClick=${press}>${copied ? 'Copied' : label}</button>`;
+}

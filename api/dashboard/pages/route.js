@@ -1,0 +1,55 @@
+// Where we are is in the address bar and nowhere else, so that every view can be sent to somebody.
+import { useEffect, useState } from 'preact/hooks';
+
+const listeners = new Set();
+const tell = () => {
+  for (const listener of listeners) listener();
+};
+
+addEventListener('popstate', tell);
+
+export function go(path, { replace = false } = {}) {
+  if (path === location.pathname + location.search) return;
+  history[replace ? 'replaceState' : 'pushState'](null, '', path);
+  if (!replace) scrollTo(0, 0);
+  tell();
+}
+
+// Links of ours are followed without loading the document again; with a modifier key they are the browser's.
+addEventListener('click', (event) => {
+  if (
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
+  const link = event.target.closest?.('a[href]');
+  if (!link || link.target || link.origin !== location.origin || link.hasAttribute('download')) return;
+  if (link.dataset.document !== undefined) return;
+  event.preventDefault();
+  go(link.pathname + link.search);
+});
+
+export function useRoute() {
+  const [, render] = useState(0);
+  useEffect(() => {
+    const listener = () => render((count) => count + 1);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, []);
+  return { path: location.pathname, query: Object.fromEntries(new URLSearchParams(location.search)) };
+}
+
+/** The same page with other words in its query. */
+export function goWith(changes) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined || value === '') query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString().replaceAll('%2C', ',');
+  go(location.pathname + (text ? `?${text}` : ''), { replace: 'text' in changes });
+}

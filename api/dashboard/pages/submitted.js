@@ -1,0 +1,75 @@
+// Mail of other applications, handed in over SMTP: the same queue, the same timeline, no body of ours to show.
+import { ask, withQuery } from './ask.js';
+import { html } from './html.js';
+import { Empty, Fault, Status, Time, useLoaded } from './parts.js';
+import { goWith } from './route.js';
+import { Timeline } from './timeline.js';
+import { ago, bytes, causeWords, plural } from './words.js';
+
+export function Submitted({ query: { after } }) {
+  const { value, error, loading } = useLoaded(
+    () => ask(withQuery('/dashboard/submitted', { after })),
+    [after],
+    {
+      live: after === undefined,
+    },
+  );
+  const messages = value?.data ?? [];
+  return html`
+    <header class="title"><h1>Over SMTP</h1></header>
+    <p class="soft">What other applications handed to the relay themselves.</p>
+    <${Fault} error=${error} />
+    ${
+      messages.length === 0 && !loading
+        ? html`<${Empty} title="Nothing yet.">
+            <p>Point an application at the relay’s port 2525 with an account of <code>RELAY_USERS</code>.</p></${Empty}>`
+        : html`<table class="rows"><thead><tr><th>Status</th><th>From</th><th>To</th><th>By</th><th class="when">When</th></tr></thead>
+          <tbody>${messages.map(
+            (message) => html`<tr key=${message.id}>
+              <td><${Status} status=${message.recipients?.[0]?.status} /></td>
+              <td class="main"><a class="subject" href=${`/submitted/${message.id}`}>${message.header_from || message.sender}</a>
+                ${message.recipients?.[0]?.reason && html`<span class="why">${causeWords(message.recipients[0].reason).title}</span>`}</td>
+              <td class="to">${message.recipients?.[0]?.address}${
+                message.recipients?.length > 1
+                  ? html` <span class="soft">+${message.recipients.length - 1}</span>`
+                  : ''
+              }</td>
+              <td>${message.credential}</td>
+              <td class="when"><${Time} time=${message.received_at} /></td>
+            </tr>`,
+          )}</tbody></table>`
+    }
+    <nav class="pages" aria-label="Pages">
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
+    </nav>`;
+}
+
+export function SubmittedPage({ id }) {
+  const { value, error } = useLoaded(() => ask(`/dashboard/submitted/${id}`), [id], { about: id });
+  if (error && !value) return html`<h1>No such message</h1><${Fault} error=${error} />`;
+  if (!value) return html`<p class="soft" role="status">Looking …</p>`;
+  const { message, events, causes } = value;
+  return html`
+    <nav class="crumbs" aria-label="Where this is"><a href="/submitted">Over SMTP</a></nav>
+    <header class="title mail"><h1>From ${message.header_from || message.sender || 'the mail system'}</h1></header>
+    <ul class="recipients card">
+      ${message.recipients.map((recipient) => {
+        const words = causeWords(recipient.reason, causes);
+        return html`<li key=${recipient.address}>
+          <${Status} status=${recipient.status} /> <span>${recipient.address}</span>
+          ${words && html`<p><b>${words.title}.</b> ${words.fix}</p>`}
+          ${recipient.reply && html`<pre class="said">${recipient.reply}</pre>`}
+          ${recipient.next_attempt_at && html`<span class="soft">next attempt ${ago(recipient.next_attempt_at)}, ${plural(recipient.attempts, 'attempt')} so far</span>`}
+        </li>`;
+      })}
+    </ul>
+    <dl class="envelope">
+      <dt>Sender</dt><dd>${message.sender || html`<span class="soft">none: it is a notice</span>`}</dd>
+      <dt>By</dt><dd>${message.credential}</dd>
+      <dt>Size</dt><dd>${bytes(message.size)}</dd>
+      <dt>Message id</dt><dd><code>${message.message_id}</code></dd>
+      <dt>Queue id</dt><dd><code>${message.id}</code></dd>
+    </dl>
+    <section><h2>Its way</h2><${Timeline} events=${events} causes=${causes} /></section>`;
+}

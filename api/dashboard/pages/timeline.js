@@ -1,0 +1,131 @@
+// The way of a mail: every attempt with its route, how far the conversation got, what was said and how long it took.
+import { html } from './html.js';
+import { Time } from './parts.js';
+import { causeWords, sentence, span } from './words.js';
+
+const stages = [
+  'dns',
+  'tcp',
+  'tls',
+  'greeting',
+  'ehlo',
+  'starttls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'dot',
+  'accepted',
+];
+
+const titles = {
+  created: () => 'Asked for',
+  updated: () => 'Changed',
+  paused: () => 'Put on hold',
+  resumed: () => 'Released from hold',
+  'hand-over-failed': () => 'The relay did not take it',
+  'hand-over-refused': () => 'The relay refused it',
+  queued: () => 'The relay took responsibility',
+  attempt: ({ route, host, port, stage }) =>
+    `${stage === 'accepted' ? 'Handed to the provider' : 'An attempt'} by ${host ? `${host}:${port}` : route}`,
+  sent: () => 'Sent: the provider took responsibility',
+  deferred: ({ retryInSeconds }) =>
+    `Deferred${retryInSeconds ? `: tried again in ${span(retryInSeconds * 1_000)}` : ''}`,
+  bounced: () => 'Bounced: refused for good',
+  uncertain: () => 'Uncertain: all data was sent, no final reply came',
+  held: () => 'Held',
+  released: () => 'Released',
+  requeued: () => 'Put back into the queue',
+  expired: () => 'Expired',
+  cancelled: () => 'Cancelled',
+  captured: () => 'Captured: it stays here',
+  resolved: ({ outcome }) =>
+    ({
+      sent: 'A person says: it arrived',
+      resend: 'A person says: send it again',
+      cancelled: 'A person says: not wanted any more',
+    })[outcome] ?? 'Decided by a person',
+  notified: () => 'The sender was told',
+};
+
+const tones = {
+  sent: 'good',
+  deferred: 'care',
+  bounced: 'bad',
+  uncertain: 'care',
+  held: 'stopped',
+  expired: 'bad',
+  'hand-over-failed': 'care',
+  'hand-over-refused': 'bad',
+  cancelled: 'quiet',
+};
+
+export function Timeline({ events, causes }) {
+  const first = events.length > 0 ? new Date(events[0].at).getTime() : 0;
+  return html`<ol class="timeline">
+    ${events.map((event, index) => html`<${Entry} key=${index} event=${event} first=${first} causes=${causes} />`)}
+  </ol>`;
+}
+
+function Entry({ event, first, causes }) {
+  const { type, detail, recipient, at } = event;
+  const words =
+    type === 'attempt' && detail.stage === 'accepted' ? undefined : causeWords(detail.cause, causes);
+  const said = detail.reply ?? detail.error ?? detail.why;
+  // An outcome after its attempt would say everything twice.
+  const isEcho = ['sent', 'bounced', 'deferred', 'uncertain'].includes(type);
+  const after = new Date(at).getTime() - first;
+  const tone =
+    type === 'attempt' ? (detail.stage === 'accepted' ? 'good' : 'care') : (tones[type] ?? 'waiting');
+  return html`<li class=${tone}>
+    <div class="head">
+      <span class="title">${(titles[type] ?? (() => sentence(type)))(detail)}</span>
+      ${recipient && html`<span class="soft who">${recipient}</span>`}
+      <span class="soft at"><${Time} time=${at} />${after > 0 ? html` <span>+${span(after)}</span>` : ''}</span>
+    </div>
+    ${type === 'attempt' && html`<${Conversation} detail=${detail} />`}
+    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> ${words.fix}</p>`}
+    ${said && !(isEcho && detail.stage) && html`<pre class="said">${said}</pre>`}
+    ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
+    ${detail.actor && html`<p class="soft">by ${detail.actor}</p>`}
+    ${detail.queueId && html`<p class="soft">queue id <code>${detail.queueId}</code></p>`}
+    ${detail.providerQueueId && html`<p class="soft">the provider’s id <code>${detail.providerQueueId}</code></p>`}
+  </li>`;
+}
+
+/** The stages of the conversation: those that were passed, where it ended, and those it never reached. */
+function Conversation({ detail }) {
+  const { stage, timings = {}, tlsMode } = detail;
+  const shown = stages.filter(
+    (each) => each !== (tlsMode === 'starttls' ? 'tls' : 'starttls') || each === stage,
+  );
+  const ended = shown.indexOf(stage);
+  const isGood = stage === 'accepted';
+  const timed = Object.entries(timings).filter(([, ms]) => ms >= 0.05);
+  const total = timed.reduce((sum, [, ms]) => sum + ms, 0);
+  // A session that is used again begins at MAIL.
+  const isReused = !('tcp' in timings) && shown.indexOf(stage) >= shown.indexOf('mail');
+  return html`<div class="conversation">
+    <ol aria-label=${`Got as far as ${stage}`}>
+      ${shown.map((each, index) => {
+        const state =
+          index < ended || isGood
+            ? isReused && index < shown.indexOf('mail')
+              ? 'reused'
+              : 'passed'
+            : index === ended
+              ? 'ended'
+              : 'never';
+        return html`<li key=${each} class=${state} title=${`${each}: ${
+          {
+            passed: 'passed',
+            reused: 'passed before, the session was used again',
+            ended: 'ended here',
+            never: 'not reached',
+          }[state]
+        }${timings[each] === undefined ? '' : `, ${span(timings[each])}`}`}><span>${each}</span></li>`;
+      })}
+    </ol>
+    ${timed.length > 0 && html`<p class="soft">${span(total)}: ${timed.map(([name, ms]) => `${name} ${span(ms)}`).join(' · ')}</p>`}
+  </div>`;
+}

@@ -1,0 +1,134 @@
+// The words of the dashboard: statuses, times and numbers as people say them.
+
+/** tone: what it looks like; means: one sentence for whoever meets the word for the first time. */
+export const statusWords = {
+  pending: { tone: 'waiting', means: 'Waits for its time, or for the hand-over to the relay.' },
+  queued: { tone: 'waiting', means: 'The relay has it and sends it with the next free connection.' },
+  sending: { tone: 'moving', means: 'On its way to the provider right now.' },
+  deferred: { tone: 'care', means: 'The provider asked to try again later; it will be.' },
+  held: { tone: 'stopped', means: 'Kept until configuration or a person lets it go.' },
+  uncertain: {
+    tone: 'care',
+    means: 'All data was sent, but the final reply never came: it may have arrived.',
+  },
+  sent: { tone: 'good', means: 'The provider took responsibility. More is not known.' },
+  bounced: { tone: 'bad', means: 'The provider refused it for good.' },
+  expired: { tone: 'bad', means: 'Its time was over before it could leave.' },
+  cancelled: { tone: 'quiet', means: 'Withdrawn before anything was sent.' },
+  captured: { tone: 'quiet', means: 'Kept here on purpose: DELIVERY_MODE does not let it out.' },
+};
+
+export const waitingStatuses = ['pending', 'queued', 'sending', 'deferred', 'held', 'uncertain'];
+export const finalStatuses = ['sent', 'bounced', 'expired', 'cancelled', 'captured'];
+
+// Reasons that are Postern's own doing, and so not in the relay's catalogue of failures.
+const ownReasons = {
+  'not-configured': {
+    title: 'Sending is not configured',
+    fix: 'Set the missing SMTP variables for the relay and restart it. This mail then leaves by itself.',
+  },
+  'relay-away': {
+    title: 'The relay does not answer',
+    fix: 'Look at the relay’s log. The mail is kept and handed over as soon as the relay is back.',
+  },
+  'relay-refused': {
+    title: 'The relay refused it',
+    fix: 'Read what the relay said. Put right what it names, then try again.',
+  },
+  'uncertain-twice': {
+    title: 'Nobody knows whether it arrived',
+    fix: 'Ask the recipient or look into the provider’s log, then say below what is true.',
+  },
+  'database-restored': {
+    title: 'The database came from a backup',
+    fix: 'Mail that looks unsent may have been sent after the backup was taken. Compare with the provider’s log, then release or cancel it.',
+  },
+  'on-request': { title: 'Somebody asked for it', fix: '' },
+  'too-late': { title: 'It could not leave in time', fix: '' },
+  resolved: { title: 'Decided by a person', fix: '' },
+};
+
+/** What a cause means: the relay's words where it has some. */
+export function causeWords(slug, causes = {}) {
+  if (!slug) return undefined;
+  return causes[slug] ?? ownReasons[slug] ?? { title: sentence(slug), fix: '' };
+}
+
+export const sentence = (slug) => {
+  const words = String(slug).replaceAll(/[-_]/g, ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+};
+
+const number = new Intl.NumberFormat();
+export const count = (value) => number.format(value ?? 0);
+export const upTo = (value, limit) => (value >= limit ? `${count(limit)}+` : count(value));
+export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dayAndClock = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+
+/** `10:02:07` today, `3 Mar, 10:02` otherwise. */
+export function at(time) {
+  if (!time) return '';
+  const date = new Date(time);
+  return date.toDateString() === new Date().toDateString() ? clock.format(date) : dayAndClock.format(date);
+}
+export const inFull = (time) => (time ? full.format(new Date(time)) : '');
+export const utc = (time) => `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** A time in somebody's zone, such as `Mon 3 Mar, 09:00`. */
+export function inZone(time, timeZone) {
+  const options = { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
+  try {
+    return new Intl.DateTimeFormat(undefined, { ...options, ...(timeZone && { timeZone }) }).format(
+      new Date(time),
+    );
+  } catch {
+    return new Intl.DateTimeFormat(undefined, { ...options, timeZone: 'UTC' }).format(new Date(time));
+  }
+}
+
+const spans = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+];
+
+/** `3 min`, `2 h 5 min`, `240 ms`. */
+export function span(ms) {
+  if (ms === null || ms === undefined) return '';
+  const positive = Math.abs(ms);
+  if (positive < 1_000) return `${Math.round(positive)} ms`;
+  if (positive < 10_000) return `${(positive / 1_000).toFixed(1)} s`;
+  const index = spans.findIndex(([size]) => positive >= size);
+  const [size, unit] = spans[index];
+  const whole = Math.floor(positive / size);
+  const [nextSize, nextUnit] = spans[index + 1] ?? [];
+  const rest = nextSize && whole < 10 ? Math.floor((positive % size) / nextSize) : 0;
+  return rest > 0 ? `${whole} ${unit} ${rest} ${nextUnit}` : `${whole} ${unit}`;
+}
+
+/** `3 min ago`, `in 2 h`, `now`. */
+export function ago(time, now = Date.now()) {
+  if (!time) return '';
+  const ms = now - new Date(time).getTime();
+  if (Math.abs(ms) < 1_500) return 'now';
+  const words = span(Math.round(ms / 1_000) * 1_000).replace('.0 ', ' ');
+  // What is coming is told more exactly than what is over.
+  return ms > 0 ? `${words.split(' ').slice(0, 2).join(' ')} ago` : `in ${words}`;
+}
+
+export function bytes(size) {
+  if (size < 1_000) return `${size} B`;
+  if (size < 1_000_000) return `${(size / 1_000).toFixed(1)} kB`;
+  return `${(size / 1_000_000).toFixed(1)} MB`;
+}
+
+export const mailbox = ({ address, name }) => (name ? `${name} <${address}>` : address);

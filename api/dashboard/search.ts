@@ -1,0 +1,157 @@
+// Finding mail among a million: by words, addresses and kind through documents that are written behind the mail,
+// by status through the index of the mail itself. api/ owns search_document; the mail is read, never changed.
+import type { Database, Queryable } from '../../deploy/database.ts';
+import type { EmailKind, Status } from '../../relay/client/vocabulary.ts';
+
+export type EmailSearch = {
+  readonly text?: string | undefined;
+  readonly statuses?: readonly Status[] | undefined;
+  readonly kind?: EmailKind | undefined;
+};
+
+export type FoundEmail = {
+  readonly id: string;
+  readonly kind: EmailKind;
+  readonly status: Status;
+  readonly reason: string | null;
+  readonly subject: string;
+  readonly recipients: readonly { readonly address: string; readonly name: string | null }[];
+  readonly created_at: Date;
+  readonly due_at: Date;
+  readonly updated_at: Date;
+  readonly paused: boolean;
+};
+
+export type Edge = {
+  readonly limit: number;
+  /** Only emails older than this one. */
+  readonly after?: string | undefined;
+};
+
+// What most searches find in: the newest documents, read in order. Only what is rarer asks the index of words.
+const recentDocuments = 20_000;
+
+const wordBreak = /[\s!-/:-@[-`{-~]+/;
+
+/**
+ * The tsquery of what somebody typed: every word must begin a word of the mail; a word with an @ begins an address.
+ * Undefined when there is nothing to look for.
+ */
+export function queryOf({ text = '', kind }: Pick<EmailSearch, 'text' | 'kind'>): string | undefined {
+  const typed = text.toLowerCase().split(/[\s<>,;"]+/);
+  const words = typed.flatMap((word) =>
+    word.includes('@') && !word.startsWith('@') ? [word] : word.split(wordBreak),
+  );
+  const lexemes = words.filter((word) => word !== '').map((word) => `${quoted(word.slice(0, 200))}:*`);
+  if (kind !== undefined) lexemes.push(quoted(`kind:${kind}`));
+  return lexemes.length === 0 ? undefined : lexemes.slice(0, 20).join(' & ');
+}
+
+const quoted = (word: string) => `'${word.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+
+/** The newest emails that match, at most `limit`. */
+export async function findEmails(q: Queryable, search: EmailSearch, edge: Edge): Promise<FoundEmail[]> {
+  const ids = await findIds(q, search, edge);
+  if (ids.length === 0) return [];
+  const { rows } = await q.query<FoundEmail>({
+    name: 'found-emails',
+    text: `select id, kind, status, reason, subject, recipients, created_at, due_at, updated_at, paused
+           from email where id = any($1) order by id desc`,
+    values: [ids],
+  });
+  return rows;
+}
+
+/** The ids alone, the newest first: what a bulk action works on. */
+export async function findIds(q: Queryable, search: EmailSearch, { limit, after }: Edge): Promise<string[]> {
+  const words = queryOf(search);
+  const statuses = search.statuses?.length ? search.statuses : undefined;
+  const values = [after ?? null, limit, statuses ?? null, words ?? null];
+  const ids = async (text: string) =>
+    (
+      await q.query<{ id: string }>(text, words === undefined ? values.slice(0, statuses ? 3 : 2) : values)
+    ).rows.map(({ id }) => id);
+
+  if (words === undefined) return ids(statuses ? byStatus : newest);
+  const recent = await ids(byRecentWords);
+  // A rare status is a shorter way than a rare word; the planner knows which it is.
+  return recent.length === limit ? recent : ids(byWords);
+}
+
+const newest = 'select id from email where $1::uuid is null or id < $1 order by id desc limit $2';
+
+// A few rows of each status, in order, instead of all rows of all statuses.
+const byStatus = `
+  select found.id from unnest($3::mail_status[]) as wanted (status)
+  cross join lateral (
+    select e.id from email e
+    where e.status = wanted.status and ($1::uuid is null or e.id < $1) order by e.id desc limit $2
+  ) found
+  order by found.id desc limit $2`;
+
+const withStatus = `($3::mail_status[] is null or e.status = any($3))`;
+
+const byRecentWords = `
+  select e.id from (
+    select email_id, words from search_document where $1::uuid is null or email_id < $1
+    order by email_id desc limit ${recentDocuments}
+  ) d join email e on e.id = d.email_id
+  where d.words @@ $4::tsquery and ${withStatus}
+  order by e.id desc limit $2`;
+
+const byWords = `
+  select e.id from search_document d join email e on e.id = d.email_id
+  where d.words @@ $4::tsquery and ($1::uuid is null or d.email_id < $1) and ${withStatus}
+  order by e.id desc limit $2`;
+
+/** How many match, counting no further than `atMost`. */
+export async function countEmails(q: Queryable, search: EmailSearch, atMost: number): Promise<number> {
+  const words = queryOf(search);
+  const statuses = search.statuses?.length ? search.statuses : null;
+  const { rows } = await q.query<{ found: number }>(
+    words === undefined
+      ? `select count(*)::integer as found from (
+           select from email e where $1::mail_status[] is null or e.status = any($1) limit $2
+         ) counted`
+      : `select count(*)::integer as found from (
+           select from search_document d join email e on e.id = d.email_id
+           where d.words @@ $3::tsquery and ($1::mail_status[] is null or e.status = any($1)) limit $2
+         ) counted`,
+    words === undefined ? [statuses, atMost] : [statuses, atMost, words],
+  );
+  return rows[0]?.found ?? 0;
+}
+
+// Any number will do, as long as nothing else in this database locks the same one.
+const writersLock = 7678368;
+const atOnce = 5_000;
+// Ids are drawn before their transactions commit; whoever was slower than this is found by the next start.
+const overlapMs = 60_000;
+
+/**
+ * Writes the documents that are missing, one batch at a time, from the newest document on. Answers how many were
+ * written; fewer than `batch` means that it is done. One process writes, others find nothing to do meanwhile.
+ */
+export async function writeDocuments(database: Database, batch = atOnce): Promise<number> {
+  return database.transaction(async (tx) => {
+    const { rows } = await tx.query<{ mine: boolean }>('select pg_try_advisory_xact_lock($1) as mine', [
+      writersLock,
+    ]);
+    if (!rows[0]?.mine) return 0;
+    const { rowCount } = await tx.query(
+      `insert into search_document (email_id, words)
+       select e.id, words_of_email(e) from email e
+       where e.id > coalesce((
+           -- The time is in the first 48 bits of an id (RFC 9562 section 5.7).
+           select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
+             - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid
+           from search_document order by email_id desc limit 1
+         ), '00000000-0000-0000-0000-000000000000')
+         and not exists (select from search_document d where d.email_id = e.id)
+       order by e.id limit $1
+       on conflict do nothing`,
+      [batch],
+    );
+    return rowCount;
+  });
+}
