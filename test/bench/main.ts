@@ -2,9 +2,13 @@
 // error, JSON for machines on standard output. Without names it runs all.
 import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
+import { api } from './api.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { accept };
+const benchmarks: Readonly<Record<string, Benchmark>> = { accept, api };
+
+// Ctrl-C must not leave servers behind: what a benchmark starts ends with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in benchmarks));
