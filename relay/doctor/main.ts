@@ -36,7 +36,8 @@ const databasePatienceMs = 1_500;
 
 type Wishes = NonNullable<ReturnType<typeof readWishes>>;
 
-process.exitCode = await run(readWishes());
+// Not left to the event loop: a name server that keeps silent would hold the process for half a minute more.
+process.exit(await run(readWishes()));
 
 /** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */
 async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
@@ -59,10 +60,13 @@ async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
     ...(wishes.canary && from !== undefined && { canary: () => composeCanary(from, new Date()) }),
   });
   const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
-  process.stdout.write(
-    wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }),
-  );
+  await print(wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }));
   return examination.ok ? 0 : 1;
+}
+
+/** Resolves when a pipe has taken all of it. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
 }
 
 function readWishes() {
