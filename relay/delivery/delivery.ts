@@ -444,6 +444,7 @@ export async function startDelivery({
       await shareConnections();
       for (const lane of lanes) {
         lane.trim();
+        lane.ease();
         follow(lane.probe(stopping.signal));
         if (lane.isOpen) await probeSenders(lane);
       }

@@ -55,6 +55,8 @@ export type Lane = {
   giveBack(session: Session): void;
   /** A mail went out: one more connection may be tried. */
   grow(): void;
+  /** A mail that takes its time must not keep the others waiting: one more connection after a while. */
+  ease(): void;
   close(judgement: Judgement, trouble: Trouble, isProbe?: boolean): Promise<void>;
   /** A sender is held from now on, before the next reading says so. */
   learnHold(hold: { sender: string; cause: string; detail: string }): void;
@@ -85,6 +87,9 @@ const longestPaceMs = 10_000;
 /** Mail that people wait for (`priorities.immediate`). */
 const mostUrgent = 0;
 
+/** How long the slow start waits for a mail before it tries the next one beside it. */
+const easeMs = 1_000;
+
 /** What tells one credential from another; the password itself stays where it is. */
 export function laneKey({ name, host, user, fingerprint }: Provider): string {
   return [name, host, user ?? '', fingerprint ?? ''].join(' ').trimEnd();
@@ -112,6 +117,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
   let slots = 0;
   // Slow start: a lane that has just come (back) to life gets one connection, and one more for every mail it takes.
   let grown = 1;
+  let grownAt = performance.now();
   let crowdedUntil = 0;
   let crowdedAt = Number.POSITIVE_INFINITY;
 
@@ -203,6 +209,10 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     },
     grow() {
       if (grown < provider.maxConnections) grown++;
+      grownAt = performance.now();
+    },
+    ease() {
+      if (active >= grown && performance.now() - grownAt > easeMs) lane.grow();
     },
 
     async acquire(signal) {
