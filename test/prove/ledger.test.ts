@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { type Books, breachesOf, type Recorded, reckon } from './ledger.ts';
+
+const ann = 'm1-0@example.net';
+const acknowledged = [{ recipient: ann, under: 'Q1', cancelled: false }];
+const copy = { recipient: ann, sha256: 'aa' };
+const record: Recorded = {
+  recipient: ann,
+  queueId: 'Q1',
+  status: 'sent',
+  reason: null,
+  possibleDuplicates: 0,
+  inDoubt: 0,
+  sha256: 'aa',
+};
+
+const breaches = (books: Partial<Books>) =>
+  breachesOf(
+    reckon({ acknowledged, taken: [copy], recorded: [record], refusedForGood: new Set(), ...books }),
+  );
+
+test('what was delivered once and says so breaks no promise', () => {
+  expect(breaches({})).toEqual([]);
+});
+
+test.each<[string, Partial<Books>]>([
+  ['acknowledged, and nowhere to be found', { taken: [], recorded: [] }],
+  ['sent, and the provider never took it', { taken: [] }],
+  ['bounced, and the provider never took it', { taken: [], recorded: [{ ...record, status: 'bounced' }] }],
+])('lost: %s', (words, books) => {
+  expect(breaches(books)).toEqual([`lost: ${ann}: ${words} (Q1)`]);
+});
+
+test('what waits where everybody can see it is not lost', () => {
+  const held: Recorded = { ...record, status: 'held', reason: 'uncertain-twice', inDoubt: 1 };
+  const reckoning = reckon({ acknowledged, taken: [], recorded: [held], refusedForGood: new Set() });
+  expect(breachesOf(reckoning)).toEqual([]);
+  expect(reckoning.waiting).toEqual(new Map([['held: uncertain-twice', 1]]));
+});
+
+test('a bounce counts as one when the provider did refuse', () => {
+  const bounced: Recorded = { ...record, status: 'bounced' };
+  expect(breaches({ taken: [], recorded: [bounced], refusedForGood: new Set([ann]) })).toEqual([]);
+});
+
+test('a second copy must have been announced', () => {
+  const twice = { taken: [copy, copy] };
+  expect(breaches(twice)).toEqual([expect.stringContaining('unmarked duplicate')]);
+  expect(breaches({ ...twice, acknowledged: [] })).toEqual([expect.stringContaining('unmarked duplicate')]);
+  expect(breaches({ ...twice, recorded: [{ ...record, possibleDuplicates: 1, inDoubt: 1 }] })).toEqual([]);
+});
+
+test('one mail under two queue ids was accepted twice', () => {
+  const other: Recorded = { ...record, queueId: 'Q2', status: 'queued' };
+  expect(breaches({ recorded: [record, other] })).toEqual([expect.stringContaining('accepted twice')]);
+});
+
+test('a cancel that was answered yes holds', () => {
+  const cancelled = [{ recipient: ann, under: 'Q1', cancelled: true }];
+  const row: Recorded = { ...record, status: 'cancelled' };
+  expect(breaches({ acknowledged: cancelled, taken: [], recorded: [row] })).toEqual([]);
+  expect(breaches({ acknowledged: cancelled })).toEqual([expect.stringContaining('sent after cancel')]);
+});
+
+test('other bytes than those that were accepted are mangled', () => {
+  expect(breaches({ taken: [{ ...copy, sha256: 'bb' }] })).toEqual([expect.stringContaining('mangled')]);
+});
+
+test('what was taken must not wait to be sent again without anybody knowing', () => {
+  expect(breaches({ recorded: [{ ...record, status: 'deferred' }] })).toEqual([
+    expect.stringContaining('misreported'),
+  ]);
+});

@@ -1,0 +1,217 @@
+// npm run prove [-- --messages 10000 --rate 80 --seed N --log info]: the crash ledger. Applications and API clients
+// write down every 250, 201 and 202 while Postern's processes and its PostgreSQL are killed at random and the provider
+// misbehaves; at the end everything acknowledged must have been delivered or visibly wait, and whatever was delivered
+// twice must have been announced. Ends with 1 when a promise was broken. Everything runs on a stack of its own.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { ownPostgres } from '../kit/database.ts';
+import { startStack } from '../kit/stack.ts';
+import { openAcknowledgements } from './acknowledgements.ts';
+import { openRequests } from './ask.ts';
+import { chanceOf } from './chance.ts';
+import { breachesOf, type Reckoning, reckon } from './ledger.ts';
+import type { FromProvider, ToProvider } from './provider.ts';
+import { countMoving, readHistory, readRecords } from './records.ts';
+import { type Saboteur, sabotage } from './saboteur.ts';
+import { openSubmissions } from './submit.ts';
+import { letTimePass } from './time.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '2000' },
+    /** Mails a second: slow enough that the processes die many times meanwhile. */
+    rate: { type: 'string', default: '80' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+    log: { type: 'string', default: 'warn' },
+  },
+});
+const messages = Number(flags.messages);
+const rate = Number(flags.rate);
+const seed = Number(flags.seed);
+const sender = 'mailer@example.com';
+const submitters = 12;
+const askers = 8;
+/** After the load and the last kill, this long without any progress means that nothing more will happen. */
+const patienceMs = 120_000;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+const say = (line: string) => console.log(`${(performance.now() / 1_000).toFixed(0).padStart(5)} s  ${line}`);
+
+say(`seed ${seed}: ${messages} mails, ${rate} a second`);
+const chance = chanceOf(seed);
+await using resources = new AsyncDisposableStack();
+const postgres = resources.use(await ownPostgres());
+const provider = resources.use(await startProviderProcess(seed));
+const stack = resources.use(
+  await startStack({
+    database: postgres,
+    provider: false,
+    relays: 2,
+    workers: 2,
+    relay: {
+      ...provider.environment,
+      SMTP_ALLOWED_SENDERS: '*@example.com',
+      RETRY_SCHEDULE: '1s,2s,4s',
+      LOG_LEVEL: flags.log,
+    },
+    api: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log },
+    worker: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log },
+  }),
+);
+
+const acknowledgements = openAcknowledgements();
+const ending = new AbortController();
+const timeLapse = keepTimeGoing();
+const saboteur = sabotage(stack, postgres, chance.branch('saboteur'));
+await load(saboteur);
+say(`${acknowledgements.count} acknowledged; the sabotage ends`);
+await saboteur.stop();
+provider.tell('behave');
+await settle();
+ending.abort();
+await timeLapse;
+
+const account = await provider.account();
+const reckoning = reckon({
+  acknowledged: acknowledgements.all,
+  taken: account.taken.filter(({ recipient }) => recipient.endsWith('@example.net')),
+  recorded: await readRecords(postgres),
+  refusedForGood: new Set(account.refusedForGood),
+});
+report(reckoning, saboteur, account.mishaps);
+const breaches = [...breachesOf(reckoning), ...acknowledgements.complaints, ...saboteur.selfEnded];
+if (breaches.length > 0) await showEvidence(breaches);
+process.exitCode = breaches.length > 0 ? 1 : 0;
+
+/** Sends all mails at their rate; resolves when each has been acknowledged or refused. */
+async function load({ done }: Saboteur): Promise<void> {
+  const began = performance.now();
+  let next = 0;
+  const run = async (send: (number: number) => Promise<void>) => {
+    for (let number = next++; number < messages; number = next++) {
+      await pause(Math.max(0, began + (number / rate) * 1_000 - performance.now()));
+      await send(number);
+    }
+  };
+  const { relay, relays, api } = stack;
+  const common = { acknowledgements, signal: ending.signal };
+  const progress = setInterval(() => {
+    const blows = [...done.values()].reduce((sum, count) => sum + count, 0);
+    say(`${acknowledgements.count} acknowledged, ${acknowledgements.askedAgain} asked again, ${blows} blows`);
+  }, 10_000);
+  await Promise.all([
+    ...Array.from({ length: submitters }, async (_, index) => {
+      await using sessions = openSubmissions({
+        ...common,
+        ports: relays.map(({ port }) => port),
+        ...relay.application,
+        sender,
+        chance: chance.branch(`submitter ${index}`),
+      });
+      await run(sessions.submit);
+    }),
+    ...Array.from({ length: askers }, async (_, index) => {
+      const requests = openRequests({ ...common, api, chance: chance.branch(`asker ${index}`) });
+      await run(requests.ask);
+      await requests.finished();
+    }),
+  ]);
+  clearInterval(progress);
+}
+
+async function keepTimeGoing(): Promise<void> {
+  while (!ending.signal.aborted) {
+    // PostgreSQL may be away; time goes on when it is back.
+    await letTimePass(postgres).catch(() => {});
+    await pause(1_000, undefined, { signal: ending.signal }).catch(() => {});
+  }
+}
+
+/** Waits until nothing moves any more. */
+async function settle(): Promise<void> {
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let since = performance.now(); performance.now() - since < patienceMs; await pause(500)) {
+    const moving = await countMoving(postgres);
+    if (moving === 0) return;
+    if (moving >= fewest) continue;
+    fewest = moving;
+    since = performance.now();
+  }
+  say(`${fewest} recipients still wait for something`);
+}
+
+function report(reckoning: Reckoning, { done }: Saboteur, mishaps: number): void {
+  const blows = [...done].sort().map(([what, times]) => `${what} ${times}`);
+  const waits = [...reckoning.waiting].sort().map(([where, count]) => `${where} ${count}`);
+  const rows: [string, number, string?][] = [
+    ['blows', [...done.values()].reduce((sum, count) => sum + count, 0), blows.join(', ')],
+    ['mishaps at the provider', mishaps],
+    ['asked again by clients', acknowledgements.askedAgain],
+    ['acknowledged recipients', reckoning.acknowledged],
+    ['  delivered', reckoning.delivered],
+    ['  refused by the provider', reckoning.bounced],
+    ['  cancelled', reckoning.cancelled],
+    [
+      '  visibly waiting',
+      [...reckoning.waiting.values()].reduce((sum, count) => sum + count, 0),
+      waits.join(', '),
+    ],
+    ['lost', reckoning.lost.length],
+    ['uncertain at some time', reckoning.inDoubt],
+    ['duplicates, marked', reckoning.markedDuplicates],
+    ['duplicates, unmarked', reckoning.unmarkedDuplicates.length],
+    ['accepted twice', reckoning.acceptedTwice.length],
+    ['sent after a cancel', reckoning.sentAfterCancel.length],
+    ['bytes changed', reckoning.mangled.length],
+    ['misreported', reckoning.misreported.length],
+    ['wrong answers', acknowledgements.complaints.length],
+    ['ended by themselves', saboteur.selfEnded.length],
+  ];
+  console.log(`\nseed ${seed}, ${messages} mails, ${(performance.now() / 1_000).toFixed(0)} s`);
+  for (const [what, count, detail] of rows) {
+    console.log(`${what.padEnd(26)}${String(count).padStart(7)}${detail ? `  (${detail})` : ''}`);
+  }
+}
+
+/** The broken promises, the timelines of the first few, and all that the processes wrote. */
+async function showEvidence(breaches: readonly string[]): Promise<void> {
+  console.log(`\n${breaches.length} promises broken:`);
+  for (const breach of breaches.slice(0, 20)) console.log(`- ${breach}`);
+  const recipients = new Set(breaches.map((breach) => /m\d+-\d@example\.net/.exec(breach)?.[0]));
+  for (const recipient of [...recipients].slice(0, 5)) {
+    if (recipient === undefined) continue;
+    console.log(`\n${recipient}`);
+    for (const line of await readHistory(postgres, recipient)) console.log(`  ${line}`);
+  }
+  const file = join(await mkdtemp(join(tmpdir(), 'postern-prove-')), 'output.txt');
+  await writeFile(file, stack.output);
+  console.log(`\nWhat the processes wrote: ${file} (--log info for more)`);
+}
+
+async function startProviderProcess(seed: number) {
+  const child = fork(new URL('./provider.ts', import.meta.url), [String(seed)]);
+  const hear = async () => ((await once(child, 'message')) as [FromProvider])[0];
+  const tell = (asked: ToProvider) => child.send(asked);
+  const first = await hear();
+  if (first.kind !== 'ready') throw new Error('the provider did not start');
+  return {
+    environment: first.environment,
+    tell,
+    async account() {
+      tell('tell');
+      const told = await hear();
+      if (told.kind !== 'account') throw new Error('the provider did not tell');
+      return told;
+    },
+    async [Symbol.asyncDispose]() {
+      const gone = once(child, 'exit');
+      child.disconnect();
+      await gone;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// What Postern's own tables say at the end of a run.
+import type { OwnPostgres } from '../kit/database.ts';
+import type { Recorded } from './ledger.ts';
+
+/** Recipients of the run's mail, as the relay shows them, and of emails that were not handed over. */
+export async function readRecords({ query }: Pick<OwnPostgres, 'query'>): Promise<Recorded[]> {
+  const { rows } = await query<Recorded>(
+    `with told as (
+       select queue_id, recipient,
+         count(*) filter (where type = 'requeued' and detail @> '{"possibleDuplicate": true}') as again,
+         count(*) filter (where type = 'uncertain') as doubts
+       from event where queue_id is not null and recipient is not null group by queue_id, recipient
+     ), bytes as (
+       select queue_id, encode(sha256(string_agg(content, ''::bytea order by part)), 'hex') as sha256
+       from message_part group by queue_id
+     )
+     select r.address as recipient, r.queue_id as "queueId", r.status::text as status, r.reason,
+       coalesce(told.again, 0)::integer as "possibleDuplicates",
+       (coalesce(told.doubts, 0) + coalesce(r.reason = 'uncertain-twice', false)::integer)::integer as "inDoubt",
+       bytes.sha256
+     from recipient r
+     left join told on told.queue_id = r.queue_id and told.recipient = r.address
+     left join bytes on bytes.queue_id = r.queue_id
+     where r.address like 'm%-%@example.net'
+     union all
+     select a.value ->> 'address', null, e.status::text, e.reason, 0, 0, null
+     from email e cross join jsonb_array_elements(e.recipients) a
+     where e.queue_id is null`,
+  );
+  return rows;
+}
+
+/** The timeline of a recipient's mail, for whoever looks for the cause. */
+export async function readHistory(
+  { query }: Pick<OwnPostgres, 'query'>,
+  recipient: string,
+): Promise<string[]> {
+  const { rows } = await query<{ line: string }>(
+    `select to_char(v.at, 'HH24:MI:SS.MS') || ' ' || v.type || ' ' || coalesce(v.queue_id, '') || ' '
+       || coalesce(v.recipient, '') || ' ' || v.detail as line
+     from event v
+     where v.queue_id in (select queue_id from recipient where address = $1)
+       or v.email_id in (select id from email where recipients @> jsonb_build_array(jsonb_build_object('address', $1::text)))
+     order by v.id`,
+    [recipient],
+  );
+  return rows.map(({ line }) => line);
+}
+
+/** Recipients for whom something is still going to happen by itself. */
+export async function countMoving({ query }: Pick<OwnPostgres, 'query'>): Promise<number> {
+  const { rows } = await query<{ n: number }>(
+    `select (select count(*) from recipient
+             where status in ('queued', 'sending', 'deferred') or (status = 'uncertain' and next_attempt_at is not null))::integer
+          + (select count(*) from email where status = 'pending' and not paused)::integer as n`,
+  );
+  return rows[0]?.n ?? 0;
+}
