@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../kit/until.ts';
+import { type ComposeStack, composeStack } from './compose.ts';
+import { expectAllOnce, startLoad } from './load.ts';
+
+let stack: ComposeStack;
+
+beforeEach(async () => {
+  stack = await composeStack();
+}, 60_000);
+
+afterEach(async () => stack[Symbol.asyncDispose](), 60_000);
+
+const everything = ['up', '--detach', '--wait'] as const;
+
+test('down and up keeps the queue', async () => {
+  await stack.compose(...everything);
+  // Nobody is there to take it: what is queued now is still queued when everything is gone.
+  await stack.compose('stop', 'stand-in');
+  const load = startLoad(stack, { mails: 20 });
+  await load.finished;
+  await stack.compose('down');
+  await stack.compose(...everything);
+  await expectAllOnce(stack, load.accepted);
+}, 180_000);
+
+test('two relays and three workers send nothing twice', async () => {
+  await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=3');
+  expect(await stack.containers('relay')).toHaveLength(2);
+  const load = startLoad(stack, { mails: 150, everyOther: 'scheduled' });
+  await load.finished;
+  await expectAllOnce(stack, load.accepted);
+}, 180_000);
+
+test('a rolling restart under load loses nothing and repeats nothing', async () => {
+  await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=2');
+  const load = startLoad(stack, { perSecond: 20 });
+  for (const service of ['relay', 'worker', 'api']) {
+    await stack.compose('restart', '--timeout', '30', service);
+    await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=2', '--no-recreate');
+  }
+  await load.stop();
+  expect(load.accepted.size).toBeGreaterThan(50);
+  await expectAllOnce(stack, load.accepted);
+}, 240_000);
+
+test('new images under load lose nothing and repeat nothing', async () => {
+  await stack.compose(...everything);
+  const load = startLoad(stack, { perSecond: 20 });
+  await stack.compose(...everything, '--force-recreate', '--no-deps', 'migrate', 'relay', 'worker', 'api');
+  await until(async () => (await stack.ask('GET', '/readyz')).status === 200, {
+    what: 'the new api',
+    timeoutMs: 30_000,
+  });
+  await load.stop();
+  await expectAllOnce(stack, load.accepted);
+}, 240_000);
