@@ -13,6 +13,16 @@ export function newQueueId(now: Date = new Date()): string {
     time = digits[rest % 32] + time;
   }
   let random = '';
-  for (const byte of randomBytes(randomDigits)) random += digits[byte % 32];
+  for (const byte of drawn()) random += digits[byte % 32];
   return time + random;
+}
+
+// Randomness is drawn for many ids at once: asking for it costs more than all the rest of an id.
+let pool = Buffer.alloc(0);
+
+function drawn(): Buffer {
+  if (pool.length < randomDigits) pool = randomBytes(randomDigits * 256);
+  const bytes = pool.subarray(0, randomDigits);
+  pool = pool.subarray(randomDigits);
+  return bytes;
 }

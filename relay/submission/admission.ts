@@ -1,6 +1,6 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
 import addressparser from 'nodemailer/lib/addressparser';
-import { type Field, readHeader } from './header.ts';
+import { bodyOf, type Field, readHeader } from './header.ts';
 import { dateTime, newMessageId } from './received.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { type AllowedSenders, isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
@@ -60,22 +60,22 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
       `More than ${mostReceivedFields} Received fields: this mail runs in a circle`,
     );
   }
-  const headerFrom = readFrom(fields, allowed);
+  const headerFrom = readFrom(bytes, fields, allowed);
   if (typeof headerFrom !== 'string') return headerFrom;
-  const email = readEmailClaim(fields, mayHandOverEmails);
+  const email = readEmailClaim(bytes, fields, mayHandOverEmails);
   if (email && 'code' in email) return email;
-  const idempotencyKey = readIdempotencyKey(fields);
+  const idempotencyKey = readIdempotencyKey(bytes, fields);
   if (typeof idempotencyKey === 'object') return idempotencyKey;
 
-  const messageId = fields.find(isNamed('message-id'))?.value || undefined;
-  const givenId = messageId ?? newMessageId(headerFrom);
+  const idField = fields.find(isNamed('message-id'));
+  const messageId = idField ? bodyOf(bytes, idField) : newMessageId(headerFrom);
   const added =
-    (messageId === undefined && !fields.some(isNamed('message-id')) ? `Message-ID: ${givenId}\r\n` : '') +
+    (idField ? '' : `Message-ID: ${messageId}\r\n`) +
     (fields.some(isNamed('date')) ? '' : `Date: ${dateTime(now)}\r\n`);
 
   return {
     headerFrom,
-    messageId: givenId,
+    messageId,
     added,
     kept: without(bytes, fields.filter(staysBehind)),
     email,
@@ -91,13 +91,13 @@ const isNamed = (name: string) => (field: Field) => field.name === name;
 /** Bcc is for the submission agent's eyes only (RFC 5322 section 3.6.3), and our own fields are for ours. */
 const staysBehind = ({ name }: Field) => name === 'bcc' || name.startsWith('x-postern-');
 
-function readFrom(fields: readonly Field[], allowed: AllowedSenders): string | Refusal {
+function readFrom(bytes: Buffer, fields: readonly Field[], allowed: AllowedSenders): string | Refusal {
   const [from, second] = fields.filter(isNamed('from'));
   if (!from) return refuse(554, '5.6.0', 'There is no From field (RFC 5322 3.6)');
   // Which of the two a reader sees depends on the reader: the other one could be anybody's.
   if (second) return refuse(554, '5.6.0', 'There is more than one From field (RFC 5322 3.6)');
 
-  const addresses = addressparser(from.value, { flatten: true }).map(({ address }) => address);
+  const addresses = addressesOf(bodyOf(bytes, from));
   if (addresses.length === 0 || !addresses.every((address) => mailbox.test(address))) {
     return refuse(554, '5.6.0', 'The From field holds no address, or something that is none');
   }
@@ -106,9 +106,24 @@ function readFrom(fields: readonly Field[], allowed: AllowedSenders): string | R
   return normalizeAddress(addresses[0] as string);
 }
 
+// An application sends from the same few addresses all day, and taking a From field apart is the dearest part of
+// looking at a header.
+const remembered = new Map<string, readonly string[]>();
+const mostRemembered = 1_000;
+
+function addressesOf(from: string): readonly string[] {
+  const known = remembered.get(from);
+  if (known) return known;
+  const addresses = addressparser(from, { flatten: true }).map(({ address }) => address);
+  if (remembered.size >= mostRemembered) remembered.clear();
+  remembered.set(from, addresses);
+  return addresses;
+}
+
 const mailbox = /^(?:"[^"]*"|[^\s@"<>]+)@[^\s@<>]+$/;
 
 function readEmailClaim(
+  bytes: Buffer,
   fields: readonly Field[],
   mayHandOverEmails: boolean,
 ): EmailClaim | Refusal | undefined {
@@ -118,18 +133,19 @@ function readEmailClaim(
     return refuse(550, '5.7.1', "X-Postern-Email belongs to Postern's own processes (RELAY_USER)");
   }
   const [, id, token] =
-    /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ((?:[0-9a-f]{2})+)$/i.exec(claim.value) ?? [];
+    /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ((?:[0-9a-f]{2})+)$/i.exec(bodyOf(bytes, claim)) ?? [];
   if (second || !id || !token) return refuse(554, '5.6.0', 'X-Postern-Email must be ID TOKEN, once');
   return { id: id.toLowerCase(), token: Buffer.from(token, 'hex') };
 }
 
-function readIdempotencyKey(fields: readonly Field[]): string | Refusal | undefined {
+function readIdempotencyKey(bytes: Buffer, fields: readonly Field[]): string | Refusal | undefined {
   const [key, second] = fields.filter(isNamed('x-postern-idempotency-key'));
   if (!key) return undefined;
-  if (second || key.value.length < 1 || key.value.length > 255) {
+  const value = bodyOf(bytes, key);
+  if (second || value.length < 1 || value.length > 255) {
     return refuse(554, '5.6.0', 'X-Postern-Idempotency-Key must be 1 to 255 characters, once');
   }
-  return key.value;
+  return value;
 }
 
 function without(bytes: Buffer, fields: readonly Field[]): Buffer[] {

@@ -5,9 +5,8 @@ export type Field = {
   readonly name: string;
   /** From the first octet of the name to behind the last CRLF of its value, folded lines included. */
   readonly start: number;
+  readonly colon: number;
   readonly end: number;
-  /** Unfolded and trimmed, octets above 127 as UTF-8. */
-  readonly value: string;
 };
 
 export type HeaderReading =
@@ -30,34 +29,28 @@ export function readHeader(bytes: Buffer, ended: boolean): HeaderReading {
 
   const length = blank < 0 ? bytes.length : blank + 2;
   const text = bytes.toString('latin1', 0, length);
-  const spans: { name: string; start: number; colon: number; end: number }[] = [];
+  const fields: { name: string; start: number; colon: number; end: number }[] = [];
   for (let at = 0, line = 1; at < length; line++) {
     const lineFeed = text.indexOf('\n', at);
     const end = lineFeed < 0 ? length : lineFeed + 1;
-    const last = spans.at(-1);
+    const last = fields.at(-1);
     if (last && (text[at] === ' ' || text[at] === '\t')) {
       last.end = end;
     } else {
       const colon = text.indexOf(':', at);
       const name = colon < 0 || colon >= end ? undefined : fieldName.exec(text.slice(at, colon))?.[0];
       if (name === undefined) return { state: 'malformed', line };
-      spans.push({ name: name.toLowerCase(), start: at, colon, end });
+      fields.push({ name: name.toLowerCase(), start: at, colon, end });
     }
     at = end;
   }
-  return {
-    state: 'complete',
-    length,
-    fields: spans.map(({ name, start, colon, end }) => ({
-      name,
-      start,
-      end,
-      get value() {
-        return bytes
-          .toString('utf8', colon + 1, end)
-          .replaceAll('\r\n', '')
-          .trim();
-      },
-    })),
-  };
+  return { state: 'complete', length, fields };
+}
+
+/** The field body (RFC 5322 section 2.2), what stands behind the colon: unfolded and trimmed, octets above 127 as UTF-8. */
+export function bodyOf(bytes: Buffer, { colon, end }: Field): string {
+  return bytes
+    .toString('utf8', colon + 1, end)
+    .replaceAll('\r\n', '')
+    .trim();
 }

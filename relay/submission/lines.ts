@@ -27,22 +27,31 @@ export function checkLines(): LineCheck {
 
   function read(piece: Uint8Array): boolean {
     if (refusal) return false;
+    // Locals, because every octet of every message passes here, and what a closure holds is slow to reach.
+    let last = previous;
+    let bits = seen;
+    let start = -lineLength;
     for (let at = 0; at < piece.length; at++) {
       const octet = piece[at] as number;
-      seen |= octet;
-      if (octet === LF) {
-        if (previous !== CR) return reject(`Line ${line} ends in a bare LF`);
+      bits |= octet;
+      if (octet > CR) {
+        if (last === CR) return reject(`Line ${line} holds a bare CR`);
+      } else if (octet === LF) {
+        if (last !== CR) return reject(`Line ${line} ends in a bare LF`);
+        if (at - 1 - start > longestLine) return reject(tooLong(line));
         line++;
-        lineLength = 0;
+        start = at + 1;
       } else {
-        if (previous === CR) return reject(`Line ${line} holds a bare CR`);
+        if (last === CR) return reject(`Line ${line} holds a bare CR`);
         if (octet === 0) return reject(`Line ${line} holds a NUL octet`);
-        if (octet !== CR && ++lineLength > longestLine)
-          return reject(`Line ${line} is longer than ${longestLine} octets`);
       }
-      previous = octet;
+      last = octet;
     }
-    return true;
+    previous = last;
+    seen = bits;
+    lineLength = piece.length - start;
+    // A CR that came last is half of the line's end.
+    return lineLength - (last === CR ? 1 : 0) <= longestLine || reject(tooLong(line));
   }
 
   function reject(what: string): false {
@@ -60,3 +69,5 @@ export function checkLines(): LineCheck {
     },
   };
 }
+
+const tooLong = (line: number) => `Line ${line} is longer than ${longestLine} octets`;

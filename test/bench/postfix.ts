@@ -1,7 +1,8 @@
 // A Postfix of one's own beside ours: same machine, same disk, same sender, tuned as far as its manual goes, in a
 // directory that is removed afterwards.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { access, chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,12 +47,19 @@ export async function startPostfix({
   await writeFile(join(home, 'etc', 'main.cf'), [...mainSettings(home, relayTo), ...settings, ''].join('\n'));
   await writeFile(join(home, 'etc', 'master.cf'), masterTable(port, relayTo !== undefined));
 
-  await run(join(programs, 'postfix'), ['-c', join(home, 'etc'), 'start']);
+  const control = (order: string) => ['-c', join(home, 'etc'), order];
+  const lastResort = () => {
+    execFileSync(join(programs, 'postfix'), control('stop'), { stdio: 'ignore' });
+    rmSync(home, { recursive: true, force: true });
+  };
+  await run(join(programs, 'postfix'), control('start'));
+  process.once('exit', lastResort);
   await until(() => canConnect(port), { what: 'Postfix to listen' });
   return {
     port,
     async [Symbol.asyncDispose]() {
-      await run(join(programs, 'postfix'), ['-c', join(home, 'etc'), 'stop']);
+      process.off('exit', lastResort);
+      await run(join(programs, 'postfix'), control('stop'));
       await rm(home, { recursive: true, force: true });
     },
   };
@@ -63,10 +71,13 @@ export async function startSink(): Promise<Postfix> {
   const child = spawn(join(programs, 'smtp-sink'), ['-u', 'postfix', `127.0.0.1:${port}`, '1000'], {
     stdio: 'ignore',
   });
+  const lastResort = () => child.kill();
+  process.once('exit', lastResort);
   await until(() => canConnect(port), { what: 'smtp-sink to listen' });
   return {
     port,
     async [Symbol.asyncDispose]() {
+      process.off('exit', lastResort);
       if (child.exitCode !== null) return;
       child.kill();
       await once(child, 'exit');

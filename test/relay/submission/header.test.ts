@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AdmissionQuestion, admit } from '../../../relay/submission/admission.ts';
-import { readHeader } from '../../../relay/submission/header.ts';
+import { bodyOf, readHeader } from '../../../relay/submission/header.ts';
 import { dateTime, receivedField } from '../../../relay/submission/received.ts';
 import { refuse } from '../../../relay/submission/refusal.ts';
 import { isAllowedSender, normalizeAddress } from '../../../relay/submission/senders.ts';
@@ -29,17 +29,11 @@ const kept = (message: string) => {
 
 describe('fields', () => {
   test('are found with their folded lines, whatever the case of their names', () => {
-    const reading = readHeader(
-      Buffer.from('SUBJECT: a\r\n b\r\n\tc\r\nTo : x@example.com\r\n\r\nbody'),
-      false,
-    );
-    expect(reading).toMatchObject({
-      state: 'complete',
-      fields: [
-        { name: 'subject', start: 0, end: 20, value: 'a b\tc' },
-        { name: 'to', value: 'x@example.com' },
-      ],
-    });
+    const bytes = Buffer.from('SUBJECT: a\r\n b\r\n\tc\r\nTo : x@example.com\r\n\r\nbody');
+    const reading = readHeader(bytes, false);
+    if (reading.state !== 'complete') throw new Error(reading.state);
+    expect(reading.fields).toMatchObject([{ name: 'subject', start: 0, end: 20 }, { name: 'to' }]);
+    expect(reading.fields.map((field) => bodyOf(bytes, field))).toEqual(['a b\tc', 'x@example.com']);
   });
 
   test('are complete only when the blank line has come or the message has ended', () => {
