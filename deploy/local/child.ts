@@ -117,7 +117,7 @@ export async function startChild({
   };
 }
 
-export const column = (name: string) => name.padEnd(12);
+const column = (name: string) => name.padEnd(12);
 
 async function answersOk(url: string): Promise<boolean> {
   try {

@@ -1,0 +1,111 @@
+// `npm run release:check`: what must be true of a checkout before it becomes a release. Prints every reason why not.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export type Release = {
+  readonly version: string;
+  /** Texts that name the version, by the name of their file. */
+  readonly mentions: Readonly<Record<string, string>>;
+  readonly changelog: string;
+  /** Newest first, as git names them: v1.2.0 */
+  readonly tags: readonly string[];
+  /** `git diff --name-status LAST-TAG -- deploy/migrations` */
+  readonly migrationChanges: string;
+  /** `git status --porcelain` */
+  readonly uncommitted: string;
+};
+
+/** Sentences; an empty list is a release. */
+export function reasonsAgainst(release: Release): string[] {
+  return [
+    ...checkVersion(release),
+    ...checkMentions(release),
+    ...checkChangelog(release),
+    ...checkMigrations(release),
+    ...(release.uncommitted.trim() ? ['There are changes that are not committed.'] : []),
+  ];
+}
+
+function checkVersion({ version, tags }: Release): string[] {
+  const parts = (text: string) => /^v?(\d+)\.(\d+)\.(\d+)$/.exec(text)?.slice(1).map(Number);
+  const own = parts(version);
+  if (!own) return [`"${version}" is not a version of three numbers.`];
+  if (tags.includes(`v${version}`))
+    return [`v${version} has been released already: raise the version in package.json.`];
+  const newer = tags.find((tag) => {
+    const other = parts(tag);
+    const at = other?.findIndex((part, index) => part !== own[index]) ?? -1;
+    return other !== undefined && at >= 0 && (other[at] as number) > (own[at] as number);
+  });
+  return newer ? [`${newer} is newer than ${version}.`] : [];
+}
+
+/** Whoever deploys a template gets the image that it names. */
+function checkMentions({ version, mentions }: Release): string[] {
+  return Object.entries(mentions).flatMap(([file, text]) => {
+    const named = [...text.matchAll(/(?:postern\/postern:|newTag: |VERSION=)(\d+\.\d+\.\d+)/g)].map(
+      ([, each]) => each,
+    );
+    const others = new Set(named.filter((each) => each !== version));
+    if (named.length === 0) return [`${file} names no version.`];
+    return [...others].map((other) => `${file} names ${other}, not ${version}.`);
+  });
+}
+
+function checkChangelog({ version, changelog }: Release): string[] {
+  const section = sectionOf(changelog, version);
+  if (section === undefined) return [`CHANGELOG.md has no section "## [${version}] - YYYY-MM-DD".`];
+  const reasons: string[] = [];
+  if (!/^- \S/m.test(section)) reasons.push(`CHANGELOG.md says nothing about ${version}.`);
+  if (!/^### Upgrade notes\s+\S/m.test(section)) {
+    reasons.push(`CHANGELOG.md has no upgrade notes for ${version}; "None" is one.`);
+  }
+  if (/^- \S/m.test(sectionOf(changelog, 'Unreleased') ?? '')) {
+    reasons.push('CHANGELOG.md still has unreleased entries.');
+  }
+  return reasons;
+}
+
+function sectionOf(changelog: string, name: string): string | undefined {
+  const sections = changelog.split(/^## /m);
+  const date = name === 'Unreleased' ? '' : ' - \\d{4}-\\d{2}-\\d{2}';
+  const heading = new RegExp(`^\\[${name.replaceAll('.', '\\.')}\\]${date}\\n`);
+  return sections.find((each) => heading.test(each))?.replace(/^.*\n/, '');
+}
+
+/** What was released was applied somewhere: it is never touched again. */
+function checkMigrations({ migrationChanges }: Release): string[] {
+  return migrationChanges
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('A'))
+    .map(
+      (line) =>
+        `A released migration was changed: ${line.split(/\s+/).slice(1).join(' → ')}. Put it into a new one.`,
+    );
+}
+
+function gather(root: string): Release {
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
+  const git = (...argumentList: string[]) =>
+    execFileSync('git', argumentList, { cwd: root, encoding: 'utf8' });
+  const tags = git('tag', '--list', 'v*', '--sort=-version:refname').split('\n').filter(Boolean);
+  const [last] = tags;
+  const files = ['deploy/coolify/postern.yaml', 'deploy/kubernetes/kustomization.yaml', 'deploy/README.md'];
+  return {
+    version: (JSON.parse(read('package.json')) as { version: string }).version,
+    mentions: Object.fromEntries(files.map((file) => [file, read(file)])),
+    changelog: read('CHANGELOG.md'),
+    tags,
+    migrationChanges: last ? git('diff', '--name-status', last, '--', 'deploy/migrations') : '',
+    uncommitted: git('status', '--porcelain'),
+  };
+}
+
+if (import.meta.main) {
+  const release = gather(dirname(import.meta.dirname));
+  const reasons = reasonsAgainst(release);
+  for (const reason of reasons) console.error(reason);
+  if (reasons.length === 0) console.log(`${release.version} can be released: git tag v${release.version}`);
+  process.exitCode = reasons.length === 0 ? 0 : 1;
+}
