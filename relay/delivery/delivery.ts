@@ -423,6 +423,12 @@ export async function startDelivery({
     }
   }
 
+  /** Whoever could not renew its own leases, frozen or cut off, is in no position to declare those of others lost. */
+  function mayReap(): boolean {
+    const now = performance.now();
+    return now > reapAfter && now - renewedAt < tempo.leaseMs * 0.6;
+  }
+
   async function reap(): Promise<void> {
     const { leaseMs, resendMs } = tempo;
     const reaped = await reapLeases(database, { leaseMs, resendMs, policy: settings.uncertainPolicy });
@@ -432,12 +438,7 @@ export async function startDelivery({
   }
 
   let tick = 0;
-  let lastTick = performance.now();
   async function tend(): Promise<void> {
-    const now = performance.now();
-    // A pause this long means that we were frozen, and our own leases may look abandoned.
-    if (now - lastTick > tempo.leaseMs / 2) databaseWasAway();
-    lastTick = now;
     try {
       if (tick % slowly === 0) await mindSlowThings();
       await look();
@@ -449,7 +450,7 @@ export async function startDelivery({
         if (lane.isOpen) await probeSenders(lane);
       }
       if (tick % 2 === 0) {
-        if (now > reapAfter) await reap();
+        if (mayReap()) await reap();
         for (const queueId of await resendUncertain(database)) {
           log.warn({ event: 'resend', queueId }, 'No final reply came; sending it once more');
         }
@@ -461,13 +462,16 @@ export async function startDelivery({
     void pump();
   }
 
+  let renewedAt = performance.now();
   async function renew(): Promise<void> {
     const tokens = new Set([
       ...[...carriages].map(({ mail }) => mail.token),
       ...waiting.map(({ token }) => token),
     ]);
+    const startedAt = performance.now();
     try {
       await renewLeases(database, [...tokens], tempo.leaseMs);
+      renewedAt = startedAt;
     } catch (error) {
       stumble(error, 'renewing leases');
     }

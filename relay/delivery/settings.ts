@@ -69,7 +69,7 @@ export const usualTempo: Tempo = {
   blockMs: 3 * minute,
   finalMs: 10 * minute,
   markMs: 2 * second,
-  leaseMs: 10 * second,
+  leaseMs: 8 * second,
   pollMs: second / 2,
   idleMs: 10 * second,
   resendMs: 15 * minute,

@@ -1,13 +1,160 @@
 // How fast mail passes through: from the first octet in to the provider's last 250, in one run, so that accepting and
 // delivering share the machine as they do in life. The same sender, the same provider and as many connections against
 // Postfix; and how long one mail takes when there is nothing else to do.
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createTemplate, freshDatabase } from '../kit/database.ts';
+import { createAuthority } from '../kit/certificate.ts';
+import { createTemplate, freshDatabase, type Template } from '../kit/database.ts';
 import { startPostgres } from '../kit/postgres.ts';
-import { type Provider, startProvider } from '../kit/provider.ts';
-import { type Stack, startStack } from '../kit/stack.ts';
+import { startStack } from '../kit/stack.ts';
 import { connect } from '../kit/transcript.ts';
 import { until } from '../kit/until.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
-import { measureSource, startPostfix, startSink, whyNoPostfix } from './postfix.ts';
+import { measureSource, startPostfix, whyNoPostfix } from './postfix.ts';
+import { type Sink, startCountingSink } from './sink.ts';
+
+const rounds = 3;
+const sessions = 50;
+const connections = 20;
+const messages = { postern: 6_000, postfix: 2_000 };
+
+const patience = { timeoutMs: 300_000, what: 'everything to arrive' };
+
+export const deliver: Benchmark = async (say) => {
+  const absent = await whyNoPostfix();
+  if (absent) throw new Error(`smtp-source, which sends the mail, comes with Postfix: ${absent}`);
+  await using server = await startPostgres({ kind: 'embedded' });
+  const template = await createTemplate(server.url);
+  await using certificate = await makeCertificate();
+
+  const measurements: Measurement[] = [];
+  for (const { what, target, tls } of [
+    { what: 'accept to provider’s 250, drained, plain', target: '≥ 4 × Postfix', tls: false },
+    { what: 'the same with TLS and AUTH to the provider', target: '≥ 3 × Postfix', tls: true },
+  ]) {
+    await using sink = await startCountingSink(tls ? certificate : {});
+    await using relay = await startRelay(template, sink, tls ? certificate : undefined);
+    await using postfix = await startPostfix({
+      relayTo: sink.port,
+      settings: [
+        `smtp_destination_concurrency_limit = ${connections}`,
+        `initial_destination_concurrency = ${connections}`,
+        ...(tls ? await postfixTls(certificate, sink) : []),
+      ],
+    });
+    const rates = { postern: [] as number[], postfix: [] as number[] };
+    for (let round = 0; round < rounds; round++) {
+      rates.postfix.push(await measureThrough(sink, postfix.port, messages.postfix));
+      rates.postern.push(await measureThrough(sink, relay.relay.port, messages.postern));
+      say(`${what}: ${rates.postern.at(-1)?.toFixed(0)}/s, Postfix ${rates.postfix.at(-1)?.toFixed(0)}/s`);
+    }
+    measurements.push({
+      what,
+      unit: 'messages/s',
+      postern: median(rates.postern),
+      postfix: median(rates.postfix),
+      target,
+      detail: { rounds: rates, bytes: 4_096, connections },
+    });
+    if (!tls) measurements.push(await measureIdle(sink, relay.relay.port, say));
+  }
+  return measurements;
+};
+
+/** From the first connection to the last message at the provider. */
+async function measureThrough(sink: Sink, port: number, count: number): Promise<number> {
+  const before = sink.taken;
+  const started = performance.now();
+  await measureSource({ port, messages: count, sessions, reuse: true });
+  await until(() => sink.taken >= before + count, patience);
+  return count / ((performance.now() - started) / 1000);
+}
+
+/** One mail after the other, each when the one before has arrived: nothing to share, nothing to wait for but the way. */
+async function measureIdle(sink: Sink, port: number, say: (line: string) => void): Promise<Measurement> {
+  const milliseconds: number[] = [];
+  await using client = await connect(port);
+  await client.expect('220 *');
+  await client.send('EHLO bench').expect('250 *');
+  for (let n = 0; n < 200; n++) {
+    await client.send('MAIL FROM:<ann@example.com>').expect('250 *');
+    await client.send('RCPT TO:<bob@example.net>').expect('250 *');
+    await client.send('DATA').expect('354 *');
+    const before = sink.taken;
+    await client.send(`From: ann@example.com\r\nSubject: ${n}\r\n\r\nHello.\r\n.`).expect('250 *');
+    const accepted = performance.now();
+    await until(() => sink.taken > before, patience);
+    milliseconds.push(performance.now() - accepted);
+  }
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  say(`idle, 250 to provider's 250: p50 ${at(0.5).toFixed(1)} ms, p99 ${at(0.99).toFixed(1)} ms`);
+  return {
+    what: 'our 250 to the provider’s 250, idle system, p99 (the sink reports every 20 ms)',
+    unit: 'ms',
+    postern: at(0.99),
+    target: '≤ 30 ms',
+    detail: { p50: at(0.5), p99: at(0.99) },
+  };
+}
+
+type Certificate = { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+
+function startRelay(template: Template, sink: Sink, certificate: Certificate | undefined) {
+  return freshDatabase(template).then((database) =>
+    startStack({
+      database,
+      processes: ['relay'],
+      provider: false,
+      relay: {
+        RELAY_TRUSTED_NETWORKS: '127.0.0.0/8',
+        LOG_LEVEL: 'warn',
+        SMTP_HOST: '127.0.0.1',
+        SMTP_PORT: String(sink.port),
+        SMTP_FAILOVER: 'off',
+        SMTP_FROM_EMAIL: 'ann@example.com',
+        SMTP_MAX_CONNECTIONS: String(connections),
+        ...(certificate
+          ? {
+              SMTP_TLS_MODE: 'implicit',
+              SMTP_USER: 'ann@example.com',
+              SMTP_PASSWORD: 'a password',
+              SMTP_CA_FILE: certificate.caFile,
+            }
+          : { SMTP_TLS_MODE: 'none' }),
+      },
+    }),
+  );
+}
+
+async function makeCertificate(): Promise<Certificate & AsyncDisposable> {
+  const directory = await mkdtemp(join(tmpdir(), 'postern-bench-tls-'));
+  const authority = await createAuthority();
+  const { cert, key } = await authority.issue();
+  const files = {
+    certFile: join(directory, 'cert.pem'),
+    keyFile: join(directory, 'key.pem'),
+    caFile: join(directory, 'ca.pem'),
+  };
+  await writeFile(files.certFile, cert);
+  await writeFile(files.keyFile, key);
+  await writeFile(files.caFile, authority.cert);
+  return { ...files, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** What Postfix needs to sign in over implicit TLS. */
+async function postfixTls({ caFile }: Certificate, sink: Sink): Promise<string[]> {
+  const passwords = join(caFile, '..', 'passwords');
+  await writeFile(passwords, `[127.0.0.1]:${sink.port} ann@example.com:password\n`);
+  return [
+    'smtp_tls_wrappermode = yes',
+    'smtp_tls_security_level = encrypt',
+    `smtp_tls_CAfile = ${caFile}`,
+    'smtp_sasl_auth_enable = yes',
+    `smtp_sasl_password_maps = texthash:${passwords}`,
+    'smtp_sasl_security_options =',
+    'smtp_sasl_tls_security_options =',
+  ];
+}
