@@ -26,7 +26,8 @@ export type Tasks = { readonly drain: () => Promise<void>; readonly housekeeping
 
 /**
  * Runs the tasks until disposed; jobs that are running then get time to finish. graphile-worker installs and
- * updates its own schema, and gives up after ten errors in a row: then it is started again.
+ * updates its own schema. It keeps polling through an outage of PostgreSQL, but ends when one hits its start or
+ * the storing of a job's fate: then it is started again.
  */
 export function startJobs({ database, log, tasks }: { database: Database; log: Log; tasks: Tasks }): Jobs {
   const stopping = new AbortController();

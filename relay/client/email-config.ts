@@ -196,7 +196,7 @@ type Plan = {
 };
 
 /** What to do so that the entries become what the form says. Pure: no clock, no database. */
-export function planReconciliation(existing: readonly Email[], wanted: readonly WantedEntry[]): Plan {
+function planReconciliation(existing: readonly Email[], wanted: readonly WantedEntry[]): Plan {
   const byKey = new Map(existing.map((email) => [keyOf(email), email]));
   const pairs = wanted.flatMap((entry) => {
     const email = byKey.get(entry.key);

@@ -3,6 +3,7 @@ import { type Database, openDatabase } from '../../deploy/database.ts';
 import { cancelEmail } from '../../relay/client/cancel.ts';
 import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/email.ts';
 import { emailStatus } from '../../relay/client/heartbeat.ts';
+import { ownPostgres } from '../kit/database.ts';
 import { type Stack, type StackWishes, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 
@@ -203,6 +204,30 @@ test('mail whose cancel succeeded never reaches the provider, all other mail rea
   expect(kept.length + cancelled).toBe(ids.length);
   expect(cancelled).toBeGreaterThan(0);
   expect(kept.length).toBeGreaterThan(0);
+});
+
+test('a worker survives the death of PostgreSQL and goes on by itself', async () => {
+  await using postgres = await ownPostgres();
+  await using postern = await startPostern({ database: postgres });
+  const { worker } = postern.stack;
+  await until(() => worker.output.includes('Worker connected and looking for jobs'));
+  const [before = ''] = await insert(postern, 1, { dueAt: inSeconds(0) });
+  await until(async () => (await readEmail(postern.database, before))?.status === 'sent');
+
+  await postgres.kill();
+  await until(() => worker.output.includes('Could not look for due mail'));
+  expect((await fetch(`${worker.healthUrl}/readyz`)).status).toBe(503);
+  await postgres.start();
+
+  await until(async () => (await fetch(`${worker.healthUrl}/readyz`)).status === 200);
+  const [after = ''] = await insert(postern, 1, { dueAt: inSeconds(0) });
+  await until(async () => (await readEmail(postern.database, after))?.status === 'sent', {
+    timeoutMs: 30_000,
+  });
+  await until(() => worker.output.match(/Worker connected and looking for jobs/g)?.length === 2, {
+    timeoutMs: 20_000,
+  });
+  expect(worker.process.exit).toBeUndefined();
 });
 
 /** What makes Node believe that it is another time. */
