@@ -13,6 +13,7 @@ import { type Database, isUnavailable, type Queryable } from '../deploy/database
 import type { Log } from '../deploy/log.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
 import { readParts } from './faults.ts';
+import { inGroups } from './group.ts';
 import {
   amendAnswer,
   claimKey,
@@ -79,6 +80,7 @@ export function buildApp({
 }
 
 function serve(operation: Operation, ground: Ground): RequestHandler {
+  const change = changer(operation, ground);
   const parseBody = operation.body ? jsonBody(operation.bodyLimit ?? defaultBodyLimit) : undefined;
 
   return async (request, response) => {
@@ -116,7 +118,7 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       path: request.path,
       body: request.body as unknown,
     };
-    await change(operation, ground, { asked, idempotent, response });
+    await change({ asked, idempotent, response });
   };
 }
 
@@ -153,46 +155,53 @@ function readFields(operation: Operation, request: Request): Pick<Asked, 'path' 
   return { path: path?.data, query: query && values[0], body: body && values[query ? 1 : 0] };
 }
 
-async function change(
-  operation: Operation,
-  { database, log }: Ground,
-  {
-    asked,
-    idempotent,
-    response,
-  }: { asked: Asked; idempotent: IdempotentRequest | '' | undefined; response: Response },
-): Promise<void> {
-  if (operation.run.kind !== 'changes') return;
-  const { handle, idempotency } = operation.run;
+type Change = (request: {
+  asked: Asked;
+  idempotent: IdempotentRequest | '' | undefined;
+  response: Response;
+}) => Promise<void>;
 
-  const outcome = await inTransaction(database, async (tx) => {
-    const stored = idempotent && (await claimKey(tx, idempotent));
-    if (stored) return { stored };
-    const answer = await handle(asked, tx);
-    const json = toJson(answer.body);
-    if (idempotent) {
+/** How requests of this operation change something: in a transaction of their own, or in one they share. */
+function changer(operation: Operation, { database, log }: Ground): Change {
+  const { run } = operation;
+  if (run.kind !== 'changes') return () => Promise.resolve();
+  const { handle, handleMany, idempotency } = run;
+  const alone = (asked: Asked) => inTransaction(database, (tx) => handle(asked, tx));
+  const together = handleMany && inGroups({ database, handleMany, alone });
+
+  return async ({ asked, idempotent, response }) => {
+    if (!idempotent) {
+      const answer = await (together ?? alone)(asked);
+      const late = await answer.afterCommit?.();
+      return send(response, late === undefined ? answer : { ...answer, body: late });
+    }
+
+    const outcome = await inTransaction(database, async (tx) => {
+      const stored = await claimKey(tx, idempotent);
+      if (stored) return { stored };
+      const answer = await handle(asked, tx);
+      const json = toJson(answer.body);
       await storeAnswer(tx, idempotent, {
         status: answer.status,
         answer: idempotency === 'secret' ? null : json,
         keepUntil: answer.keepKeyUntil,
       });
+      return { answer, json };
+    });
+    if (outcome.stored) {
+      response.set('idempotency-replayed', 'true');
+      return sendJson(response, outcome.stored.status, outcome.stored.body);
     }
-    return { answer, json };
-  });
-
-  if (outcome.stored) {
-    response.set('idempotency-replayed', 'true');
-    return sendJson(response, outcome.stored.status, outcome.stored.body);
-  }
-  const { answer, json } = outcome;
-  const late = answer.afterCommit && toJson(await answer.afterCommit());
-  if (late && idempotent && idempotency === 'stored' && late !== json) {
-    // Only the mail's status differs; a replay that tells the older one would be true as well.
-    await amendAnswer(database, idempotent, late).catch((error) =>
-      log.warn({ err: error, requestId: asked.requestId }, 'A stored answer could not be amended'),
-    );
-  }
-  send(response, { ...answer, body: undefined }, late ?? json);
+    const { answer, json } = outcome;
+    const late = toJson(await answer.afterCommit?.());
+    if (late !== null && idempotency === 'stored' && late !== json) {
+      // Only the mail's status differs; a replay that tells the older one would be true as well.
+      await amendAnswer(database, idempotent, late).catch((error) =>
+        log.warn({ err: error, requestId: asked.requestId }, 'A stored answer could not be amended'),
+      );
+    }
+    send(response, answer, late ?? json);
+  };
 }
 
 /** Two transactions that wait for each other are nobody's fault: one of them is run again. */

@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import type { Queryable } from '../deploy/database.ts';
 import type { Principal, Scope } from './authenticate.ts';
-import type { ProblemType } from './problem.ts';
+import { Problem, type ProblemType } from './problem.ts';
 
 /** A request whose fields have been read. */
 export type Asked<Path = unknown, Query = unknown, Body = unknown> = {
@@ -75,6 +75,8 @@ export type Operation = Shared & {
     | {
         readonly kind: 'changes';
         readonly handle: (asked: Asked, tx: Queryable) => Promise<Answer>;
+        /** For requests that share a transaction; answers in their order. */
+        readonly handleMany?: HandleMany;
         /** `secret`: an answer that is told once and never stored. */
         readonly idempotency: 'stored' | 'secret';
       };
@@ -130,6 +132,50 @@ export function changes<
       kind: 'changes',
       idempotency,
       handle: handle as (asked: Asked, tx: Queryable) => Promise<Answer>,
+    },
+  };
+}
+
+/** Answers many requests in one transaction. A problem among the answers must have changed nothing. */
+type HandleMany<A extends Asked = Asked> = (
+  asked: readonly A[],
+  tx: Queryable,
+) => Promise<readonly (Answer | Problem)[]>;
+
+/**
+ * Declares an operation that changes something and is called often: requests that come while others are
+ * being committed share the next transaction, and with it the wait for the disk. One with an
+ * Idempotency-Key has a transaction of its own, which holds that key.
+ */
+export function changesTogether<
+  Path extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(
+  declared: Shared & {
+    readonly params?: Path;
+    readonly query?: Query;
+    readonly body?: Body;
+    readonly handleMany: HandleMany<Asked<Read<Path>, Read<Query>, Read<Body>>>;
+  },
+): Operation {
+  const { params, query, body, handleMany, ...shared } = declared;
+  const many = handleMany as HandleMany;
+  return {
+    ...shared,
+    params,
+    query,
+    body,
+    run: {
+      kind: 'changes',
+      idempotency: 'stored',
+      handleMany: many,
+      async handle(asked, tx) {
+        const [answer] = await many([asked], tx);
+        if (!answer) throw new Error(`${declared.id} left a request without an answer`);
+        if (answer instanceof Problem) throw answer;
+        return answer;
+      },
     },
   };
 }

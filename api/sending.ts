@@ -62,6 +62,12 @@ export function openSending({
     return known.status;
   }
 
+  /** Whether the relay queues what it accepts; otherwise it holds or captures it, and only the row tells. */
+  async function delivers(): Promise<boolean> {
+    const { configured, relay, report } = await status();
+    return configured && relay === 'running' && report?.delivery_mode === 'deliver';
+  }
+
   return {
     async sender() {
       if (from) return from;
@@ -80,8 +86,10 @@ export function openSending({
       const id = typeof email === 'string' ? email : email.id;
       const claim = typeof email === 'string' ? email : email.claim;
       try {
-        if (claim) await handOverNow(deps, claim, handOverPatienceMs);
-        return await readStatus(database, id);
+        const result = claim ? await handOverNow(deps, claim, handOverPatienceMs) : undefined;
+        return result?.outcome === 'accepted' && (await delivers())
+          ? 'queued'
+          : await readStatus(database, id);
       } catch (error) {
         log.warn({ err: error, emailId: id }, 'A hand-over was left to the worker');
         return undefined;

@@ -1,8 +1,8 @@
 // The invitation: a mail with a link whose token works once and not for ever. The token is 256 random bits and is
 // stored as its SHA-256 only, so it is looked up by digest: nothing of it is compared byte by byte.
 import { createHash, randomBytes } from 'node:crypto';
-import type { Queryable } from '../../deploy/database.ts';
-import { type Address, type InsertedEmail, insertEmail } from '../../relay/client/email.ts';
+import { type Queryable, uuidv7 } from '../../deploy/database.ts';
+import { type Address, type EmailDraft, type InsertedEmail, insertEmails } from '../../relay/client/email.ts';
 import { render, standardTemplates, type Template } from '../templates/render.ts';
 
 export const invitationLastsDays = 7;
@@ -33,41 +33,65 @@ const dateInWords = new Intl.DateTimeFormat('en-GB', {
 /** "Sunday, 1 March 2026 at 09:00 UTC": whoever reads it may be anywhere. */
 const inWords = (instant: Date) => `${dateInWords.format(instant)} UTC`;
 
-/** Writes the invitation's mail inside the caller's transaction. */
-export function insertInvitationMail(
+export type Invitation = {
+  readonly token: Token;
+  readonly expiresAt: Date;
+  readonly customer: { readonly id: string; readonly name: string };
+  readonly owner: { readonly id: string; readonly name: string; readonly email: string };
+  /** The administrator's words, if any. */
+  readonly template: Template | undefined;
+  readonly from: Address | undefined;
+  readonly publicUrl: string;
+  readonly apiKeyId: string | undefined;
+};
+
+/** Stores invitations and their mails inside the caller's transaction; the mails are in the same order. */
+export async function insertInvitations(
   tx: Queryable,
-  invitation: {
-    readonly emailId: string;
-    readonly token: string;
-    readonly expiresAt: Date;
-    readonly customer: { readonly id: string; readonly name: string };
-    readonly owner: { readonly name: string; readonly email: string };
-    /** The administrator's words, if any. */
-    readonly template: Template | undefined;
-    readonly from: Address | undefined;
-    readonly publicUrl: string;
-    readonly apiKeyId: string | undefined;
-  },
-): Promise<InsertedEmail> {
-  const { customer, owner } = invitation;
-  const words = render(invitation.template ?? standardTemplates.invitation, {
+  invitations: readonly Invitation[],
+): Promise<InsertedEmail[]> {
+  if (invitations.length === 0) return [];
+  const emails = await insertEmails(tx, invitations.map(toDraft));
+  await tx.query({
+    name: 'insert-invitations',
+    text: `
+      insert into invitation (id, owner_id, token_hash, email_id, expires_at)
+      select * from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::timestamptz[])`,
+    values: [
+      invitations.map(() => uuidv7()),
+      invitations.map(({ owner }) => owner.id),
+      invitations.map(({ token }) => token.hash),
+      emails.map(({ id }) => id),
+      invitations.map(({ expiresAt }) => expiresAt),
+    ],
+  });
+  return emails;
+}
+
+function toDraft({
+  token,
+  expiresAt,
+  customer,
+  owner,
+  template,
+  from,
+  publicUrl,
+  apiKeyId,
+}: Invitation): EmailDraft {
+  const words = render(template ?? standardTemplates.invitation, {
     name: owner.name,
     customer: customer.name,
-    link: invitationLink(invitation.publicUrl, invitation.token),
-    expires: inWords(invitation.expiresAt),
+    link: invitationLink(publicUrl, token.text),
+    expires: inWords(expiresAt),
   });
-  return insertEmail(
-    tx,
-    {
-      kind: 'invitation',
-      from: invitation.from,
-      recipients: [{ kind: 'to', address: owner.email, name: owner.name }],
-      subject: words.subject,
-      text: words.text,
-      html: words.html,
-      customerId: customer.id,
-      apiKeyId: invitation.apiKeyId,
-    },
-    { id: invitation.emailId },
-  );
+  return {
+    kind: 'invitation',
+    from,
+    recipients: [{ kind: 'to', address: owner.email, name: owner.name }],
+    subject: words.subject,
+    text: words.text,
+    html: words.html,
+    customerId: customer.id,
+    apiKeyId,
+  };
 }

@@ -2,16 +2,16 @@
 // What happens to their mail: deactivating and deleting withdraw what has not left yet and end the tokens; mail
 // that has left stays in the list until its retention ends, because it did happen.
 import { z } from 'zod';
-import { type Database, type Queryable, uuidv7 } from '../../deploy/database.ts';
+import type { Database, Queryable } from '../../deploy/database.ts';
 import { cancelEmailWithin } from '../../relay/client/cancel.ts';
 import type { InsertedEmail } from '../../relay/client/email.ts';
 import { finalStatuses, type Status } from '../../relay/client/vocabulary.ts';
 import { address, id, line, pageOf, pageQuery, toPage } from '../fields.ts';
-import { type Answer, changes, type Operation, reads } from '../operation.ts';
+import { type Answer, changes, changesTogether, type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';
 import type { Sending } from '../sending.ts';
 import type { Template } from '../templates/render.ts';
-import { type Created, createCustomer, type NewInvitation } from './create.ts';
+import { type Created, createCustomers, type NewInvitation } from './create.ts';
 import {
   customerAnswer,
   customerDraft,
@@ -24,7 +24,7 @@ import {
   toOwnerView,
 } from './customer.ts';
 import { describeCustomer, findCustomer, listCustomers } from './find.ts';
-import { hashToken, insertInvitationMail, invitationLastsDays, newToken } from './invitation.ts';
+import { hashToken, insertInvitations, invitationLastsDays, newToken } from './invitation.ts';
 
 const customerPath = z.strictObject({ id });
 
@@ -47,7 +47,7 @@ export function customerOperations({
   publicUrl: string;
 }): Operation[] {
   return [
-    changes({
+    changesTogether({
       id: 'createCustomer',
       method: 'post',
       path: '/api/customers',
@@ -61,17 +61,22 @@ export function customerOperations({
       bodyExample: exampleDraft,
       answers: { 201: { description: 'Created.', schema: customerAnswer } },
       problems: ['customer-exists'],
-      async handle({ body, principal }, tx) {
-        const { sendInvitation, owner = { name: body.name, email: body.email } } = body;
-        const created = await createCustomer(
+      async handleMany(asked, tx) {
+        const from = await sending.sender();
+        const created = await createCustomers(
           tx,
-          { name: body.name, email: body.email, owner },
-          sendInvitation
-            ? { from: await sending.sender(), publicUrl, apiKeyId: principal.apiKeyId }
-            : undefined,
+          asked.map(({ body: { name, email, owner, sendInvitation }, principal }) => ({
+            name,
+            email,
+            owner: owner ?? { name, email },
+            invite: sendInvitation ? { from, publicUrl, apiKeyId: principal.apiKeyId } : undefined,
+          })),
         );
-        if (created.outcome === 'exists') throw customerExists(body.email, created.customerId);
-        return answerCreated(created, sending);
+        return created.map((each, index) =>
+          each.outcome === 'created'
+            ? answerCreated(each, sending)
+            : customerExists(asked[index]?.body.email ?? '', each.customerId),
+        );
       },
     }),
 
@@ -390,28 +395,24 @@ async function inviteAgain(
     apiKeyId: string | undefined;
   },
 ): Promise<NewInvitation> {
-  const token = newToken();
-  const emailId = uuidv7();
   const { rows } = await tx.query<{ expires_at: Date; template: Template | null }>(
-    `insert into invitation (id, owner_id, token_hash, email_id, expires_at)
-     values ($1, $2, $3, $4, now() + make_interval(days => $5))
-     returning expires_at,
+    `select now() + make_interval(days => $1) as expires_at,
        (select json_build_object('subject', t.subject, 'text', t.text, 'html', t.html)
         from template t where t.kind = 'invitation') as template`,
-    [uuidv7(), row.owner_id, token.hash, emailId, invitationLastsDays],
+    [invitationLastsDays],
   );
-  const fresh = rows[0];
-  if (!fresh) throw new Error('The insert of an invitation returned no row');
-  const email = await insertInvitationMail(tx, {
-    emailId,
-    token: token.text,
-    expiresAt: fresh.expires_at,
-    customer: { id: row.id, name: row.name },
-    owner: { name: row.owner_name, email: row.owner_email },
-    template: fresh.template ?? undefined,
-    ...invite,
-  });
-  return { email, expiresAt: fresh.expires_at };
+  const { expires_at: expiresAt, template } = rows[0] as (typeof rows)[number];
+  const [email] = await insertInvitations(tx, [
+    {
+      token: newToken(),
+      expiresAt,
+      customer: { id: row.id, name: row.name },
+      owner: { id: row.owner_id, name: row.owner_name, email: row.owner_email },
+      template: template ?? undefined,
+      ...invite,
+    },
+  ]);
+  return { email: email as InsertedEmail, expiresAt };
 }
 
 /** Uses the token up and activates owner and customer; returns the customer's id. Throws why it cannot. */

@@ -210,11 +210,12 @@ export function onboardingOperations({
         const invite = body.sendInvitation
           ? { from: await sending.sender(), publicUrl, apiKeyId: principal.apiKeyId }
           : undefined;
-        const created = await createCustomer(
-          tx,
-          { name: row.company, email: row.email, owner: { name: row.contact_name, email: row.email } },
+        const created = await createCustomer(tx, {
+          name: row.company,
+          email: row.email,
+          owner: { name: row.contact_name, email: row.email },
           invite,
-        );
+        });
         if (created.outcome === 'exists') {
           if (!body.use_existing_customer || !created.customerId) throw addressTaken(row, created.customerId);
           await linkable(tx, row, created.customerId);

@@ -1,0 +1,69 @@
+// Group commit: requests that come while others are being committed share the next transaction. Each of them still
+// waits for its own commit; what they share is the round trips and the wait for the disk.
+import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
+import type { Answer, Asked } from './operation.ts';
+import { Problem } from './problem.ts';
+
+// Two, so that one group is being written while the other one is on its way to the disk.
+const lanes = 2;
+// Bounds how long the first of a group waits for the last.
+const mostAtOnce = 64;
+
+type Waiting = {
+  readonly asked: Asked;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (reason: unknown) => void;
+};
+
+/**
+ * Makes the function that answers one request, in a transaction that it may share. A transaction that fails
+ * because of one request fails nobody else: then each is tried `alone`.
+ */
+export function inGroups({
+  database,
+  handleMany,
+  alone,
+}: {
+  database: Database;
+  handleMany: (asked: readonly Asked[], tx: Queryable) => Promise<readonly (Answer | Problem)[]>;
+  alone: (asked: Asked) => Promise<Answer>;
+}): (asked: Asked) => Promise<Answer> {
+  let waiting: Waiting[] = [];
+  let running = 0;
+
+  async function runNext(): Promise<void> {
+    running++;
+    while (waiting.length > 0) {
+      const group = waiting.slice(0, mostAtOnce);
+      waiting = waiting.slice(mostAtOnce);
+      await runGroup(group);
+    }
+    running--;
+  }
+
+  async function runGroup(group: readonly Waiting[]): Promise<void> {
+    try {
+      const requests = group.map(({ asked }) => asked);
+      const answers = await database.transaction((tx) => handleMany(requests, tx));
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const answer = answers[index];
+        if (!answer) reject(new Error('A request was left without an answer'));
+        else if (answer instanceof Problem) reject(answer);
+        else resolve(answer);
+      }
+    } catch (error) {
+      // Without the database nobody knows whether the group was committed, so nobody may try again for the caller.
+      const isOneOfMany = group.length > 1 && !isUnavailable(error);
+      for (const { asked, resolve, reject } of group) {
+        if (isOneOfMany) await alone(asked).then(resolve, reject);
+        else reject(error);
+      }
+    }
+  }
+
+  return (asked) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ asked, resolve, reject });
+      if (running < lanes) void runNext();
+    });
+}
