@@ -133,6 +133,7 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
   });
   router.get('/dashboard/emails/count', async (request, response) => {
     const { after: _, ...search } = read(request, 'query', listQuery);
+    await catchUp(database, log);
     const [count, [newest]] = await Promise.all([
       countEmails(database, search, countedUpTo),
       findIds(database, search, { limit: 1 }),

@@ -31,23 +31,57 @@ export type Edge = {
 // What most searches find in: the newest documents, read in order. Only what is rarer asks the index of words.
 const recentDocuments = 20_000;
 
+// ASCII punctuation and space, and nothing that could be a letter somewhere.
 const wordBreak = /[\s!-/:-@[-`{-~]+/;
+const maxWordLength = 200;
+
+/** Without case and accents: people type `oberg` and mean Öberg. */
+const plain = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
 
 /**
  * The tsquery of what somebody typed: every word must begin a word of the mail; a word with an @ begins an address.
  * Undefined when there is nothing to look for.
  */
 export function queryOf({ text = '', kind }: Pick<EmailSearch, 'text' | 'kind'>): string | undefined {
-  const typed = text.toLowerCase().split(/[\s<>,;"]+/);
+  const typed = plain(text).split(/[\s<>,;"]+/);
   const words = typed.flatMap((word) =>
     word.includes('@') && !word.startsWith('@') ? [word] : word.split(wordBreak),
   );
-  const lexemes = words.filter((word) => word !== '').map((word) => `${quoted(word.slice(0, 200))}:*`);
+  const lexemes = words.filter((word) => word !== '').map((word) => `${quoted(word)}:*`);
   if (kind !== undefined) lexemes.push(quoted(`kind:${kind}`));
   return lexemes.length === 0 ? undefined : lexemes.slice(0, 20).join(' & ');
 }
 
-const quoted = (word: string) => `'${word.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+type Described = {
+  readonly id: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly from_address: string;
+  readonly from_name: string | null;
+  readonly client_id: string | null;
+  readonly entry_key: string | null;
+  readonly recipients: readonly { readonly address: string; readonly name: string | null }[];
+};
+
+/** The tsvector of a mail: whole addresses, and all words of addresses, names and the subject. */
+function wordsOf(email: Described): string {
+  const addresses = [email.from_address, ...email.recipients.map(({ address }) => address)].map(plain);
+  const names = [
+    email.from_name,
+    email.client_id,
+    email.entry_key,
+    ...email.recipients.map(({ name }) => name),
+  ];
+  const words = plain([email.subject, ...names].filter((name) => name !== null).join(' '))
+    .concat(' ', addresses.join(' '))
+    .split(wordBreak);
+  const all = new Set([...addresses, ...words, `kind:${email.kind}`]);
+  all.delete('');
+  return [...all].map(quoted).join(' ');
+}
+
+const quoted = (word: string) =>
+  `'${word.slice(0, maxWordLength).replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
 /** The newest emails that match, at most `limit`. */
 export async function findEmails(q: Queryable, search: EmailSearch, edge: Edge): Promise<FoundEmail[]> {
@@ -124,34 +158,46 @@ export async function countEmails(q: Queryable, search: EmailSearch, atMost: num
 
 // Any number will do, as long as nothing else in this database locks the same one.
 const writersLock = 7678368;
-const atOnce = 5_000;
+const patience = '500ms';
+const atOnce = 2_000;
 // Ids are drawn before their transactions commit; whoever was slower than this is found by the next start.
 const overlapMs = 60_000;
 
 /**
  * Writes the documents that are missing, one batch at a time, from the newest document on. Answers how many were
- * written; fewer than `batch` means that it is done. One process writes, others find nothing to do meanwhile.
+ * written: none means that it is done. One process writes at a time; rejects when another has been at it for long.
  */
-export async function writeDocuments(database: Database, batch = atOnce): Promise<number> {
+export async function writeDocuments(database: Database): Promise<number> {
   return database.transaction(async (tx) => {
-    const { rows } = await tx.query<{ mine: boolean }>('select pg_try_advisory_xact_lock($1) as mine', [
-      writersLock,
-    ]);
-    if (!rows[0]?.mine) return 0;
-    const { rowCount } = await tx.query(
-      `insert into search_document (email_id, words)
-       select e.id, words_of_email(e) from email e
-       where e.id > coalesce((
-           -- The time is in the first 48 bits of an id (RFC 9562 section 5.7).
-           select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
-             - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid
-           from search_document order by email_id desc limit 1
-         ), '00000000-0000-0000-0000-000000000000')
-         and not exists (select from search_document d where d.email_id = e.id)
-       order by e.id limit $1
-       on conflict do nothing`,
-      [batch],
-    );
-    return rowCount;
+    await tx.query(`set local lock_timeout = '${patience}'`);
+    await tx.query('select pg_advisory_xact_lock($1)', [writersLock]);
+    const { rows } = await tx.query<Described>({
+      name: 'emails-without-document',
+      text: `
+        select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
+        from email e
+        where e.id > coalesce((
+            -- The time is in the first 48 bits of an id (RFC 9562 section 5.7).
+            select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
+              - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid
+            from search_document order by email_id desc limit 1
+          ), '00000000-0000-0000-0000-000000000000')
+          and not exists (select from search_document d where d.email_id = e.id)
+        union all
+        select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
+        from search_document d join email e on e.id = d.email_id where d.words is null
+        order by id limit $1`,
+      values: [atOnce],
+    });
+    if (rows.length === 0) return 0;
+    await tx.query({
+      name: 'write-documents',
+      text: `
+        insert into search_document (email_id, words)
+        select id, words::tsvector from unnest($1::uuid[], $2::text[]) as given (id, words)
+        on conflict (email_id) do update set words = excluded.words`,
+      values: [rows.map(({ id }) => id), rows.map(wordsOf)],
+    });
+    return rows.length;
   });
 }

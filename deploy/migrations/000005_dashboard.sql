@@ -22,36 +22,18 @@ create table mail_minute (
 );
 
 -- The words a mail is found by. Written behind the mail, never in the transaction that takes it, and not part of
--- email, because every change of a status would write the words again.
+-- email, because every change of a status would write the words again. Without words: to be written again.
 create table search_document (
   email_id uuid primary key,
-  words    tsvector not null
+  words    tsvector
 );
 create index search_document_by_word on search_document using gin (words);
-
--- Whole addresses, and all words of addresses, names and the subject. Split at ASCII punctuation and nowhere else,
--- so that the server's locale has no say; api/dashboard/search.ts splits what is asked for in the same way.
-create function words_of_email(email) returns tsvector language sql stable as $$
-  select array_to_tsvector(coalesce(array_agg(distinct left(word, 200)) filter (where word <> ''), '{}'))
-  from (
-    select lower(r ->> 'address') as word from jsonb_array_elements($1.recipients) r
-    union all
-    select lower($1.from_address)
-    union all
-    select regexp_split_to_table(
-      lower(concat_ws(' ', $1.subject, $1.from_address, $1.from_name, $1.client_id, $1.entry_key,
-        (select string_agg(concat_ws(' ', r ->> 'address', r ->> 'name'), ' ')
-         from jsonb_array_elements($1.recipients) r))),
-      '[[:space:]!-/:-@[-`{-~]+')
-    union all
-    select 'kind:' || $1.kind
-  ) found (word)
-$$;
+create index search_document_to_write on search_document (email_id) where words is null;
 
 -- Statements that name these columns are edits by people; hand-over and delivery never do.
 create function an_edited_email_is_found_by_its_new_words() returns trigger language plpgsql as $$
 begin
-  update search_document set words = words_of_email(new) where email_id = new.id;
+  update search_document set words = null where email_id = new.id;
   return null;
 end $$;
 create trigger an_edited_email_is_found_by_its_new_words

@@ -1,2 +1,166 @@
+// Diagnosis: what the relay found on its way out, a test mail whose stages arrive as they happen, and the settings as
+// the relay saw them. Never a secret.
+import { useState } from 'preact/hooks';
+import { ask, Problem } from './ask.js';
 import { html } from './html.js';
-export const Diagnosis = () => html`<h1>Diagnosis</h1>`;
+import { useOverview } from './live.js';
+import { Verdict } from './overview.js';
+import { Fault, Field, Time, useLoaded } from './parts.js';
+import { verdictOf } from './verdict.js';
+import { bytes, sentence, span } from './words.js';
+
+export function Diagnosis() {
+  const { overview, trouble } = useOverview();
+  return html`
+    <header class="title"><h1>Diagnosis</h1></header>
+    ${(overview || trouble) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { trouble })} level="h2" />`}
+    <${TestMail} />
+    ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}
+    <${Settings} />
+    <section>
+      <h2>Closer still</h2>
+      <p>Where the relay runs, <code>npm run doctor</code> walks every stage again and compares with another host and another port.${' '}
+        <code>npm run diagnose "535 5.7.8 …"</code> explains a pasted error.</p>
+    </section>`;
+}
+
+function TestMail() {
+  const [stages, setStages] = useState([]);
+  const [outcome, setOutcome] = useState();
+  const [busy, setBusy] = useState(false);
+  const submit = async (event) => {
+    event.preventDefault();
+    const to = event.target.to.value.trim();
+    setStages([]);
+    setOutcome(undefined);
+    setBusy(true);
+    try {
+      for await (const { name, data } of eventsOf('/api/v1/test-email', to ? { to } : {})) {
+        if (name === 'stage') setStages((before) => [...before, data]);
+        else setOutcome({ name, data });
+      }
+    } catch (error) {
+      setOutcome({ name: 'problem', data: { detail: error.message, ...error.body } });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<section>
+    <h2>Send a test mail</h2>
+    <form class="line-form" onSubmit=${submit}>
+      <${Field} label="To" hint="Blank: to the From address, the one mailbox that is certainly yours."><input name="to" type="email" /></${Field}>
+      <button class="primary" disabled=${busy}>${busy ? 'On its way …' : 'Send it'}</button>
+    </form>
+    ${stages.length > 0 && html`<${Stages} stages=${stages} />`}
+    <div aria-live="polite">${outcome && html`<${Outcome} outcome=${outcome} />`}</div>
+  </section>`;
+}
+
+const Stages = ({ stages }) => html`<ol class="stages">
+  ${stages.map(
+    ({ stage, ok, host, port, ms, reply }, index) => html`<li key=${index}>
+      <span class=${`status ${ok ? 'good' : 'bad'}`}>${stage}</span>
+      <span class="soft">${ms === null || ms === undefined ? '' : span(ms)}</span>
+      <span>${host && html`<span class="soft">${host}:${port} </span>`}${reply && html`<code>${reply}</code>`}</span>
+    </li>`,
+  )}
+</ol>`;
+
+function Outcome({ outcome: { name, data } }) {
+  const isSent = name === 'result' && data.sent;
+  return html`<section class=${`now ${isSent ? 'good' : 'bad'} outcome`}>
+    <p class="lead">${isSent ? `Sent. The provider said: ${data.reply}` : (data.title ?? data.detail)}</p>
+    ${!isSent && data.title && data.detail !== data.title && html`<p>${data.detail}</p>`}
+    ${!isSent && data.fix && html`<p class="fix"><b>Do this:</b> ${data.fix}</p>`}
+    ${!isSent && data.reply && html`<pre class="said">${data.reply}</pre>`}
+    ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Its whole way</a></p>`}
+  </section>`;
+}
+
+/** The events of an answer to a POST, which EventSource cannot ask for. Rejects with a Problem. */
+async function* eventsOf(path, body) {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { accept: 'text/event-stream', 'content-type': 'application/json', 'x-postern-dashboard': '1' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => undefined));
+  let text = '';
+  for await (const piece of piecesOf(response.body.pipeThrough(new TextDecoderStream()))) {
+    text += piece;
+    const blocks = text.split('\n\n');
+    text = blocks.pop();
+    for (const block of blocks) {
+      const field = (name) =>
+        block
+          .split('\n')
+          .find((line) => line.startsWith(`${name}:`))
+          ?.slice(name.length + 1)
+          .trim();
+      const data = field('data');
+      if (data) yield { name: field('event') ?? 'message', data: JSON.parse(data) };
+    }
+  }
+}
+
+async function* piecesOf(stream) {
+  const reader = stream.getReader();
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
+}
+
+const Examined = ({ examined }) => html`<section>
+  <h2>What the relay found <span class="soft">on ${examined.platform}, <${Time} time=${examined.at} relative /></span></h2>
+  <ol class="stages">
+    ${examined.walks.map(
+      ({ route, host, port, family, failed_at: failedAt, cause, reply }) => html`<li key=${route + family}>
+        <span class=${`status ${failedAt ? 'bad' : 'good'}`}>${failedAt ? `not past ${failedAt}` : 'works'}</span>
+        <span>${host}:${port}</span>
+        <span><span class="soft">${family ?? ''} ${cause ? sentence(cause) : ''}</span> ${reply && html`<code>${reply}</code>`}</span>
+      </li>`,
+    )}
+  </ol>
+  ${examined.notes.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
+</section>`;
+
+function Settings() {
+  const { value, error } = useLoaded(() => ask('/api/v1/test-email/config'), []);
+  if (!value) return html`<${Fault} error=${error} />`;
+  const elsewhere = value.set_on_api.filter((name) => value.missing.includes(name));
+  const row = (name, tone, word, says) => html`<tr key=${name + says}>
+    <td class="name"><code>${name}</code></td><td><span class=${`status ${tone}`}>${word}</span></td><td class="says">${says}</td></tr>`;
+  return html`<section>
+    <h2>Settings, as the relay saw them when it started</h2>
+    <table class="rows settings">
+      <thead><tr><th class="name">Variable</th><th class="state">State</th><th>What about it</th></tr></thead>
+      <tbody>
+        ${value.missing.map((name) =>
+          row(
+            name,
+            'bad',
+            'missing',
+            elsewhere.includes(name)
+              ? 'It is set for the api, but the relay does not have it: give it to the relay and restart it.'
+              : 'Set it for the relay and restart it.',
+          ),
+        )}
+        ${value.problems
+          .filter(({ variable }) => !value.missing.includes(variable))
+          .map(({ variable, severity, problem, shape, fix }) =>
+            row(
+              variable,
+              severity === 'problem' ? 'bad' : 'care',
+              severity,
+              `${sentence(problem)} (${shape}). ${fix}`,
+            ),
+          )}
+        ${Object.entries(value.secrets).map(([name, { length, fingerprint }]) =>
+          row(name, 'good', 'set', `${length} characters, fingerprint ${fingerprint}`),
+        )}
+        ${value.from && row('SMTP_FROM_EMAIL', 'good', 'set', value.from)}
+        ${value.delivery_mode && row('DELIVERY_MODE', 'quiet', value.delivery_mode, value.delivery_mode === 'deliver' ? 'Mail leaves.' : 'Not everything leaves, on purpose.')}
+        ${value.max_message_size && row('RELAY_MAX_MESSAGE_SIZE', 'quiet', bytes(value.max_message_size), 'The largest message that is taken.')}
+        ${value.allowed_senders.length > 0 && row('SMTP_ALLOWED_SENDERS', 'quiet', 'senders', value.allowed_senders.join(', '))}
+      </tbody>
+    </table>
+  </section>`;
+}

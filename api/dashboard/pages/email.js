@@ -2,8 +2,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
-import { Action, Copy, Fault, Status, Time, useLoaded } from './parts.js';
+import { useOverview } from './live.js';
+import { Action, Copy, Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { Timeline } from './timeline.js';
+import { verdictOf } from './verdict.js';
 import { ago, at, bytes, causeWords, inZone, mailbox, plural, span, statusWords, utc } from './words.js';
 
 export function EmailPage({ id }) {
@@ -37,11 +39,18 @@ function Now({ email, causes }) {
   const words = causeWords(email.reason, causes);
   const { tone } = statusWords[email.status];
   const replies = email.recipients.filter(({ reply }) => reply);
+  const { overview } = useOverview();
+  const waits =
+    email.status === 'queued' ||
+    (email.status === 'pending' && new Date(email.scheduled_datetime) <= Date.now());
+  const verdict = waits && overview ? verdictOf(overview) : undefined;
+  const blocked = verdict?.tone === 'bad' ? verdict : undefined;
   const isTrouble = ['held', 'bounced', 'deferred', 'uncertain', 'expired'].includes(email.status);
   return html`<section class=${`now ${tone}`}>
     <p class="lead">${sentenceOf(email)}</p>
-    ${isTrouble && words && html`<p><b>${words.title}.</b> ${words.meaning}</p>`}
-    ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> ${words.fix}</p>`}
+    ${blocked && html`<p><b>${blocked.title}.</b> <a href="/">What to do about it</a></p>`}
+    ${isTrouble && words && html`<p><b>${words.title}.</b> <${Prose} text=${words.meaning} /></p>`}
+    ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${words.fix} /></p>`}
     ${
       isTrouble &&
       email.reason_detail &&
@@ -158,11 +167,12 @@ function Looks({ email, attachments, remote }) {
   const [error, setError] = useState();
   useEffect(() => {
     if ((view !== 'Source' && view !== 'Headers') || source !== undefined) return;
-    fetch(`/dashboard/emails/${email.id}/source`).then(async (response) =>
-      response.ok
-        ? setSource(await response.text())
-        : setError(new Error('The source of this mail is not kept any more.')),
-    );
+    fetch(`/dashboard/emails/${email.id}/source`)
+      .then(async (response) => {
+        if (!response.ok) throw new Error('The source of this mail is not kept any more.');
+        setSource(await response.text());
+      })
+      .catch(setError);
   }, [view]);
   const key = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

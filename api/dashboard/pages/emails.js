@@ -105,7 +105,7 @@ function Rows({ emails, chosen, setChosen, loading }) {
     <thead><tr>
       <th class="pick"><input type="checkbox" aria-label="Choose all on this page" checked=${isAll}
         onChange=${() => setChosen(isAll ? new Set() : new Set(emails.map(({ id }) => id)))} /></th>
-      <th>Status</th><th>Subject</th><th>To</th><th class="when">When</th>
+      <th class="state">Status</th><th class="main">Subject</th><th>To</th><th class="when">When</th>
     </tr></thead>
     <tbody>
       ${emails.map((email) => {

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
-import { Fault, Status, Time, useLoaded } from './parts.js';
+import { Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { LatenessPlot, ThroughputPlot } from './plots.js';
 import { verdictOf } from './verdict.js';
 import { ago, causeWords, count, plural, span, upTo } from './words.js';
@@ -27,25 +27,26 @@ export function Overview() {
     }`;
 }
 
-export function Verdict({ verdict }) {
+/** @param level the heading it is, where the page has another first one */
+export function Verdict({ verdict, level = 'h1' }) {
   const { tone, title, meaning, fix, words, facts, findings = [] } = verdict;
   return html`<section class=${`verdict ${tone}`} aria-live="polite">
-    <h1>${title}</h1>
-    ${meaning && html`<p>${meaning}</p>`}
+    <${level} class="headline"><${Prose} text=${title} /></${level}>
+    ${meaning && html`<p><${Prose} text=${meaning} /></p>`}
     ${findings.map(
       (finding) => html`<div class="finding" key=${finding.variable + finding.problem}>
         <p><code>${finding.variable}</code> ${finding.problem} <span class="soft">(${finding.shape})</span></p>
-        <p><b>Do this:</b> ${finding.fix}</p>
+        <p><b>Do this:</b> <${Prose} text=${finding.fix} /></p>
       </div>`,
     )}
-    ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> ${fix}</p>`}
+    ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> <${Prose} text=${fix} /></p>`}
     ${words && html`<pre class="said" aria-label="What was said">${words}</pre>`}
     ${facts.length > 0 && html`<p class="facts">${facts.join(' ')}</p>`}
   </section>`;
 }
 
 const steps = [
-  { status: 'pending', name: 'Waiting', says: 'for its time or the relay' },
+  { status: 'pending', name: 'Pending', says: 'waits for its time' },
   { status: 'queued', name: 'Queued', says: 'in the relay' },
   { status: 'sending', name: 'Sending', says: 'right now' },
   { status: 'deferred', name: 'Deferred', says: 'will be tried again' },

@@ -15,6 +15,12 @@ export const Time = ({ time, relative = false }) =>
     ? html`<time datetime=${new Date(time).toISOString()} title=${inFull(time)}>${relative ? ago(time) : at(time)}</time>`
     : html`<span class="soft">–</span>`;
 
+/** Sentences with their `code` and their NAMES_OF_VARIABLES set apart. */
+export const Prose = ({ text }) =>
+  (text ?? '')
+    .split(/`([^`]+)`|\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/)
+    .map((part, index) => (part === undefined ? null : index % 3 === 0 ? part : html`<code>${part}</code>`));
+
 /** What went wrong, said where it happened. */
 export const Fault = ({ error }) =>
   error
@@ -49,7 +55,7 @@ export function useLoaded(load, dependencies, { about, live = true } = {}) {
   }, dependencies);
   useEffect(() => {
     setState((before) => ({ ...before, loading: true }));
-    look();
+    void look();
     return () => {
       turn.current += 1;
     };

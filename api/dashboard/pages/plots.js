@@ -8,7 +8,17 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
-function Plot({ title, summary, series, data, format }) {
+/** A minute between two without mail has no line to be seen by. */
+function alone(plot, series) {
+  const values = plot.data[series];
+  return values.flatMap((value, index) =>
+    value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null
+      ? [index]
+      : [],
+  );
+}
+
+function Plot({ title, summary, series, data, format, atLeast }) {
   const place = useRef();
   const plot = useRef();
   const latest = useRef(data);
@@ -30,10 +40,11 @@ function Plot({ title, summary, series, data, format }) {
           padding: [8, 4, 0, 0],
           cursor: { y: false, points: { size: 6 } },
           legend: { live: true },
-          scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1)] } },
+          scales: { y: { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, atLeast)] } },
           axes: [
             {
               ...axis,
+              size: 26,
               grid: { show: false },
               space: 70,
               values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1_000)),
@@ -47,7 +58,7 @@ function Plot({ title, summary, series, data, format }) {
               stroke: colour(tone),
               width: 1.5,
               fill: fill ? `color-mix(in srgb, ${colour(tone)} 15%, transparent)` : undefined,
-              points: { size: 5, fill: colour(tone) },
+              points: { show: true, size: 5, fill: colour(tone), filter: alone },
               value: (_, value) => (value === null || value === undefined ? '–' : format(value)),
             })),
           ],
@@ -99,10 +110,12 @@ export function ThroughputPlot({ minutes, hours }) {
   const sent = groups.map((group) => sum(group, 'sent'));
   const failed = groups.map((group) => sum(group, 'bounced') + sum(group, 'expired'));
   const total = sent.reduce((all, each) => all + each, 0);
+  // A line along the bottom would look like something that happens.
+  const isCalm = failed.every((each) => each === 0);
   return html`<${Plot} title=${hours > 6 ? 'Mails in ten minutes' : 'Mails a minute'}
     summary=${`${count(total)} sent in ${hours === 1 ? 'an hour' : `${hours} hours`}`}
     series=${[{ name: 'sent', tone: '--good', fill: true }, { name: 'bounced or expired', tone: '--bad' }]}
-    data=${[times, sent, failed]} format=${(value) => (Number.isInteger(value) ? count(value) : '')} />`;
+    data=${[times, sent, isCalm ? failed.map(() => null) : failed]} atLeast=${4} format=${(value) => (Number.isInteger(value) ? count(value) : '')} />`;
 }
 
 export function LatenessPlot({ minutes, hours }) {
@@ -117,5 +130,5 @@ export function LatenessPlot({ minutes, hours }) {
   return html`<${Plot} title="From due to the provider’s 250"
     summary=${known.length === 0 ? 'nothing was sent' : `at most ${span(Math.max(...known))} for 99 of 100`}
     series=${[{ name: 'half of them', tone: '--mark', fill: true }, { name: '99 of 100', tone: '--care' }]}
-    data=${[times, half, most]} format=${span} />`;
+    data=${[times, half, most]} atLeast=${100} format=${span} />`;
 }

@@ -1,7 +1,7 @@
 // Mail of other applications, handed in over SMTP: the same queue, the same timeline, no body of ours to show.
 import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
-import { Empty, Fault, Status, Time, useLoaded } from './parts.js';
+import { Empty, Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
 import { Timeline } from './timeline.js';
 import { ago, bytes, causeWords, plural } from './words.js';
@@ -23,7 +23,7 @@ export function Submitted({ query: { after } }) {
       messages.length === 0 && !loading
         ? html`<${Empty} title="Nothing yet.">
             <p>Point an application at the relay’s port 2525 with an account of <code>RELAY_USERS</code>.</p></${Empty}>`
-        : html`<table class="rows"><thead><tr><th>Status</th><th>From</th><th>To</th><th>By</th><th class="when">When</th></tr></thead>
+        : html`<table class="rows"><thead><tr><th class="state">Status</th><th>From</th><th>To</th><th>By</th><th class="when">When</th></tr></thead>
           <tbody>${messages.map(
             (message) => html`<tr key=${message.id}>
               <td><${Status} status=${message.recipients?.[0]?.status} /></td>
@@ -58,7 +58,7 @@ export function SubmittedPage({ id }) {
         const words = causeWords(recipient.reason, causes);
         return html`<li key=${recipient.address}>
           <${Status} status=${recipient.status} /> <span>${recipient.address}</span>
-          ${words && html`<p><b>${words.title}.</b> ${words.fix}</p>`}
+          ${words && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix} /></p>`}
           ${recipient.reply && html`<pre class="said">${recipient.reply}</pre>`}
           ${recipient.next_attempt_at && html`<span class="soft">next attempt ${ago(recipient.next_attempt_at)}, ${plural(recipient.attempts, 'attempt')} so far</span>`}
         </li>`;

@@ -1,6 +1,6 @@
 // The way of a mail: every attempt with its route, how far the conversation got, what was said and how long it took.
 import { html } from './html.js';
-import { Time } from './parts.js';
+import { Prose, Time } from './parts.js';
 import { causeWords, sentence, span } from './words.js';
 
 const stages = [
@@ -17,6 +17,9 @@ const stages = [
   'dot',
   'accepted',
 ];
+
+// As wide as a twelfth of the line allows.
+const shortNames = { greeting: 'greet', starttls: 'tls', accepted: '250' };
 
 const titles = {
   created: () => 'Asked for',
@@ -84,7 +87,7 @@ function Entry({ event, first, causes }) {
       <span class="soft at"><${Time} time=${at} />${after > 0 ? html` <span>+${span(after)}</span>` : ''}</span>
     </div>
     ${type === 'attempt' && html`<${Conversation} detail=${detail} />`}
-    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> ${words.fix}</p>`}
+    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix} /></p>`}
     ${said && !(isEcho && detail.stage) && html`<pre class="said">${said}</pre>`}
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
     ${detail.actor && html`<p class="soft">by ${detail.actor}</p>`}
@@ -123,7 +126,7 @@ function Conversation({ detail }) {
             ended: 'ended here',
             never: 'not reached',
           }[state]
-        }${timings[each] === undefined ? '' : `, ${span(timings[each])}`}`}><span>${each}</span></li>`;
+        }${timings[each] === undefined ? '' : `, ${span(timings[each])}`}`}><span>${shortNames[each] ?? each}</span></li>`;
       })}
     </ol>
     ${timed.length > 0 && html`<p class="soft">${span(total)}: ${timed.map(([name, ms]) => `${name} ${span(ms)}`).join(' · ')}</p>`}

@@ -50,10 +50,10 @@ export function verdictOf(overview, { trouble = false } = {}) {
       title:
         relay.missing.length > 0
           ? `Mail cannot leave: ${list(relay.missing)} ${isOne ? 'is' : 'are'} missing`
-          : `Mail cannot leave: ${words?.title ?? 'the settings cannot be used'}`,
+          : `Mail cannot leave: ${lowerFirst(words?.title ?? 'the settings cannot be used')}`,
       meaning: words?.meaning,
       fix: words?.fix,
-      findings: problems.filter(({ cause }) => cause !== 'env-missing'),
+      findings: problems.filter(({ variable }) => !relay.missing.includes(variable)),
       facts: kept,
     };
   }

@@ -1,0 +1,73 @@
+// The dashboard in the test's own process: real app, real listener, real PostgreSQL, no relay and no worker.
+import { buildApp } from '../../../api/app.ts';
+import { authenticator } from '../../../api/authenticate.ts';
+import { dashboardPages } from '../../../api/dashboard/dashboard.ts';
+import { openSessions } from '../../../api/dashboard/session.ts';
+import { listen } from '../../../api/listen.ts';
+import { allOperations } from '../../../api/operations.ts';
+import { rateLimiter } from '../../../api/rate-limit.ts';
+import { openSending } from '../../../api/sending.ts';
+import { openDatabase } from '../../../deploy/database.ts';
+import { openLog } from '../../../deploy/log.ts';
+import { openHandOver } from '../../../relay/client/hand-over.ts';
+import { freshDatabase } from '../../kit/database.ts';
+import { freePort } from '../../kit/ports.ts';
+
+export type Dashboard = Awaited<ReturnType<typeof startDashboard>>;
+
+export async function startDashboard() {
+  await using resources = new AsyncDisposableStack();
+  const { url } = resources.use(await freshDatabase());
+  const log = openLog('api', 'silent');
+  const database = resources.use(openDatabase({ url, applicationName: 'dashboard-test', max: 8, log }));
+  const stopping = new AbortController();
+  const password = 'open sesame';
+  const limit = rateLimiter(database);
+  const handOver = resources.use(
+    openHandOver({
+      host: '127.0.0.1',
+      port: await freePort(),
+      user: 'postern',
+      password: 'nobody listens there',
+      sessions: 1,
+      log,
+    }),
+  );
+  const sending = openSending({ database, handOver, from: { address: 'hello@example.com' }, log });
+  const app = buildApp({
+    operations: allOperations({
+      database,
+      sending,
+      publicUrl: 'https://app.example.com',
+      providerVariables: [],
+    }),
+    pages: [dashboardPages({ database, password, limit, log, stopping: stopping.signal })],
+    database,
+    authenticate: authenticator(database, 'bootstrap-key-of-the-tests'),
+    limit,
+    log,
+  });
+  const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1' }));
+  resources.defer(() => stopping.abort());
+  // Of its own, so that asking for a cookie does not count as a guess.
+  const sessions = openSessions({ database, password, limit: async () => ({}) });
+  const kept = resources.move();
+  return {
+    base: `http://127.0.0.1:${port}`,
+    url,
+    password,
+    database,
+    query: database.query,
+    stop: () => stopping.abort(),
+    /** The cookie of a new session. */
+    async cookie(): Promise<string> {
+      let cookie = '';
+      const append = (_name: string, value: string) => {
+        cookie = value.split(';')[0] ?? '';
+      };
+      await sessions.signIn({ get: () => undefined } as never, { append } as never, password);
+      return cookie;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
