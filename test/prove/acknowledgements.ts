@@ -8,8 +8,10 @@ export type Acknowledgements = {
   cancelled(recipients: readonly string[]): void;
   /** Something was answered that must not be: a 5xx over SMTP to good mail, a 500 over HTTP. */
   complain(about: string): void;
-  /** Asked again, because no answer came or it was "later". */
-  askedAgain: number;
+  /** No answer came, or it was "later": somebody asks again. */
+  askAgain(why: string): void;
+  /** How often, by the reason. */
+  readonly askedAgain: ReadonlyMap<string, number>;
   readonly count: number;
   readonly all: readonly Acknowledged[];
   readonly complaints: readonly string[];
@@ -18,6 +20,7 @@ export type Acknowledgements = {
 export function openAcknowledgements(): Acknowledgements {
   const all = new Map<string, Acknowledged>();
   const complaints: string[] = [];
+  const askedAgain = new Map<string, number>();
   let count = 0;
   return {
     add(recipients, under) {
@@ -31,7 +34,8 @@ export function openAcknowledgements(): Acknowledgements {
       }
     },
     complain: (about) => complaints.push(about),
-    askedAgain: 0,
+    askAgain: (why) => askedAgain.set(why, (askedAgain.get(why) ?? 0) + 1),
+    askedAgain,
     get count() {
       return count;
     },

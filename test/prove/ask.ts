@@ -25,10 +25,11 @@ export function openRequests({ api, chance, acknowledgements, signal }: Asker) {
         // 503: PostgreSQL is away. 409 request-running: our first try is still at work.
         const isLater = answer.status === 503 || /request-running/.test(String(answer.body?.type));
         if (!isLater) return answer;
+        acknowledgements.askAgain(`HTTP: ${answer.status}`);
       } catch {
         // Nobody listens, or the answer was lost with the process.
+        acknowledgements.askAgain('HTTP: no answer');
       }
-      acknowledgements.askedAgain++;
       await pause(chance.between(50, 1_000), undefined, { signal }).catch(() => {});
     }
     return undefined;

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ownPostgres } from '../kit/database.ts';
 import { startStack } from '../kit/stack.ts';
+import { until } from '../kit/until.ts';
 import { openAcknowledgements } from './acknowledgements.ts';
 import { openRequests } from './ask.ts';
 import { chanceOf } from './chance.ts';
@@ -51,6 +52,7 @@ const stack = resources.use(
   await startStack({
     database: postgres,
     provider: false,
+    processes: [],
     relays: 2,
     workers: 2,
     relay: {
@@ -63,6 +65,11 @@ const stack = resources.use(
     worker: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log },
   }),
 );
+
+// One after the other, and again: five at once may take longer to start on a busy machine than the kit has patience.
+for (const slot of [...stack.relays, ...stack.workers, ...stack.apis]) {
+  await until(() => slot.start(), { timeoutMs: 120_000, what: `${slot.name} to start` });
+}
 
 const acknowledgements = openAcknowledgements();
 const ending = new AbortController();
@@ -101,8 +108,9 @@ async function load({ done }: Saboteur): Promise<void> {
   const { relay, relays, api } = stack;
   const common = { acknowledgements, signal: ending.signal };
   const progress = setInterval(() => {
-    const blows = [...done.values()].reduce((sum, count) => sum + count, 0);
-    say(`${acknowledgements.count} acknowledged, ${acknowledgements.askedAgain} asked again, ${blows} blows`);
+    const blows = sum(done.values());
+    const again = sum(acknowledgements.askedAgain.values());
+    say(`${acknowledgements.count} acknowledged, ${again} asked again, ${blows} blows`);
   }, 10_000);
   await Promise.all([
     ...Array.from({ length: submitters }, async (_, index) => {
@@ -146,21 +154,19 @@ async function settle(): Promise<void> {
 }
 
 function report(reckoning: Reckoning, { done }: Saboteur, mishaps: number): void {
-  const blows = [...done].sort().map(([what, times]) => `${what} ${times}`);
-  const waits = [...reckoning.waiting].sort().map(([where, count]) => `${where} ${count}`);
   const rows: [string, number, string?][] = [
-    ['blows', [...done.values()].reduce((sum, count) => sum + count, 0), blows.join(', ')],
+    ['blows', sum(done.values()), listed(done)],
     ['mishaps at the provider', mishaps],
-    ['asked again by clients', acknowledgements.askedAgain],
+    [
+      'asked again by clients',
+      sum(acknowledgements.askedAgain.values()),
+      listed(acknowledgements.askedAgain),
+    ],
     ['acknowledged recipients', reckoning.acknowledged],
     ['  delivered', reckoning.delivered],
     ['  refused by the provider', reckoning.bounced],
     ['  cancelled', reckoning.cancelled],
-    [
-      '  visibly waiting',
-      [...reckoning.waiting.values()].reduce((sum, count) => sum + count, 0),
-      waits.join(', '),
-    ],
+    ['  visibly waiting', sum(reckoning.waiting.values()), listed(reckoning.waiting)],
     ['lost', reckoning.lost.length],
     ['uncertain at some time', reckoning.inDoubt],
     ['duplicates, marked', reckoning.markedDuplicates],
@@ -176,6 +182,17 @@ function report(reckoning: Reckoning, { done }: Saboteur, mishaps: number): void
   for (const [what, count, detail] of rows) {
     console.log(`${what.padEnd(26)}${String(count).padStart(7)}${detail ? `  (${detail})` : ''}`);
   }
+}
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
+}
+
+function listed(counts: ReadonlyMap<string, number>): string {
+  return [...counts]
+    .sort()
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ');
 }
 
 /** The broken promises, the timelines of the first few, and all that the processes wrote. */

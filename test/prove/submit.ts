@@ -66,13 +66,20 @@ export function openSubmissions(submitter: Submitter): SubmissionSessions {
           acknowledgements.add(recipients, text.replace(/^.* queued as /, ''));
           return;
         } catch (error) {
-          const refusal = /got: (5\d\d .*)/.exec(String(error))?.[1];
-          if (refusal) {
-            acknowledgements.complain(`mail ${number} was refused for good over SMTP: ${refusal}`);
+          const reply = /got: (.*)/.exec(String(error))?.[1];
+          if (reply?.startsWith('5')) {
+            acknowledgements.complain(`mail ${number} was refused for good over SMTP: ${reply}`);
             return;
           }
+          acknowledgements.askAgain(
+            `SMTP: ${
+              reply ??
+              String(error)
+                .split('\n', 1)[0]
+                ?.replace(/\d{3,}/g, '…')
+            }`,
+          );
         }
-        acknowledgements.askedAgain++;
         await leave();
         await pause(chance.between(50, 1_000), undefined, { signal }).catch(() => {});
       }
