@@ -6,6 +6,7 @@ import { emailOperations } from './emails/operations.ts';
 import { keyOperations } from './keys/operations.ts';
 import { onboardingOperations } from './onboarding/operations.ts';
 import type { Operation } from './operation.ts';
+import { recipientOperations } from './recipients/operations.ts';
 import { schedulingOperations } from './scheduling/operations.ts';
 import type { Sending } from './sending.ts';
 import { templateOperations } from './templates/operations.ts';
@@ -21,6 +22,7 @@ export function allOperations(given: {
     ...customerOperations(given),
     ...emailOperations(given),
     ...schedulingOperations(given),
+    ...recipientOperations(),
     ...onboardingOperations(given),
     ...templateOperations(given),
     ...keyOperations(given),

@@ -1,0 +1,48 @@
+// The right to be forgotten (GDPR article 17), by address.
+import { z } from 'zod';
+import { actorOf } from '../emails/operations.ts';
+import { address, id } from '../fields.ts';
+import { changes, type Operation } from '../operation.ts';
+import { eraseRecipient } from './erase.ts';
+
+export function recipientOperations(): Operation[] {
+  return [
+    changes({
+      id: 'eraseRecipient',
+      method: 'delete',
+      path: '/api/v1/recipients/{address}',
+      tag: 'Emails',
+      summary: 'Forget a person: erase what was written to an address, and the address',
+      description:
+        'Withdraws mail to the address that has not left, removes bodies, subjects and attachments, and masks the ' +
+        'address in mails, timelines and applications. Statuses and times stay. Customer accounts are deleted by ' +
+        'themselves; `customer_ids` names them. Erasing again is harmless.',
+      scope: 'admin',
+      params: z.strictObject({ address }),
+      answers: {
+        200: {
+          description: 'What was erased.',
+          schema: z.strictObject({
+            erased: z.strictObject({ emails: z.int(), messages: z.int(), applications: z.int() }),
+            still_leaving: z
+              .int()
+              .meta({ description: 'Being sent at this moment; erase again in a while.' }),
+            customer_ids: z.array(id),
+          }),
+        },
+      },
+      async handle({ path, principal }, tx) {
+        const done = await eraseRecipient(tx, path.address, actorOf(principal));
+        const { emails, messages, applications } = done;
+        return {
+          status: 200,
+          body: {
+            erased: { emails, messages, applications },
+            still_leaving: done.stillLeaving,
+            customer_ids: done.customerIds,
+          },
+        };
+      },
+    }),
+  ];
+}
