@@ -37,8 +37,10 @@ export async function composeMessage(
     disableUrlAccess: true,
   });
   const tree = composer.compile();
-  return attachments.length === 0 ? Buffer.from(assemble(tree)) : tree.build();
+  return attachments.length === 0 ? Buffer.from(endLine(assemble(tree))) : tree.build();
 }
+
+const endLine = (text: string) => (text.endsWith('\r\n') ? text : `${text}\r\n`);
 
 /**
  * What `build()` does, for texts that are in memory anyway. Its streams cost half of the time a hand-over takes;

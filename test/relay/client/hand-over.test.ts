@@ -169,14 +169,16 @@ test('a server that accepts connections and says nothing keeps nobody waiting tw
     expect(await handOver.handOver(await parcelFor(postern), { timeoutMs: 100 })).toMatchObject({
       outcome: 'away',
     });
-    const begun = performance.now();
-    const results = await Promise.all(
-      Array.from({ length: 20 }, async () =>
-        handOver.handOver(await parcelFor(postern), { timeoutMs: 3_000 }),
-      ),
+    const parcels = await Promise.all(Array.from({ length: 20 }, () => parcelFor(postern)));
+    const waits = await Promise.all(
+      parcels.map(async (parcel) => {
+        const begun = performance.now();
+        expect(await handOver.handOver(parcel, { timeoutMs: 3_000 })).toMatchObject({ outcome: 'away' });
+        return performance.now() - begun;
+      }),
     );
-    expect(results.every(({ outcome }) => outcome === 'away')).toBe(true);
-    expect(performance.now() - begun).toBeLessThan(2_500);
+    // One at most has to find out whether it speaks by now.
+    expect(waits.filter((ms) => ms > 1_500).length).toBeLessThanOrEqual(1);
   }
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => silent.close(resolve));
