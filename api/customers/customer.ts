@@ -5,7 +5,7 @@ import { address, id, instant, line } from '../fields.ts';
 
 export const customerStatuses = ['invited', 'active', 'inactive'] as const;
 
-export const ownerDraft = z.strictObject({ name: line(200), email: address });
+const ownerDraft = z.strictObject({ name: line(200), email: address });
 
 export const customerDraft = z
   .strictObject({
@@ -18,8 +18,6 @@ export const customerDraft = z
       .meta({ description: 'Whether to invite the owner by mail right away.' }),
   })
   .meta({ id: 'CustomerDraft' });
-
-export type CustomerDraft = z.output<typeof customerDraft>;
 
 export const customerShape = {
   id,

@@ -53,7 +53,7 @@ export async function listCustomers(
 const containing = (text: string) => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
 
 /** The owner's latest invitation, or null when there was none. */
-export async function latestInvitation(q: Queryable, ownerId: string): Promise<InvitationView | null> {
+async function latestInvitation(q: Queryable, ownerId: string): Promise<InvitationView | null> {
   const { rows } = await q.query<{
     email_id: string;
     status: Status | null;

@@ -20,7 +20,7 @@ export const hashToken = (text: string): Buffer => createHash('sha256').update(t
  * Where the owner accepts. The token stands behind the `#`: browsers keep that to themselves, so it is in
  * no server's log and in no Referer.
  */
-export function invitationLink(publicUrl: string, token: string): string {
+function invitationLink(publicUrl: string, token: string): string {
   return `${publicUrl.replace(/\/+$/, '')}/invitation#token=${token}`;
 }
 

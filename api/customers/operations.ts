@@ -291,7 +291,7 @@ export function customerOperations({
   ];
 }
 
-export function customerExists(email: string, customerId: string | undefined): Problem {
+function customerExists(email: string, customerId: string | undefined): Problem {
   return new Problem('customer-exists', 'A customer with this address exists already.', {
     errors: [{ in: 'body', pointer: '#/email', detail: 'belongs to another customer', received: email }],
     ...(customerId && { members: { customer_id: customerId } }),

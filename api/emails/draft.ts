@@ -220,7 +220,7 @@ const toAttachment = (given: z.output<typeof attachment>): Attachment => ({
 });
 
 /** `*`, `*@domain` and addresses, compared as the relay does: without regard to case. */
-export function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
+function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
   const wanted = sender.toLowerCase();
   const domain = wanted.slice(wanted.lastIndexOf('@'));
   return allowed.some((pattern) => {

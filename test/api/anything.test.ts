@@ -1,7 +1,7 @@
 // Whatever is thrown at any operation: never a 500, never an undeclared answer, never half of a change.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import { describeApi } from '../../api/openapi.ts';
 import type { Operation } from '../../api/operation.ts';
 import { type Api, startApi } from './in-process.ts';
 
@@ -13,7 +13,6 @@ afterAll(() => api[Symbol.asyncDispose]());
 
 type Schema = {
   $ref?: string;
-  $defs?: Record<string, Schema>;
   type?: string;
   enum?: unknown[];
   properties?: Record<string, Schema>;
@@ -55,7 +54,7 @@ function nearly(schema: Schema, defs: Record<string, Schema>): fc.Arbitrary<unkn
 }
 
 function shaped(schema: Schema, defs: Record<string, Schema>): fc.Arbitrary<unknown> {
-  if (schema.$ref) return shaped(defs[schema.$ref.replace('#/$defs/', '')] ?? {}, defs);
+  if (schema.$ref) return shaped(defs[schema.$ref.replace('#/components/schemas/', '')] ?? {}, defs);
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => nearly(each, defs)));
   if (schema.enum) return fc.constantFrom(...schema.enum);
   switch (schema.type) {
@@ -89,12 +88,20 @@ function shaped(schema: Schema, defs: Record<string, Schema>): fc.Arbitrary<unkn
   }
 }
 
-function bodiesOf({ body, describedBody }: Operation): fc.Arbitrary<unknown> {
-  const schema = describedBody ?? body;
-  if (!schema) return fc.constant(undefined);
-  const described = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
-  return nearly(described, described.$defs ?? {});
+function bodiesOf(operation: Operation, document: Described): fc.Arbitrary<unknown> {
+  const body = document.paths[operation.path]?.[operation.method]?.requestBody;
+  return body
+    ? nearly(body.content['application/json'].schema, document.components.schemas)
+    : fc.constant(undefined);
 }
+
+type Described = {
+  paths: Record<
+    string,
+    Record<string, { requestBody?: { content: { 'application/json': { schema: Schema } } } }>
+  >;
+  components: { schemas: Record<string, Schema> };
+};
 
 const segment = fc.oneof(
   fc.uuid(),
@@ -103,11 +110,12 @@ const segment = fc.oneof(
 
 describe('no input is a mistake of ours', async () => {
   await using declared = await startApi();
+  const document = describeApi(declared.operations, '0.0.0') as Described;
   test.each(declared.operations.map((operation) => [operation.id, operation] as const))(
     '%s',
     async (_, operation) => {
       const input = fc.record({
-        body: bodiesOf(operation),
+        body: bodiesOf(operation, document),
         ids: fc.array(segment, { minLength: 2, maxLength: 2 }),
         query: fc.dictionary(fc.oneof(fc.constantFrom('limit', 'after', 'status', 'q'), oddText), oddText, {
           maxKeys: 3,

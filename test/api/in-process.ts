@@ -19,7 +19,7 @@ import { freshDatabase } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
 import { expectDeclared } from './conformance.ts';
 
-export const apiKey = 'bootstrap-key-of-the-tests';
+const apiKey = 'bootstrap-key-of-the-tests';
 
 export type Reply = {
   readonly status: number;
