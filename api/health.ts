@@ -2,7 +2,7 @@
 // takes mail is no part of it: while it does not, mail is kept.
 import { Router } from 'express';
 import type { Database } from '../deploy/database.ts';
-import { readHeartbeats } from '../relay/client/heartbeat.ts';
+import { emailStatus, readHeartbeats } from '../relay/client/heartbeat.ts';
 
 const patienceMs = 3_000;
 
@@ -33,7 +33,14 @@ export function healthPages({
       started_at: startedAt,
       seen_at: seenAt,
     }));
-    response.json({ ready, database: 'reachable', processes });
+    const preflight = (await emailStatus(database)).report?.preflight;
+    const mail = preflight && {
+      can_leave: preflight.ok,
+      at: preflight.at,
+      stage: preflight.diagnosis?.stage ?? null,
+      cause: preflight.diagnosis?.cause ?? null,
+    };
+    response.json({ ready, database: 'reachable', processes, mail: mail ?? null });
   });
 
   return router;

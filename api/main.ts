@@ -47,9 +47,11 @@ await runProcess(
 
     const instance = randomUUID();
     const tellOthers = () =>
-      beat(database, { instance, process: 'api', report: {} }).catch((error) =>
-        log.warn({ err: error }, 'The heartbeat could not be written'),
-      );
+      beat(database, {
+        instance,
+        process: 'api',
+        report: { provider_variables: environment.providerVariables },
+      }).catch((error) => log.warn({ err: error }, 'The heartbeat could not be written'));
     await tellOthers();
     const beating = setInterval(tellOthers, beatIntervalMs);
     resources.defer(() => clearInterval(beating));

@@ -1,7 +1,7 @@
 // Whether mail can leave, and why not: answered from what the relay process reported, never from this process.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { emailStatus } from '../../relay/client/heartbeat.ts';
+import { emailStatus, type PreflightReport } from '../../relay/client/heartbeat.ts';
 import { stages } from '../../relay/client/vocabulary.ts';
 import { mailbox } from '../emails/draft.ts';
 import { id, instant } from '../fields.ts';
@@ -15,6 +15,15 @@ const tag = 'Diagnosis';
 const hint =
   "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.";
 
+/** In words that a stranger may read: this much is told without a key. */
+const preflightShape = {
+  ok: z.boolean().meta({ description: 'Whether mail could leave.' }),
+  at: instant,
+  stage: z.enum(stages).nullable().meta({ description: 'The first stage that failed.' }),
+  cause: z.string().nullable(),
+  title: z.string().nullable(),
+};
+
 const statusView = z
   .strictObject({
     configured: z.boolean(),
@@ -22,6 +31,9 @@ const statusView = z
     hint: z.string().optional(),
     relay: z.enum(['running', 'silent', 'never seen']),
     scheduler: z.strictObject({ running: z.boolean(), last_tick: instant.nullable() }),
+    preflight: z.strictObject(preflightShape).nullable().meta({
+      description: 'What the relay found when it last examined its way out; null until it has.',
+    }),
   })
   .meta({ id: 'EmailStatus' });
 
@@ -50,6 +62,25 @@ const sentView = z
 const configView = z
   .strictObject({
     ...statusView.shape,
+    preflight: z
+      .strictObject({
+        ...preflightShape,
+        route: z.string().nullable().meta({ description: 'By which route mail leaves, or where it fails.' }),
+        variables: z.array(z.string()).meta({ description: 'The variables to look at first.' }),
+        meaning: z.string().nullable(),
+        fix: z.string().nullable(),
+        where: z
+          .string()
+          .nullable()
+          .meta({ description: 'Where to type it on the platform the relay runs on.' }),
+        because: z.string().nullable().meta({ description: 'What was compared to come to this cause.' }),
+        reply: z.string().nullable().meta({ description: 'What the provider or the system said.' }),
+        walks: z.array(z.record(z.string(), z.unknown())).meta({
+          description: 'Every route and address family that was walked, and where it failed.',
+        }),
+        notes: z.array(z.string()),
+      })
+      .nullable(),
     delivery_mode: z.string().nullable(),
     from: z.string().nullable(),
     allowed_senders: z.array(z.string()),
@@ -97,6 +128,13 @@ export function diagnosisOperations({
             hint,
             relay: 'running',
             scheduler: { running: true, last_tick: '2026-03-01T09:00:00.000Z' },
+            preflight: {
+              ok: false,
+              at: '2026-03-01T09:00:00.000Z',
+              stage: 'config',
+              cause: 'env-missing',
+              title: 'A mail setting is missing',
+            },
           },
         },
       },
@@ -119,6 +157,7 @@ export function diagnosisOperations({
           status: 200,
           body: {
             ...(await readStatus(database)),
+            preflight: inFull(report?.preflight),
             delivery_mode: report?.delivery_mode ?? null,
             from: report?.from ?? null,
             allowed_senders: report?.allowed_senders ?? [],
@@ -168,13 +207,47 @@ export function diagnosisOperations({
 }
 
 async function readStatus(database: Database) {
-  const { configured, missing, hint: advice, relay, scheduler } = await emailStatus(database);
+  const { configured, missing, hint: advice, relay, scheduler, report } = await emailStatus(database);
   return {
     configured,
     missing,
     ...(advice !== undefined && { hint: advice }),
     relay,
     scheduler: { running: scheduler.running, last_tick: scheduler.lastTick?.toISOString() ?? null },
+    preflight: inBrief(report?.preflight),
+  };
+}
+
+function inBrief(preflight: PreflightReport | undefined) {
+  if (!preflight) return null;
+  const { ok, at, diagnosis } = preflight;
+  const { stage = null, cause = null, title = null } = diagnosis ?? {};
+  return { ok, at, stage, cause, title };
+}
+
+function inFull(preflight: PreflightReport | undefined) {
+  const brief = inBrief(preflight);
+  if (!preflight || !brief) return null;
+  const { diagnosis, route, walks, notes } = preflight;
+  const {
+    variables = [],
+    meaning = null,
+    fix = null,
+    where = null,
+    because = null,
+    reply = null,
+  } = diagnosis ?? {};
+  return {
+    ...brief,
+    route: diagnosis?.route ?? route,
+    variables,
+    meaning,
+    fix,
+    where,
+    because,
+    reply,
+    walks,
+    notes,
   };
 }
 

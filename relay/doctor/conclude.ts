@@ -147,13 +147,18 @@ function compareReach(
   const web = controls.find(({ what }) => what === 'the web');
   const name = controls.find(({ what }) => what === 'a known name');
   if (stage === 'dns') {
-    if (cause !== 'dns-not-found' || !name) return undefined;
-    return name.outcome === 'answers'
-      ? { cause, because: `${name.host} is found from here, ${walk.route.host} is not: the name is wrong.` }
-      : {
-          cause: 'dns-temporary',
-          because: `${name.host} is not found either: the name server of this machine does not work.`,
-        };
+    if (!name || (cause !== 'dns-not-found' && cause !== 'dns-temporary')) return undefined;
+    if (name.outcome !== 'answers') {
+      return {
+        cause: 'dns-temporary',
+        because: `${name.host} is not found either: the name server of this machine does not work.`,
+      };
+    }
+    const because =
+      cause === 'dns-not-found'
+        ? `${name.host} is found from here, ${walk.route.host} is not: the name is wrong.`
+        : `${name.host} is found from here: only the name servers of ${walk.route.host} do not answer.`;
+    return { cause, because };
   }
   if (stage !== 'tcp' || smtp.length === 0 || siblings.some(({ trouble }) => trouble?.stage !== 'tcp'))
     return undefined;

@@ -36,7 +36,9 @@ const databasePatienceMs = 1_500;
 
 type Wishes = NonNullable<ReturnType<typeof readWishes>>;
 
-// Not left to the event loop: a name server that keeps silent would hold the process for half a minute more.
+// The system's resolver cannot be interrupted, and with its usual patience a silent name server would hold this
+// process for half a minute after the last word (resolv.conf(5)).
+process.env.RES_OPTIONS ??= 'timeout:1 attempts:2';
 process.exit(await run(readWishes()));
 
 /** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */

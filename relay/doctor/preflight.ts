@@ -2,7 +2,7 @@
 // first customer meets it. What it finds is in the log and, with every heartbeat, in the database.
 import type { Database } from '../../deploy/database.ts';
 import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
-import type { Log } from '../../deploy/log.ts';
+import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { PreflightReport } from '../client/heartbeat.ts';
 import { openAlerts } from '../delivery/alert.ts';
 import { laneKey } from '../delivery/lane.ts';
@@ -110,7 +110,8 @@ export function startPreflight({
       log[isNews ? 'info' : 'debug']({ event: 'preflight', route, notes }, `Mail can leave by ${route}.`);
       return;
     }
-    const { stage, cause, variables, title, fix, where, because, reply } = diagnosis;
+    const { stage, cause, variables, title, fix, where, because } = diagnosis;
+    const reply = diagnosis.reply && hideAddresses(diagnosis.reply, environment);
     log[isNews ? 'error' : 'debug'](
       {
         event: 'preflight',
@@ -136,6 +137,11 @@ export function startPreflight({
       await running;
     },
   };
+}
+
+/** Providers repeat the addresses they refuse. */
+function hideAddresses(text: string, { logAddresses }: RelayEnvironment): string {
+  return logAddresses === 'full' ? text : text.replaceAll(/[^\s<>"'(),;:]+@[\w.-]+\w/g, maskAddress);
 }
 
 /** What the relay read at its start, as the doctor would have read it. */
