@@ -42,7 +42,7 @@ export async function cancelEmailWithin(tx: Queryable, id: string, actor: string
   return cancelAtRelay(tx, id, email.queue_id, detail);
 }
 
-type RecipientState = { ordinal: number; address: string; status: Status; marked: boolean };
+type RecipientState = { ordinal: number; address: string; status: Status; mayBeOut: boolean };
 
 async function cancelAtRelay(
   tx: Queryable,
@@ -51,7 +51,7 @@ async function cancelAtRelay(
   detail: string,
 ): Promise<CancelResult> {
   const { rows: recipients } = await tx.query<RecipientState>(
-    `select ordinal, address, status, marked_at is not null as marked
+    `select ordinal, address, status, marked_at is not null or resends > 0 as "mayBeOut"
      from recipient where queue_id = $1 order by ordinal for update`,
     [queueId],
   );
@@ -74,9 +74,12 @@ async function cancelAtRelay(
   return { outcome: status === 'cancelled' ? 'already-cancelled' : 'too-late', status };
 }
 
-/** A mark says that data may be out even where the recipient was put aside afterwards. */
-const mayHaveLeft = ({ status, marked }: RecipientState) =>
-  status === 'sending' || status === 'sent' || status === 'uncertain' || (marked && isWaiting({ status }));
+/**
+ * A mark says that data may be out even where the recipient was put aside afterwards; mail that waits to be sent again
+ * lost its mark, but a first copy may have arrived all the same.
+ */
+const mayHaveLeft = ({ status, mayBeOut }: RecipientState) =>
+  status === 'sending' || status === 'sent' || status === 'uncertain' || (mayBeOut && isWaiting({ status }));
 
 const isWaiting = ({ status }: Pick<RecipientState, 'status'>) =>
   status === 'queued' || status === 'deferred' || status === 'held';

@@ -67,6 +67,17 @@ test('mail that may be out is not cancelled, even when it is held by now', async
   expect(await cancelEmail(postern.database, id, 'ann')).toEqual({ outcome: 'too-late', status: 'held' });
 });
 
+test.each(['queued', 'deferred', 'held'])(
+  'mail that is %s to be sent a second time is not cancelled',
+  async (status) => {
+    await using postern = await startPostern();
+    const { id } = await insert(postern.database);
+    const queueId = await acceptAs(postern, id, [{ status }]);
+    await postern.db.query('update recipient set resends = 1 where queue_id = $1', [queueId]);
+    expect(await cancelEmail(postern.database, id, 'ann')).toEqual({ outcome: 'too-late', status });
+  },
+);
+
 test('a cancel and a hand-over at the same time: one wins, and both know which', async () => {
   await using postern = await startPostern();
   await using relay = await startAcceptingRelay(postern.db.url);
