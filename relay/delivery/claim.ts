@@ -82,11 +82,15 @@ export async function claimDue(
        ) due
        limit $4
      ), mine as materialized (
-       select r.queue_id, r.ordinal from recipient r
-       where r.queue_id in (select queue_id from head)
-         and r.status in ('queued', 'deferred') and r.next_attempt_at <= now()
-         and r.ordinal < (select min(h.ordinal) from head h where h.queue_id = r.queue_id) + ${recipientsPerTransaction}
-       for update skip locked
+       -- Mail by mail, by the primary key: a join would be free to walk over everything that is due.
+       select siblings.queue_id, siblings.ordinal
+       from (select queue_id, min(ordinal) as first from head group by queue_id) mails
+       cross join lateral (
+         select queue_id, ordinal from recipient r
+         where r.queue_id = mails.queue_id and r.status in ('queued', 'deferred') and r.next_attempt_at <= now()
+           and r.ordinal between mails.first and mails.first + ${recipientsPerTransaction - 1}
+         for update skip locked
+       ) siblings
      )`,
     { instance, leaseMs },
     [limit, lowestPriority],

@@ -70,12 +70,16 @@ async function write(q: Queryable, group: readonly Mark[]): Promise<Map<string, 
     text: `
       with ours as materialized (
         select r.queue_id, r.ordinal
-        from recipient r
-        join unnest($1::text[], $2::smallint[], $3::uuid[]) as w (queue_id, ordinal, token)
-          on r.queue_id = w.queue_id and r.ordinal = w.ordinal
-        where r.status = 'sending' and r.claim_token = w.token and r.lease_until > clock_timestamp()
-        order by r.queue_id, r.ordinal
-        for update of r
+        from (
+          select * from unnest($1::text[], $2::smallint[], $3::uuid[]) as w (queue_id, ordinal, token)
+          order by queue_id collate "C", ordinal
+        ) w
+        cross join lateral (
+          select r.queue_id, r.ordinal from recipient r
+          where r.queue_id = w.queue_id and r.ordinal = w.ordinal
+            and r.status = 'sending' and r.claim_token = w.token and r.lease_until > clock_timestamp()
+          for update
+        ) r
       )
       update recipient r set marked_at = now()
       from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal

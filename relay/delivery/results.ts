@@ -144,14 +144,17 @@ async function write(
           "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text)
       ), ours as materialized (
         select c.*
-        from recipient r join c on r.queue_id = c."queueId" and r.ordinal = c.ordinal
-        where (r.status = 'sending' and r.claim_token = c.token)
-          -- Late, but certain: our attempt was given up for uncertain, and perhaps queued to be sent again.
-          or (c.status in ('sent', 'bounced', 'deferred') and c."markedAt" is not null
-              and ((r.status in ('uncertain', 'held') and r.marked_at = c."markedAt")
-                or (c.status = 'sent' and r.status in ('queued', 'deferred') and r.resends = c.resends + 1)))
-        order by r.queue_id, r.ordinal
-        for update of r
+        from (select * from c order by "queueId" collate "C", ordinal) c
+        cross join lateral (
+          select from recipient r
+          where r.queue_id = c."queueId" and r.ordinal = c.ordinal
+            and ((r.status = 'sending' and r.claim_token = c.token)
+              -- Late, but certain: our attempt was given up for uncertain, and perhaps queued to be sent again.
+              or (c.status in ('sent', 'bounced', 'deferred') and c."markedAt" is not null
+                  and ((r.status in ('uncertain', 'held') and r.marked_at = c."markedAt")
+                    or (c.status = 'sent' and r.status in ('queued', 'deferred') and r.resends = c.resends + 1))))
+          for update
+        ) r
       ), changed as (
         update recipient r
         set status = ours.status, reason = ours.reason, reason_detail = ours."reasonDetail",
