@@ -5,11 +5,11 @@ import { get } from 'node:http';
 const [port = '3000', path = '/livez'] = process.argv.slice(2);
 
 // 127.0.0.1, because `localhost` may mean ::1, on which nobody listens.
-const request = get({ host: '127.0.0.1', port, path, timeout: 4_000, agent: false }, (response) => {
+const request = get({ host: '127.0.0.1', port, path, timeout: 8_000, agent: false }, (response) => {
   response.resume();
   process.exitCode = response.statusCode === 200 ? 0 : 1;
 });
-request.on('timeout', () => request.destroy(new Error(`no answer on port ${port} within 4 s`)));
+request.on('timeout', () => request.destroy(new Error(`no answer on port ${port} within 8 s`)));
 request.on('error', (error) => {
   // Docker keeps these words: `docker inspect --format '{{json .State.Health}}' CONTAINER`.
   console.error(error.message);
