@@ -19,7 +19,8 @@ export type Refused = { readonly outcome: 'refused'; readonly refusal: Refusal }
 
 type Waiting = { readonly submission: Submission; readonly answer: (result: Accepted | Refused) => void };
 
-// Two commits in flight keep the disk busy while the next group gathers; a third only made the groups smaller.
+// Two commits in flight keep the disk busy while the next group gathers. The second one starts only when it is at
+// least as large as the first: on a slow disk many small commits would wait for one another.
 const lanes = 2;
 // How long a client waits while we find out what became of a commit whose answer was lost. RFC 5321 section 4.5.3.2.6
 // gives us ten minutes, but a client that is told 451 soon tries again soon.
@@ -41,7 +42,7 @@ export function openAcceptance({
   let inCommit = 0;
 
   function start(): void {
-    while (busy < lanes && line.length > 0) {
+    while (busy < lanes && line.length > 0 && line.length >= inCommit) {
       const { group, rest } = nextGroup(line);
       line = rest;
       busy++;

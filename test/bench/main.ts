@@ -3,10 +3,11 @@
 import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
 import { api } from './api.ts';
+import { deliver } from './deliver.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
 import { schedule } from './schedule.ts';
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { accept, api, schedule };
+const benchmarks: Readonly<Record<string, Benchmark>> = { accept, deliver, api, schedule };
 
 // Ctrl-C must not leave servers behind: what a benchmark starts ends with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

@@ -1,7 +1,6 @@
 // A Postfix of one's own beside ours: same machine, same disk, same sender, tuned as far as its manual goes, in a
 // directory that is removed afterwards.
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile, execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { access, chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -61,26 +60,6 @@ export async function startPostfix({
       process.off('exit', lastResort);
       await run(join(programs, 'postfix'), control('stop'));
       await rm(home, { recursive: true, force: true });
-    },
-  };
-}
-
-/** smtp-sink: takes everything and keeps nothing. */
-export async function startSink(): Promise<Postfix> {
-  const port = await freePort();
-  const child = spawn(join(programs, 'smtp-sink'), ['-u', 'postfix', `127.0.0.1:${port}`, '1000'], {
-    stdio: 'ignore',
-  });
-  const lastResort = () => child.kill();
-  process.once('exit', lastResort);
-  await until(() => canConnect(port), { what: 'smtp-sink to listen' });
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', lastResort);
-      if (child.exitCode !== null) return;
-      child.kill();
-      await once(child, 'exit');
     },
   };
 }
