@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** Where things are; documentation addresses (RFC 5737), so that nothing takes them for a private network. */
-export const places = { provider: '192.0.2.10', otherMail: '192.0.2.20', web: '192.0.2.30' } as const;
+const places = { provider: '192.0.2.10', otherMail: '192.0.2.20', web: '192.0.2.30' } as const;
 
 const names: Readonly<Record<string, readonly string[]>> = {
   'mail.test': [places.provider],

@@ -18,7 +18,7 @@ export const password = 'p4ss-Word-Zebra-17';
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** What a relay needs besides the provider; their values must never show. */
-export const ownVariables = {
+const ownVariables = {
   DATABASE_URL: 'postgres://postern:database-secret-77@127.0.0.1:9/postern',
   RELAY_PASSWORD: 'relay-secret-4711',
 };

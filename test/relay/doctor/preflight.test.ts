@@ -99,7 +99,7 @@ describe('what the preflight found', () => {
   test('speaks from log, readiness and heartbeat before the first mail', async () => {
     await using provider = await startProvider();
     provider.on('auth', '534 5.7.9 Application-specific password required');
-    await using stack = await startStack({ provider, processes: ['relay'] });
+    await using stack = await startStack({ provider, processes: ['relay', 'api'] });
     const status = await until(
       async () => {
         const { report } = await emailStatus(stack.database as never);
@@ -119,8 +119,41 @@ describe('what the preflight found', () => {
     const ready = await fetch(`${stack.relay.healthUrl}/readyz?verbose`);
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({ ready: true, mail: { ok: false } });
+    const brief = {
+      ok: false,
+      stage: 'auth',
+      cause: 'auth-app-password',
+      title: 'An app password is required',
+    };
+    const toStrangers = await stack.api.get('/api/v1/email-status', { key: null });
+    expect(toStrangers.body.preflight).toEqual({ ...brief, at: expect.any(String) });
+    const toAdmins = await stack.api.get('/api/v1/test-email/config');
+    expect(toAdmins.body.preflight).toMatchObject({
+      ...brief,
+      variables: ['SMTP_USER', 'SMTP_PASSWORD'],
+      fix: expect.stringContaining('app password'),
+      reply: '534 5.7.9 Application-specific password required',
+    });
+    const apiReady = await fetch(`${stack.api.healthUrl}/readyz?verbose`);
+    expect(await apiReady.json()).toMatchObject({ mail: { can_leave: false, cause: 'auth-app-password' } });
     expect(stack.output).not.toContain(provider.password);
     expect(provider.authAttempts).toHaveLength(1);
+  });
+
+  test('a variable that only the api sees is named by the relay', async () => {
+    await using stack = await startStack({
+      provider: false,
+      processes: ['api'],
+      api: { SMTP_HOST: 'mail.test', SMTP_USER: 'mailer@mail.test', SMTP_PASSWORD: 'a password' },
+    });
+    await stack.relay.start();
+    const line = await until(() => stack.relay.process.log.find(({ event }) => event === 'preflight'), {
+      what: 'the preflight',
+    });
+    expect(line).toMatchObject({
+      cause: 'env-wrong-process',
+      variables: ['SMTP_HOST', 'SMTP_USER', 'SMTP_PASSWORD'],
+    });
   });
 
   test('a relay without a provider says which variables are missing', async () => {
