@@ -7,11 +7,6 @@ import { explain } from '../verdict/explain.ts';
 import type { EnvironmentFinding } from './examination.ts';
 import { type PlatformId, whereToType } from './platform.ts';
 
-export type Compared = {
-  readonly findings: readonly EnvironmentFinding[];
-  readonly notes: readonly string[];
-};
-
 /** Looks for variables that are missing here and set in another process that lives. */
 export async function lookForMisplaced(
   q: Queryable,
