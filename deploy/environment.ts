@@ -19,22 +19,42 @@ export type From = { email: string; name?: string };
 
 /** Reads what the api needs. Throws an EnvironmentError with all problems at once. */
 export function readApiEnvironment(source: Source) {
-  return read(source, (reading, mail) =>
-    present({
+  return read(source, (reading, mail) => {
+    const publicUrl = reading.required('PUBLIC_URL');
+    return present({
       ...readEverywhere(reading),
       apiPort: reading.required('API_PORT'),
       apiBind: reading.required('API_BIND'),
-      apiKey: reading.required('API_KEY'),
+      apiKey: readApiKey(reading, publicUrl),
       adminPassword: reading.optional('ADMIN_PASSWORD'),
-      publicUrl: reading.required('PUBLIC_URL'),
+      publicUrl,
       ...readSubmission(reading),
       trustedProxies: reading.optional('TRUSTED_PROXIES') ?? [],
       corsOrigins: reading.optional('CORS_ORIGINS') ?? [],
       from: readFrom(mail),
       problems: mail.findings,
       providerVariables: listProviderVariables(source),
-    }),
+    });
+  });
+}
+
+/** docker-compose.yml has it, so that a first try needs no settings; everybody can read it there. */
+const keyOfFirstTry = 'postern-local-key';
+
+function readApiKey(reading: Reading, publicUrl: string | undefined): string {
+  const key = reading.required('API_KEY');
+  const isOwnMachine = /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?:[:/]|$)/i.test(
+    publicUrl ?? '',
   );
+  if (key === keyOfFirstTry && publicUrl && !isOwnMachine) {
+    reading.add('API_KEY', {
+      severity: 'problem',
+      problem: 'is the one of docker-compose.yml for a first try on one machine, which everybody can read',
+      fix: 'Invent a long one, with: openssl rand -hex 32',
+      cause: 'env-placeholder',
+    });
+  }
+  return key;
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { readApiEnvironment } from '../../deploy/environment.ts';
 import { spellings } from '../../deploy/reading.ts';
 import { type Reader, variableTable } from '../../deploy/variables.ts';
 import { withVariables } from '../../deploy/variables-page.ts';
@@ -55,6 +56,34 @@ describe('docker-compose.yml', async () => {
   test.each(readers)('hands %s nothing that it does not read', (reader) => {
     expect(foreignTo(reader, given[reader])).toEqual([]);
   });
+});
+
+describe('the key that docker-compose.yml has for a first try', async () => {
+  const key = /API_KEY: .*:-([\w-]+)\}\}/.exec(await read('docker-compose.yml'))?.[1] ?? '';
+  const environment = {
+    DATABASE_URL: 'postgres://a:b@postgres:5432/c',
+    RELAY_PASSWORD: 'long-and-random',
+    API_KEY: key,
+  };
+
+  test.each(['http://localhost:3000', 'http://127.0.0.1:8080', 'http://[::1]:3000'])(
+    'opens %s',
+    (PUBLIC_URL) => {
+      expect(readApiEnvironment({ ...environment, PUBLIC_URL }).apiKey).toBe(key);
+    },
+  );
+
+  test.each(['https://mail.example.com', 'http://localhost.example.com', 'http://192.0.2.7:3000'])(
+    'opens nothing for others: %s',
+    (PUBLIC_URL) => {
+      expect(() => readApiEnvironment({ ...environment, PUBLIC_URL })).toThrow(
+        'API_KEY is the one of docker-compose.yml',
+      );
+      expect(
+        readApiEnvironment({ ...environment, PUBLIC_URL, API_KEY: `another-${key}` }).publicUrl,
+      ).toContain('//');
+    },
+  );
 });
 
 describe('render.yaml', async () => {
