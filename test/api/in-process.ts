@@ -9,7 +9,7 @@ import { allOperations } from '../../api/operations.ts';
 import { docsPages } from '../../api/pages/docs.ts';
 import { invitationPages } from '../../api/pages/invitation.ts';
 import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
-import { rateLimiter } from '../../api/rate-limit.ts';
+import { type RateLimit, rateLimiter } from '../../api/rate-limit.ts';
 import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
@@ -35,9 +35,11 @@ type Ask = { headers?: Record<string, string>; key?: string | null; body?: unkno
 export async function startApi({
   url,
   from = { address: 'hello@example.com', name: 'Example' },
+  limit,
 }: {
   url?: string;
   from?: { address: string; name?: string } | null;
+  limit?: RateLimit;
 } = {}) {
   await using resources = new AsyncDisposableStack();
   const fresh = url === undefined ? resources.use(await freshDatabase()) : undefined;
@@ -71,7 +73,7 @@ export async function startApi({
     ],
     database,
     authenticate,
-    limit: rateLimiter(database),
+    limit: limit ?? rateLimiter(database),
     log,
   });
   const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1' }));
