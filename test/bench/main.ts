@@ -4,10 +4,25 @@ import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
 import { api } from './api.ts';
 import { deliver } from './deliver.ts';
+import { failover } from './failover.ts';
+import { large } from './large.ts';
+import { latency } from './latency.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
+import { queue } from './queue.ts';
 import { schedule } from './schedule.ts';
+import { start } from './start.ts';
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { accept, deliver, api, schedule };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  accept,
+  deliver,
+  latency,
+  queue,
+  large,
+  schedule,
+  api,
+  failover,
+  start,
+};
 
 // Ctrl-C must not leave servers behind: what a benchmark starts ends with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
