@@ -7,12 +7,14 @@ import { hostname } from 'node:os';
 import { openDatabase } from '../deploy/database.ts';
 import { readRelayEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
+import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { keepBeating } from './beating.ts';
-import { startDelivery } from './delivery/delivery.ts';
+import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
+import { measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
 import { teachCauses } from './teach-causes.ts';
@@ -28,10 +30,14 @@ await runProcess(
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
     let submission: SubmissionListener | undefined;
     let preflight: Preflight | undefined;
+    let delivery: Delivery | undefined;
+    const metrics = openMetrics('relay', log);
+    measureQueue(metrics, database, () => delivery?.report());
     resources.use(
       await listenHealth({
         port: environment.healthPort,
         log,
+        metrics: () => metrics.text(),
         async ready() {
           if (!submission) return { ready: false, reason: 'not listening' };
           await database.query('select 1');
@@ -51,10 +57,11 @@ await runProcess(
 
     await teachCauses(database, environment.providers[0]?.host);
 
-    const delivery = await startDelivery({ database, environment, log, instance });
+    const started = await startDelivery({ database, environment, log, instance });
+    delivery = started;
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
     // accepted while delivery has ended is committed, and the next relay finds it.
-    const stops: AsyncDisposable[] = [delivery];
+    const stops: AsyncDisposable[] = [started];
     resources.defer(async () => {
       submission = undefined;
       await Promise.all(stops.map((stop) => stop[Symbol.asyncDispose]()));
@@ -64,7 +71,7 @@ await runProcess(
         database,
         instance,
         log,
-        report: () => describeRelay(environment, delivery.report(), preflight?.report()),
+        report: () => describeRelay(environment, started.report(), preflight?.report()),
       }),
     );
     submission = await listenSubmission({
@@ -73,7 +80,7 @@ await runProcess(
       hostname: hostname(),
       database,
       log,
-      committed: delivery.wake,
+      committed: started.wake,
     });
     stops.push(submission);
     const platform = detectPlatform(process.env, { inContainer: isInContainer() });

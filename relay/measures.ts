@@ -1,0 +1,68 @@
+// What the relay tells Prometheus: how much waits, how long already, and which ways out are open. All relays look at
+// the same queue, so dashboards and alerts take the maximum over them and never the sum.
+import type { Queryable } from '../deploy/database.ts';
+import type { Metrics } from '../deploy/metrics.ts';
+import type { DeliveryReport } from './delivery/delivery.ts';
+
+/** @param report what delivery knows of the ways out; undefined before it has started */
+export function measureQueue(metrics: Metrics, q: Queryable, report: () => DeliveryReport | undefined): void {
+  metrics.gauge({
+    name: 'postern_queue_recipients',
+    help: 'Recipients that wait in the relay, by status.',
+    labels: ['status'],
+    read: async () => {
+      const { rows } = await q.query<{ status: string; recipients: number }>(countWaiting);
+      return rows.map(({ status, recipients }) => ({ labels: { status }, value: recipients }));
+    },
+  });
+  metrics.gauge({
+    name: 'postern_queue_oldest_seconds',
+    help: 'How long the recipient that has waited longest for an attempt that is due has waited for it.',
+    read: async () => {
+      const { rows } = await q.query<{ seconds: number }>(oldestDue);
+      return [{ value: rows[0]?.seconds ?? 0 }];
+    },
+  });
+  metrics.gauge({
+    name: 'postern_lane_open',
+    help: 'Whether this provider takes mail now: 1 or 0.',
+    labels: ['lane', 'state'],
+    read: async () =>
+      (report()?.lanes ?? []).map(({ name, state }) => ({
+        labels: { lane: name, state },
+        value: state === 'open' ? 1 : 0,
+      })),
+  });
+  metrics.gauge({
+    name: 'postern_route_good',
+    help: 'Whether this host and port works: 1 or 0.',
+    labels: ['lane', 'route'],
+    read: async () =>
+      (report()?.routes ?? []).map(({ lane, name, state }) => ({
+        labels: { lane, route: name },
+        value: state === 'good' ? 1 : 0,
+      })),
+  });
+}
+
+// Every branch has its partial index, so that what was finished long ago costs nothing.
+const countWaiting = `
+  with counted as (
+    select status, count(*)::integer as recipients from recipient
+      where status in ('queued', 'deferred') group by status
+    union all select status, count(*)::integer from recipient where status = 'sending' group by status
+    union all select status, count(*)::integer from recipient where status = 'uncertain' group by status
+    union all select status, count(*)::integer from recipient where status = 'held' group by status
+  )
+  select named.status, coalesce(recipients, 0) as recipients
+  from unnest('{queued,deferred,sending,uncertain,held}'::mail_status[]) as named (status)
+  left join counted using (status)`;
+
+const oldestDue = `
+  select coalesce(extract(epoch from now() - min(next_attempt_at))::float8, 0) as seconds
+  from unnest('{0,1,2,3,4,5,6,7,8,9}'::smallint[]) as level (priority)
+  cross join lateral (
+    select next_attempt_at from recipient r
+    where r.status in ('queued', 'deferred') and r.priority = level.priority and r.next_attempt_at <= now()
+    order by r.next_attempt_at limit 1
+  ) first`;

@@ -1,0 +1,68 @@
+// The Grafana dashboard and the alert rules only ask for metrics that a running Postern really tells.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { startStack } from '../../kit/stack.ts';
+import { until } from '../../kit/until.ts';
+
+const folder = join(import.meta.dirname, '../../../deploy/grafana');
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+
+type Dashboard = { panels: { title: string; targets: { expr: string }[] }[] };
+type Rules = {
+  groups: { rules: { alert: string; expr: string; for: string; annotations: Record<string, string> }[] }[];
+};
+const { panels } = JSON.parse(read('dashboard.json')) as Dashboard;
+const { groups } = parse(read('alerts.yml')) as Rules;
+const rules = groups.flatMap((group) => group.rules);
+
+test('every metric and label that is asked for is told by a running process', {
+  timeout: 60_000,
+}, async () => {
+  await using stack = await startStack();
+  await stack.api.post('/api/v1/emails', {
+    to: 'ann@example.com',
+    subject: 'Due in a moment',
+    text: 'Hello',
+    scheduled_datetime: new Date(Date.now() + 500).toISOString(),
+  });
+  await until(() => stack.provider.messages.length);
+
+  const texts = await Promise.all([
+    stack.api.get('/metrics').then(({ body }) => String(body)),
+    ...[stack.relay, stack.worker].map(async ({ healthUrl }) => (await fetch(`${healthUrl}/metrics`)).text()),
+  ]);
+  // By name, the labels that its samples have.
+  const told = new Map<string, Set<string>>();
+  for (const [, name = '', labels = ''] of texts.join('\n').matchAll(/^(postern_\w+)(?:\{(.*)\})? /gm)) {
+    const known = told.get(name) ?? new Set(['instance', 'job', 'process']);
+    for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) known.add(label);
+    told.set(name, known);
+  }
+
+  const asked = [
+    ...panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ who: title, expr }))),
+    ...rules.map(({ alert, expr }) => ({ who: alert, expr })),
+  ];
+  expect(asked.length).toBeGreaterThan(10);
+  for (const { who, expr } of asked) {
+    const names = [...expr.matchAll(/postern_\w+/g)].map(([name]) => name);
+    expect(names, who).not.toEqual([]);
+    for (const name of names) {
+      expect([...told.keys()], `${who} asks for ${name}`).toContain(name);
+      const grouped = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/,\s*/));
+      const chosen = [...expr.matchAll(/(\w+)=~?"/g)].map(([, label = '']) => label);
+      for (const label of [...grouped, ...chosen])
+        expect([...(told.get(name) ?? [])], `${who} asks ${name} for ${label}`).toContain(label);
+    }
+  }
+});
+
+test('every alert waits before it wakes somebody, and says what to look at', () => {
+  for (const rule of rules) {
+    expect(rule.for, rule.alert).toMatch(/^\d+m$/);
+    expect(rule.annotations.summary, rule.alert).toBeTruthy();
+    expect(rule.annotations.description, rule.alert).toMatch(/\.$/);
+  }
+});
