@@ -59,7 +59,7 @@ export function Customers({ query: { q = '', after, id } }) {
 }
 
 const tones = { active: 'good', invited: 'waiting', inactive: 'quiet' };
-export const State = ({ status }) =>
+const State = ({ status }) =>
   html`<span class=${`status ${tones[status] ?? 'quiet'}`}>${status}</span>`;
 
 function Customer({ id, onClose, onChange }) {

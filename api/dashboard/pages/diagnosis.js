@@ -110,7 +110,7 @@ async function* piecesOf(stream) {
 
 const Examined = ({ examined }) => html`<section>
   <h2>What the relay found <span class="soft">on ${examined.platform}, <${Time} time=${examined.at} relative /></span></h2>
-  <ol class="stages">
+  <ol class="stages examined">
     ${examined.walks.map(
       ({ route, host, port, family, failed_at: failedAt, cause, reply }) => html`<li key=${route + family}>
         <span class=${`status ${failedAt ? 'bad' : 'good'}`}>${failedAt ? `not past ${failedAt}` : 'works'}</span>

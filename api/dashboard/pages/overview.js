@@ -134,7 +134,7 @@ function Plots() {
   </section>`;
 }
 
-export function Routes({ overview }) {
+function Routes({ overview }) {
   const { relay, causes } = overview;
   const routes = relay?.routes ?? [];
   return html`<section>

@@ -89,7 +89,7 @@ export function Action({ does, children, kind = '', confirm, onError, disabled =
 let openQuestion;
 
 /** Asks in a dialog; resolves with whether the answer was yes. */
-export const askPerson = (question) => new Promise((answer) => openQuestion?.({ ...question, answer }));
+const askPerson = (question) => new Promise((answer) => openQuestion?.({ ...question, answer }));
 
 /** Where questions are shown; once, in the shell. */
 export function Questions() {

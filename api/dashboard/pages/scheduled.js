@@ -42,14 +42,14 @@ export function Scheduled({ query: { status = 'pending', after } }) {
             <p>Give <code>scheduled_datetime</code> to <code>POST /api/v1/emails</code>, or save a client’s <code>email-config</code>.</p>
           </${Empty}>`
         : html`<table class="rows scheduled">
-            <thead><tr><th class="due">When</th><th class="main">Subject</th><th class="to">To</th><th class="state">Status</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
+            <thead><tr><th class="due">When</th><th class="main">Subject</th><th class="state">Status</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
             <tbody>${emails.map(
               (email) => html`<tr key=${email.id}>
                 <td class="due"><b>${inZone(email.scheduled_datetime, email.time_zone)}</b>
-                  <div class="soft">${email.time_zone ?? ownZone} · ${utc(email.scheduled_datetime)}</div></td>
+                  <div class="soft">${email.time_zone ?? ownZone}</div>
+                  <div class="soft">${utc(email.scheduled_datetime)}</div></td>
                 <td class="main"><a class="subject" href=${`/emails/${email.id}`}>${email.subject}</a>
-                  <div class="soft">${[ago(email.scheduled_datetime), email.client_id, email.key].filter(Boolean).join(' · ')}</div></td>
-                <td class="to">${email.to[0]?.address}${email.to.length > 1 ? html` <span class="soft">+${email.to.length - 1}</span>` : ''}</td>
+                  <div class="soft">${[ago(email.scheduled_datetime), recipientsOf(email), email.client_id, email.key].filter(Boolean).join(' · ')}</div></td>
                 <td><${Status} status=${email.status} paused=${email.paused && email.status === 'pending'} /></td>
                 <td class="acts">${
                   email.status === 'pending' &&
@@ -75,6 +75,9 @@ export function Scheduled({ query: { status = 'pending', after } }) {
       }} />`
     }`;
 }
+
+const recipientsOf = ({ to }) =>
+  to.length > 1 ? `${to[0].address} and ${to.length - 1} more` : to[0]?.address;
 
 /** The time of the clock on the wall over there, as an input of a form wants it. */
 function localIn(time, timeZone) {
