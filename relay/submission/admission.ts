@@ -6,7 +6,7 @@ import { type Refusal, refuse } from './refusal.ts';
 import { type AllowedSenders, isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
-export const longestHeader = 131_072;
+const longestHeader = 131_072;
 // RFC 5321 section 6.3 asks for a large threshold; no honest path is this long, and a loop gets here in a second.
 const mostReceivedFields = 25;
 
