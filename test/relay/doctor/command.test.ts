@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { beat } from '../../../relay/client/heartbeat.ts';
@@ -7,24 +7,17 @@ import { announceLanes } from '../../../relay/delivery/lane-state.ts';
 import type { Examination } from '../../../relay/doctor/examination.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 import type { Provider } from '../../kit/provider.ts';
-import { password, providerForTests, runDoctor, secretForms, type Variables } from './patient.ts';
-
-const outputs: string[] = [];
+import { expectNoSecret, password, providerForTests, runDoctor, type Variables } from './patient.ts';
 
 async function run(environment: Variables, args: string[] = [], dotEnv?: string) {
   const { code, output } = await runDoctor(environment, args, dotEnv === undefined ? {} : { dotEnv });
-  outputs.push(output);
+  expectNoSecret(output);
   return { code, output, firstLine: output.split('\n')[0] };
 }
 
 async function runJson(environment: Variables, args: string[] = []): Promise<Examination> {
   return JSON.parse((await run(environment, ['--json', ...args])).output) as Examination;
 }
-
-afterAll(() => {
-  expect(outputs.length).toBeGreaterThan(8);
-  for (const output of outputs) for (const secret of secretForms) expect(output).not.toContain(secret);
-});
 
 describe('the command', () => {
   test('exits with 0 and one green line when mail can leave; nothing is coloured off a terminal', async () => {

@@ -1,22 +1,16 @@
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Examination } from '../../../relay/doctor/examination.ts';
 import { type Network, networkObstacle, openNetwork } from './network.ts';
-import { password, runDoctor, secretForms, type Variables } from './patient.ts';
+import { expectNoSecret, password, runDoctor, type Variables } from './patient.ts';
 
 const obstacle = await networkObstacle();
 if (obstacle) console.info(`Skipping the doctor's tests with networks of their own: ${obstacle}`);
 
-const outputs: string[] = [];
-
 async function examineIn({ environment, prefix }: Network, more: Variables = {}): Promise<Examination> {
   const { output } = await runDoctor({ ...environment, ...more }, ['--json'], { prefix });
-  outputs.push(output);
+  expectNoSecret(output);
   return JSON.parse(output) as Examination;
 }
-
-afterAll(() => {
-  for (const output of outputs) for (const secret of secretForms) expect(output).not.toContain(secret);
-});
 
 const causeOf = ({ ok, diagnosis }: Examination) => ({
   ok,
