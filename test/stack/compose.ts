@@ -45,7 +45,7 @@ export type ComposeStack = AsyncDisposable & {
 // biome-ignore lint/suspicious/noExplicitAny: tests assert its shape, that is what they are for
 export type Answer = { readonly status: number; readonly body: any };
 
-const image = 'postern:stack-test';
+export const image = 'postern:stack-test';
 const ours = ['migrate', 'relay', 'worker', 'api'] as const;
 
 /** Runs docker and returns its standard output; throws with everything it said. */
@@ -55,11 +55,56 @@ export async function docker(...argumentList: string[]): Promise<string> {
   return output.trim();
 }
 
-let built: Promise<string> | undefined;
+let built: Promise<void> | undefined;
 
 /** Builds the image that every project of this suite runs; the layers of an earlier build are used again. */
-export const buildImage = () =>
-  (built ??= docker('build', '--quiet', '--file', join(root, 'deploy', 'Dockerfile'), '--tag', image, root));
+export function buildImage(): Promise<void> {
+  built ??= sweep().then(async () => {
+    await docker('build', '--quiet', '--file', join(root, 'deploy', 'Dockerfile'), '--tag', image, root);
+  });
+  return built;
+}
+
+/** A run that was killed could not clean up; the next one does. */
+async function sweep(): Promise<void> {
+  const label = 'com.docker.compose.project';
+  const projects = await docker(
+    'ps',
+    '--all',
+    '--filter',
+    `label=${label}`,
+    '--format',
+    `{{.Label "${label}"}}`,
+  );
+  for (const project of new Set(projects.split('\n'))) {
+    const [, owner] = /^posterntest(\d+)x[0-9a-f]+$/.exec(project) ?? [];
+    if (owner && !isAlive(Number(owner))) await remove(project);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function remove(project: string): Promise<void> {
+  // A paused container can be neither stopped nor removed.
+  await say(['compose', '--project-name', project, 'unpause']);
+  await say([
+    'compose',
+    '--project-name',
+    project,
+    'down',
+    '--volumes',
+    '--timeout',
+    '1',
+    '--remove-orphans',
+  ]);
+}
 
 /**
  * A project with its own network, volumes and ports; disposing removes all of it.
@@ -76,7 +121,7 @@ export async function composeStack({
 } = {}): Promise<ComposeStack> {
   await buildImage();
   const directory = await mkdtemp(join(tmpdir(), 'postern-stack-'));
-  const project = `posterntest${randomBytes(4).toString('hex')}`;
+  const project = `posterntest${process.pid}x${randomBytes(4).toString('hex')}`;
   const [apiPort, webPort] = [await freePort(), await freePort()];
   const apiKey = 'key-of-the-container-suite';
   const common = { API_PORT: String(apiPort), STAND_IN_PORT: String(webPort), API_KEY: apiKey };
@@ -137,9 +182,7 @@ export async function composeStack({
       return (await response.json()) as TakenMail[];
     },
     async [Symbol.asyncDispose]() {
-      // A paused container can be neither stopped nor removed.
-      await tryCompose('unpause');
-      await tryCompose('down', '--volumes', '--timeout', '1', '--remove-orphans');
+      await remove(project);
       await rm(directory, { recursive: true, force: true });
     },
   };

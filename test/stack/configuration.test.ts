@@ -17,9 +17,9 @@ let stack: ComposeStack;
 beforeAll(async () => {
   stack = await composeStack({ standIn: false });
   await stack.compose('up', '--detach', '--wait');
-}, 120_000);
+}, 240_000);
 
-afterAll(async () => stack[Symbol.asyncDispose](), 60_000);
+afterAll(async () => stack[Symbol.asyncDispose](), 120_000);
 
 describe('a process that is not told what it cannot do without', () => {
   test.each([

@@ -7,9 +7,9 @@ let stack: ComposeStack;
 beforeAll(async () => {
   stack = await composeStack();
   await stack.compose('up', '--detach', '--wait');
-}, 120_000);
+}, 240_000);
 
-afterAll(async () => stack[Symbol.asyncDispose](), 60_000);
+afterAll(async () => stack[Symbol.asyncDispose](), 120_000);
 
 const faults = {
   async kill(id: string) {

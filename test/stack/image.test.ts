@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { buildImage, docker } from './compose.ts';
+import { until } from '../kit/until.ts';
+import { buildImage, docker, image } from './compose.ts';
 
-const image = await buildImage();
+await buildImage();
 const inside = (...command: string[]) => docker('run', '--rm', '--network', 'none', image, ...command);
 
 test('the image has nothing to build or download with', async () => {
@@ -30,7 +31,8 @@ test('the image says what it is', async () => {
   });
 });
 
-test('a signal in the first instant ends it, before Node could have heard of it', async () => {
+test('SIGTERM ends a process that has no handler for it yet', async () => {
+  // As process 1 Node would ignore it until our handler exists; tini is process 1 instead.
   const id = await docker(
     'run',
     '--detach',
@@ -41,8 +43,9 @@ test('a signal in the first instant ends it, before Node could have heard of it'
     '-e',
     'setInterval(() => {}, 1000)',
   );
-  await docker('stop', '--time', '10', id);
+  await until(async () => /\bnode -e\b/.test(await docker('top', id)), { what: 'Node to run' });
+  await docker('stop', '--time', '20', id);
   // 128 + 15: it died of SIGTERM, and nobody had to wait for the SIGKILL.
   expect(await docker('inspect', '--format', '{{.State.ExitCode}}', id)).toBe('143');
   await docker('rm', id);
-});
+}, 60_000);

@@ -9,7 +9,7 @@ beforeEach(async () => {
   stack = await composeStack();
 }, 60_000);
 
-afterEach(async () => stack[Symbol.asyncDispose](), 60_000);
+afterEach(async () => stack[Symbol.asyncDispose](), 120_000);
 
 const everything = ['up', '--detach', '--wait'] as const;
 

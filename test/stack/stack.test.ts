@@ -9,9 +9,9 @@ let stack: ComposeStack;
 beforeAll(async () => {
   stack = await composeStack();
   await stack.compose('up', '--detach', '--wait');
-}, 120_000);
+}, 240_000);
 
-afterAll(async () => stack[Symbol.asyncDispose](), 60_000);
+afterAll(async () => stack[Symbol.asyncDispose](), 120_000);
 
 const processes = ['api', 'relay', 'worker'] as const;
 
@@ -83,4 +83,4 @@ test('every process stops by itself, well before it would be killed', async () =
     expect.soft((await inspect(service)).State, service).toMatchObject({ ExitCode: 0, OOMKilled: false });
   }
   await stack.compose('up', '--detach', '--wait');
-}, 120_000);
+}, 240_000);
