@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import type { Metrics } from '../../deploy/metrics.ts';
 import { priorities } from '../client/vocabulary.ts';
 import { firstStatusBy } from '../submission/first-status.ts';
 import { judge as judgeFailure } from '../verdict/verdict.ts';
-import { openAlerts } from './alert.ts';
+import { type Alert, openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
 import { holdUnconfigured, releaseUnconfigured } from './configuration.ts';
@@ -20,11 +21,13 @@ import {
   distrustRoute,
   freeSender,
   holdSender,
+  type LaneState,
   readLanes,
   takeSenderProbe,
 } from './lane-state.ts';
 import { reapLeases, renewLeases } from './leases.ts';
 import { openMarks } from './marks.ts';
+import { openMeasures } from './measures.ts';
 import { notify } from './notify.ts';
 import { openSeconds, tickOpen } from './open-time.ts';
 import { forgetUsage, refund, spend } from './pacing.ts';
@@ -53,7 +56,7 @@ export type DeliveryReport = {
   }[];
   readonly lanes: readonly {
     name: string;
-    state: string;
+    state: LaneState;
     cause: string | null;
     detail: string | null;
     since: Date;
@@ -70,6 +73,8 @@ type Start = {
   readonly environment: DeliverySettings;
   readonly log: Log;
   readonly instance: string;
+  /** What /metrics shows; without it nothing is counted. */
+  readonly metrics?: Metrics;
   /** Shortened by tests only. */
   readonly tempo?: Partial<Tempo>;
 };
@@ -78,13 +83,19 @@ type Start = {
 export async function startDelivery({
   database,
   environment: settings,
+  metrics,
   log,
   instance,
   tempo: given,
 }: Start): Promise<Delivery> {
   const tempo: Tempo = { ...usualTempo, ...given };
   const stopping = new AbortController();
-  const alert = openAlerts({ log, url: settings.alertWebhookUrl, secret: settings.relayPassword });
+  const measures = openMeasures(metrics);
+  const sendAlert = openAlerts({ log, url: settings.alertWebhookUrl, secret: settings.relayPassword });
+  const alert = (one: Alert) => {
+    measures.alert(one.kind, one.cause);
+    sendAlert(one);
+  };
   const judge = (provider: Provider, { stage, symptom }: Trouble) =>
     judgeFailure({ stage, symptom: { ...symptom, hostname: symptom.hostname ?? provider.host } });
 
@@ -296,6 +307,7 @@ export async function startDelivery({
   }
 
   async function tellSubmitter(mail: Claimed, changes: readonly Change[]): Promise<void> {
+    for (const { status, reason = null } of changes) measures.outcome(status, reason);
     const { from } = settings;
     if (!from || mail.emailId !== null) return;
     const failed = changes.flatMap(
@@ -477,30 +489,8 @@ export async function startDelivery({
     }
   }
 
-  const held = await checkIdentity(database);
-  if (held !== undefined) {
-    alert({
-      kind: 'database-restored',
-      lane: '',
-      cause: restored,
-      stage: 'config',
-      detail: `This is another database than before; ${held} recipients are held until somebody releases them.`,
-    });
-  }
-  await announceLanes(
-    database,
-    settings.providers.map((provider) => ({
-      key: laneKey(provider),
-      name: provider.name,
-      routes: provider.routes,
-    })),
-  );
-  const tending = every(tempo.pollMs, tend);
-  const renewing = every(tempo.leaseMs / 3, renew);
-
-  return {
-    wake: () => void pump(),
-    report: () => ({
+  function report(): DeliveryReport {
+    return {
       routes: lanes.flatMap(({ provider, reading }) =>
         provider.routes.map(({ name, host, port, tlsMode }) => {
           const known = reading.routes.find((each) => each.name === name);
@@ -526,7 +516,33 @@ export async function startDelivery({
         paced_until: pacedUntil,
         held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
       })),
-    }),
+    };
+  }
+
+  const held = await checkIdentity(database);
+  if (held !== undefined) {
+    alert({
+      kind: 'database-restored',
+      lane: '',
+      cause: restored,
+      stage: 'config',
+      detail: `This is another database than before; ${held} recipients are held until somebody releases them.`,
+    });
+  }
+  await announceLanes(
+    database,
+    settings.providers.map((provider) => ({
+      key: laneKey(provider),
+      name: provider.name,
+      routes: provider.routes,
+    })),
+  );
+  const tending = every(tempo.pollMs, tend);
+  const renewing = every(tempo.leaseMs / 3, renew);
+
+  return {
+    wake: () => void pump(),
+    report,
 
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));

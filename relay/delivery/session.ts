@@ -133,7 +133,7 @@ export async function openSession({
     // Our own clock runs out first at every stage; these only must not be shorter.
     greetingTimeout: 2 * timeoutMs,
     connectionTimeout: 3 * timeoutMs,
-    socketTimeout: 2 * tempo.finalMs,
+    socketTimeout: 86_400_000,
     socketCloseTimeout: 1_000,
     transactionLog: true,
     logger: tracker.logger as never,

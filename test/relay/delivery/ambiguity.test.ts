@@ -16,16 +16,24 @@ import {
 import { until } from '../../kit/until.ts';
 import { environmentFor, eventsOf, openWayOut, queueMail, settled } from './way-out.ts';
 
-const quick = {
-  nextRouteMs: 150,
-  commandMs: 400,
-  dataMs: 400,
-  blockMs: 400,
-  finalMs: 400,
-  resendMs: 300,
-  unreachableProbeMs: [60_000, 60_000],
-  stoppedProbeMs: [60_000, 60_000],
-} as const;
+const isSilent = (reaction: Reaction) => reaction === stall || reaction === takenThenSilent;
+
+// Only where the provider keeps silent do we have to wait for our own patience to end.
+const tempoFor = (reaction: Reaction) => {
+  const patienceMs = isSilent(reaction) ? 1_500 : 10_000;
+  return {
+    nextRouteMs: 150,
+    commandMs: patienceMs,
+    dataMs: patienceMs,
+    blockMs: patienceMs,
+    finalMs: patienceMs,
+    resendMs: 300,
+    unreachableProbeMs: [60_000, 60_000],
+    stoppedProbeMs: [60_000, 60_000],
+  } as const;
+};
+
+const takenThenSilent = acceptThen(stall);
 
 const ways = { drops: drop, resets: reset, stalls: stall } as const;
 
@@ -64,14 +72,14 @@ for (const [words, stage, mode, expected, after] of cells) {
   for (const [way, reaction] of Object.entries(ways)) {
     test(`a provider that ${way} ${words}`, async () => {
       await play({ stage, mode, reaction, expected, ...(after !== undefined && { after }) });
-    });
+    }, 60_000);
   }
 }
 
 for (const [words, reaction] of [
   ['drops the line after it took the message', acceptThen(drop)],
   ['resets the line after it took the message', acceptThen(reset)],
-  ['goes silent after it took the message', acceptThen(stall)],
+  ['goes silent after it took the message', takenThenSilent],
   ['takes the message and says no more than 354', '354 go on'],
   ['is cut off in the middle of 250', acceptThen(partial('25'))],
   ['is cut off before the line of its 250 ended', acceptThen(partial('250 2.0.0 Ok'))],
@@ -94,7 +102,7 @@ test('a provider that drops the line after its 250 has taken the mail', async ()
   await using provider = await startProvider();
   provider.on('quit', drop);
   provider.on('rset', drop);
-  await using _ = await openWayOut(database.url, environmentFor(provider), quick);
+  await using _ = await openWayOut(database.url, environmentFor(provider), tempoFor(drop));
   const { queueId, messageId } = await queueMail(database.query);
   await settled(database.query, queueId, ['sent']);
   provider.hangUp();
@@ -119,8 +127,8 @@ async function play({
   await using database = await freshDatabase();
   await using provider = await startProvider();
   provider.on(stage, reaction, { mode, ...(after !== undefined && { after }) });
-  const environment = environmentFor(provider, { SMTP_TIMEOUT: '1' }, mode);
-  await using wayOut = await openWayOut(database.url, environment, quick);
+  const environment = environmentFor(provider, { SMTP_TIMEOUT: isSilent(reaction) ? '2' : '10' }, mode);
+  await using wayOut = await openWayOut(database.url, environment, tempoFor(reaction));
   const large = (after ?? 0) > 100_000;
   const { queueId, messageId } = await queueMail(database.query, {
     ...(large && {
@@ -140,6 +148,7 @@ async function play({
   // What waits has been tried: its attempt is in the timeline.
   await until(async () => (await attempts()).some(({ detail }) => detail.stage !== 'accepted'), {
     what: 'an attempt',
+    timeoutMs: 20_000,
   });
   const recipient = await settled(database.query, queueId, [expected.status]);
   expect(recipient.attempts).toBe(expected.status === 'queued' ? 0 : 1);

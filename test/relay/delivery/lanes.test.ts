@@ -43,11 +43,11 @@ test('a rotated password with 1,000 mails queued: no bounce, one AUTH, and all l
   await using _ = await openWayOut(database.url, environment);
   await until(async () => (await countByStatus(database.query)).sent === 1_000, {
     what: 'all to be sent',
-    timeoutMs: 25_000,
+    timeoutMs: 60_000,
   });
   expect(provider.messages).toHaveLength(1_000);
   expect(provider.authAttempts.filter(({ password: tried }) => tried === password)).toHaveLength(1);
-}, 60_000);
+}, 120_000);
 
 test('a stopped lane is probed with one AUTH at a time, ever more slowly, and opens when a probe passes', async () => {
   await using database = await freshDatabase();
@@ -110,7 +110,7 @@ test("mail of a sender the account does not own is held with the fix; everybody 
 
   await until(async () => (await countByStatus(database.query)).sent === 600, {
     what: 'the others to be sent',
-    timeoutMs: 25_000,
+    timeoutMs: 60_000,
   });
   for (const { queueId } of bad) {
     const recipient = await settled(database.query, queueId, ['held']);
@@ -129,7 +129,7 @@ test("mail of a sender the account does not own is held with the fix; everybody 
   await until(() => wayOut.delivery.report().lanes[0]?.held_senders.length === 0, {
     what: 'the hold to be lifted',
   });
-}, 60_000);
+}, 120_000);
 
 test('recipients are independent: 250, 450 and 550 make one sent, one deferred and one bounced', async () => {
   await using database = await freshDatabase();

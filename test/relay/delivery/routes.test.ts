@@ -36,7 +36,7 @@ test('with 465 silently dropped the first mail leaves over 587 within 6 s, later
   const second = await queueMail(database.query);
   wayOut.delivery.wake();
   await settled(database.query, second.queueId, ['sent']);
-  expect(performance.now() - again).toBeLessThan(1_000);
+  expect(performance.now() - again).toBeLessThan(2_500);
   expect(await eventsOf(database.query, second.queueId)).toHaveLength(2);
 });
 

@@ -181,7 +181,7 @@ export function settled(
   query: Query,
   queueId: string,
   statuses: readonly string[] = ['sent', 'bounced', 'held', 'uncertain', 'deferred', 'expired'],
-  timeoutMs = 10_000,
+  timeoutMs = 20_000,
 ): Promise<RecipientRow> {
   return until(
     async () => {
