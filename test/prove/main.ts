@@ -153,9 +153,10 @@ async function settle(): Promise<void> {
   say(`${fewest} recipients still wait for something`);
 }
 
-function report(reckoning: Reckoning, { done }: Saboteur, mishaps: number): void {
+function report(reckoning: Reckoning, { done, lateStarts }: Saboteur, mishaps: number): void {
   const rows: [string, number, string?][] = [
     ['blows', sum(done.values()), listed(done)],
+    ['starts in vain', lateStarts],
     ['mishaps at the provider', mishaps],
     [
       'asked again by clients',

@@ -12,6 +12,8 @@ type Slot = Stack['worker'];
 export type Saboteur = {
   /** How often each thing was done, by its name. */
   readonly done: ReadonlyMap<string, number>;
+  /** Starts that came to nothing, because PostgreSQL was away or the machine too busy. */
+  readonly lateStarts: number;
   /** Processes that ended although nobody had told them to, with their last words. */
   readonly selfEnded: readonly string[];
   /** Stops the sabotage; resolves when everything runs again. */
@@ -30,6 +32,7 @@ export function sabotage(
   chance: Chance,
 ): Saboteur {
   const done = new Map<string, number>();
+  let lateStarts = 0;
   const selfEnded: string[] = [];
   const told = new WeakSet<RunningProcess>();
   const over = new AbortController();
@@ -82,7 +85,7 @@ export function sabotage(
       told.add(current);
       await rest(downMs);
       // Fails while PostgreSQL is away: then again.
-      await slot.start().catch(() => note(`${slot.name} could not start at once`));
+      await slot.start().catch(() => lateStarts++);
     }
   }
 
@@ -114,6 +117,9 @@ export function sabotage(
   const working = [strike(), strikePostgres(), ...slots.map(supervise)];
   return {
     done,
+    get lateStarts() {
+      return lateStarts;
+    },
     selfEnded,
     async stop() {
       over.abort();
