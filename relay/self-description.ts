@@ -31,7 +31,13 @@ export function describeRelay(
     allowed_senders: senderRules(environment),
     ...(from && { from: from.email }),
     ...(from?.name !== undefined && { from_name: from.name }),
-    ...delivery,
+    routes: delivery.routes,
+    lanes: delivery.lanes.map((lane) => ({
+      ...lane,
+      since: lane.since.toISOString(),
+      next_probe_at: lane.next_probe_at?.toISOString() ?? null,
+      paced_until: lane.paced_until?.toISOString() ?? null,
+    })),
     ...(preflight && { preflight }),
     secrets: Object.fromEntries(
       providers.flatMap(({ name, password }) =>

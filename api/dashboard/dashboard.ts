@@ -8,6 +8,7 @@ import { readCauses } from '../../relay/client/causes.ts';
 import { readAttachments, readDeliveries, readEmail } from '../../relay/client/email.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
+import { waitingFor } from '../diagnosis/lanes.ts';
 import { emailKinds, toEmailView, toEventView } from '../emails/email.ts';
 import { noSuchEmail } from '../emails/operations.ts';
 import { readParts } from '../faults.ts';
@@ -168,7 +169,10 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     ]);
     const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
     sendJson(response, {
-      email: toEmailView(email, deliveries, { showsBodies: true }),
+      email: toEmailView(email, deliveries, {
+        showsBodies: true,
+        waitingFor: await waitingFor(database, email.status),
+      }),
       events: events.map(toEventView),
       attachments,
       remote: countRemote(email.html),

@@ -25,31 +25,17 @@ export type Overview = {
   readonly nextDue: Date | null;
   readonly lastSent: { readonly at: Date; readonly id: string } | null;
   readonly processes: readonly Omit<Heartbeat, 'report'>[];
-  readonly relay: RelayView | null;
+  readonly relay: RelayReport | null;
   readonly relayAlive: boolean;
   readonly worker: Readonly<Record<string, unknown>> | null;
   /** What each cause named above means and what to do about it. */
   readonly causes: Readonly<Record<string, CauseWords>>;
 };
 
-/** The report of a relay that delivers: its lanes are in it as well. */
-export type RelayView = RelayReport & {
-  readonly lanes?: readonly {
-    readonly name: string;
-    readonly state: 'open' | 'paused' | 'stopped' | 'unreachable';
-    readonly cause: string | null;
-    readonly detail: string | null;
-    readonly since: string;
-    readonly next_probe_at: string | null;
-    readonly paced_until: string | null;
-    readonly held_senders: readonly { sender: string; cause: string; detail: string }[];
-  }[];
-};
-
 export async function readOverview(q: Queryable): Promise<Overview> {
   const heartbeats = await readHeartbeats(q);
   const relayBeat = heartbeats.find(({ process }) => process === 'relay');
-  const relay = (relayBeat?.report as RelayView | undefined) ?? null;
+  const relay = (relayBeat?.report as RelayReport | undefined) ?? null;
   const [counts, held, times, today] = await Promise.all([
     countWaiting(q),
     countHeld(q),

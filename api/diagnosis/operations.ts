@@ -8,7 +8,8 @@ import { id, instant } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';
 import type { Sending } from '../sending.ts';
-import { lanesOf, sendTestEmail, type TestResult, type TestStep } from './test-email.ts';
+import { lanesOf } from './lanes.ts';
+import { sendTestEmail, type TestResult, type TestStep } from './test-email.ts';
 
 const tag = 'Diagnosis';
 

@@ -12,10 +12,11 @@ import {
   readDeliveries,
   readEmail,
 } from '../../relay/client/email.ts';
-import { beatIntervalMs, emailStatus, type RelayReport } from '../../relay/client/heartbeat.ts';
+import { beatIntervalMs, emailStatus, type LaneReport } from '../../relay/client/heartbeat.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { type Stage, type Status, stages, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import type { Sending } from '../sending.ts';
+import { findShutLane } from './lanes.ts';
 
 /** One stage of the conversation with one route. */
 export type StageTold = {
@@ -157,21 +158,6 @@ function isOver(status: Status, timeline: readonly TimelineEvent[]): boolean {
   return timeline.some(({ type, detail }) => type === 'attempt' && detail.verdict === 'stop');
 }
 
-/** Why nothing moves: every way out is closed, as the relay's last report says. */
-async function findShutLane(database: Database): Promise<ShutLane | undefined> {
-  const { report } = await emailStatus(database);
-  const lanes = lanesOf(report);
-  return lanes.length > 0 && lanes.every(({ state }) => state !== 'open') ? lanes[0] : undefined;
-}
-
-/** The ways out as the relay reported them. */
-export const lanesOf = (report: RelayReport | undefined): readonly ReportedLane[] =>
-  (report as { lanes?: readonly ReportedLane[] } | undefined)?.lanes ?? [];
-
-type ReportedLane = ShutLane & { readonly state: string; readonly [detail: string]: unknown };
-
-type ShutLane = { readonly cause: string | null; readonly detail: string | null };
-
 async function conclude(
   database: Database,
   {
@@ -185,7 +171,7 @@ async function conclude(
     status: Status;
     timeline: readonly TimelineEvent[];
     told: readonly StageTold[];
-    shut: ShutLane | undefined;
+    shut: LaneReport | undefined;
   },
 ): Promise<TestResult> {
   const [delivery] = await readDeliveries(database, emailId);
@@ -214,7 +200,7 @@ async function explain(
     status: Status;
     timeline: readonly TimelineEvent[];
     delivery: Delivery | undefined;
-    shut: ShutLane | undefined;
+    shut: LaneReport | undefined;
   },
 ): Promise<Failure> {
   const failed = timeline.findLast(

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Delivery, Email } from '../../relay/client/email.ts';
 import type { EmailList } from '../../relay/client/list.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
+import { waitingForView } from '../diagnosis/lanes.ts';
 import { id, instant } from '../fields.ts';
 
 export const emailKinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'] as const;
@@ -77,6 +78,10 @@ export const emailView = z
     recipients: z
       .array(deliveryView)
       .meta({ description: 'What became of each, once the relay has the mail.' }),
+    waiting_for: waitingForView.nullable().meta({
+      description:
+        'Why mail that could leave does not: no credential is open. Null when nothing is in its way.',
+    }),
   })
   .meta({ id: 'Email' });
 
@@ -140,7 +145,7 @@ export function toEmailPage({ emails, hasMore }: EmailList) {
 export function toEmailView(
   email: Email,
   deliveries: readonly Delivery[],
-  { showsBodies }: { showsBodies: boolean },
+  { showsBodies, waitingFor }: { showsBodies: boolean; waitingFor: z.output<typeof waitingForView> | null },
 ): z.output<typeof emailView> {
   return {
     ...toListItem(email),
@@ -160,6 +165,7 @@ export function toEmailView(
       provider_queue_id: delivery.providerQueueId,
       finished_at: delivery.finishedAt?.toISOString() ?? null,
     })),
+    waiting_for: waitingFor,
   };
 }
 

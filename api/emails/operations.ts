@@ -1,4 +1,5 @@
 // Single mails: asked for, looked up, called back, and their way told step by step.
+
 import { z } from 'zod';
 import type { Database, Queryable } from '../../deploy/database.ts';
 import { cancelEmailWithin } from '../../relay/client/cancel.ts';
@@ -15,6 +16,7 @@ import { retryEmailWithin } from '../../relay/client/retry.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
 import { allows } from '../authenticate.ts';
+import { waitingFor } from '../diagnosis/lanes.ts';
 import { faultsIn } from '../faults.ts';
 import { address, id, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Asked, changes, type Operation, reads } from '../operation.ts';
@@ -200,7 +202,10 @@ export function emailOperations({
         const email = await readEmail(database, path.id);
         if (!email) throw noSuchEmail(path.id);
         const deliveries = await readDeliveries(database, path.id);
-        const body = toEmailView(email, deliveries, { showsBodies: allows(principal, 'send') });
+        const body = toEmailView(email, deliveries, {
+          showsBodies: allows(principal, 'send'),
+          waitingFor: await waitingFor(database, email.status),
+        });
         return { status: 200, body, headers: { etag: `"${email.revision}"` } };
       },
     }),

@@ -1,4 +1,5 @@
 // Mail for later: a client's form, the list of what will leave, and changes to a single one of them.
+
 import { z } from 'zod';
 import type { Database, Queryable } from '../../deploy/database.ts';
 import { type EmailChanges, editEmail } from '../../relay/client/edit.ts';
@@ -7,6 +8,7 @@ import { readEmailConfig, saveEmailConfigWithin } from '../../relay/client/email
 import { type EmailFilter, listByDueTime } from '../../relay/client/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { allows } from '../authenticate.ts';
+import { waitingFor } from '../diagnosis/lanes.ts';
 import { isoDuration, scheduleFields } from '../emails/draft.ts';
 import { findPast, pastFault, readDue } from '../emails/due.ts';
 import { emailListItem, emailView, toEmailPage, toEmailView, toListItem } from '../emails/email.ts';
@@ -166,7 +168,10 @@ export function schedulingOperations({
       async handle({ path, principal }) {
         const email = await readScheduled(database, path.id);
         const deliveries = await readDeliveries(database, path.id);
-        const body = toEmailView(email, deliveries, { showsBodies: allows(principal, 'send') });
+        const body = toEmailView(email, deliveries, {
+          showsBodies: allows(principal, 'send'),
+          waitingFor: await waitingFor(database, email.status),
+        });
         return { status: 200, body, headers: { etag: etagOf(email) } };
       },
     }),

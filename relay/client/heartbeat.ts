@@ -67,9 +67,29 @@ export type RelayReport = {
   readonly from?: string;
   readonly from_name?: string;
   readonly routes: readonly Readonly<Record<string, unknown>>[];
+  /** One for each provider; missing until delivery has started. */
+  readonly lanes?: readonly LaneReport[];
   readonly secrets: Readonly<Record<string, { readonly length: number; readonly fingerprint: string }>>;
   /** What the relay found when it last examined its way out; missing until it has. */
   readonly preflight?: PreflightReport;
+};
+
+/** A credential and whether it lets mail out. Times are RFC 3339. */
+export type LaneReport = {
+  readonly name: string;
+  readonly state: 'open' | 'paused' | 'stopped' | 'unreachable';
+  readonly cause: string | null;
+  /** The provider's or the system's own words. */
+  readonly detail: string | null;
+  readonly since: string;
+  readonly next_probe_at: string | null;
+  /** When the hourly or daily limit has room again; null while it has. */
+  readonly paced_until: string | null;
+  readonly held_senders: readonly {
+    readonly sender: string;
+    readonly cause: string;
+    readonly detail: string;
+  }[];
 };
 
 /** Whether mail can leave, and if not, why: in words that may be shown to anybody who operates Postern. */

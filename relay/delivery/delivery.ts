@@ -22,6 +22,7 @@ import {
   freeSender,
   holdSender,
   type LaneState,
+  type LaneState,
   readLanes,
   takeSenderProbe,
 } from './lane-state.ts';

@@ -44,3 +44,20 @@ test('an idempotent request is replayed byte by byte, also when its mail has mov
   expect(again.headers.get('idempotency-replayed')).toBe('true');
   expect(again.body).toEqual(first.body);
 });
+
+test('mail behind a refused password stays queued and says what it waits for', async () => {
+  await using stack = await startStack({ processes: ['relay', 'api'] });
+  stack.provider.on('auth', '535 5.7.8 Authentication failed');
+  const { body } = await stack.api.post('/api/customers', newcomer('Patient'));
+
+  const email = await until(
+    async () => {
+      const answer = await stack.api.get(`/api/v1/emails/${body.invitation.email_id}`);
+      return answer.body.waiting_for && answer.body;
+    },
+    { what: 'the mail to say what it waits for', timeoutMs: 20_000 },
+  );
+  expect(email.status).toBe('queued');
+  expect(email.waiting_for.detail).toMatch(/^535/);
+  expect(email.waiting_for.fix).toContain('SMTP_PASSWORD');
+});
