@@ -22,7 +22,6 @@ import {
   freeSender,
   holdSender,
   type LaneState,
-  type LaneState,
   readLanes,
   takeSenderProbe,
 } from './lane-state.ts';
