@@ -19,10 +19,12 @@ import {
   announceLanes,
   countSilence,
   distrustRoute,
-  freeSender,
   holdSender,
   type LaneState,
+  liftHold,
+  liftHoldsOfForeignLanes,
   readLanes,
+  releaseLifted,
   takeSenderProbe,
 } from './lane-state.ts';
 import { reapLeases, renewLeases } from './leases.ts';
@@ -378,20 +380,28 @@ export async function startDelivery({
     }
   }
 
+  async function free(lane: Lane, sender: string): Promise<void> {
+    await liftHold(database, lane.key, sender);
+    lane.forgetHold(sender);
+    const recipients = await releaseLifted(database);
+    log.info({ event: 'sender-free', lane: lane.provider.name, recipients }, 'A sender is welcome again');
+    void pump();
+  }
+
   async function probeSenders(lane: Lane): Promise<void> {
     for (const { sender, cause, isProbeDue } of lane.reading.heldSenders) {
       if (!isProbeDue || lane.capacity === 0) continue;
       if (!(await takeSenderProbe(database, lane.key, sender, tempo.senderProbeMs[0]))) continue;
       const mail = await claimHeld(database, { sender, cause, instance, leaseMs: tempo.leaseMs });
       if (!mail) {
-        await freeSender(database, lane.key, sender, cause);
+        await free(lane, sender);
         continue;
       }
       const probe: Carrier = {
         ...carrier,
-        settled: async (_, changes) => {
-          if (changes.some(({ status }) => status === 'sent'))
-            await trying(() => freeSender(database, lane.key, sender, cause));
+        settled: async (probed, changes) => {
+          await carrier.settled(probed, changes);
+          if (changes.some(({ status }) => status === 'sent')) await trying(() => free(lane, sender));
         },
       };
       start(mail, lane, probe);
@@ -400,6 +410,12 @@ export async function startDelivery({
 
   async function mindSlowThings(): Promise<void> {
     await mindConfiguration();
+    if (lanes.length > 0)
+      await liftHoldsOfForeignLanes(
+        database,
+        lanes.map(({ key }) => key),
+      );
+    await releaseLifted(database);
     if (lanes.some(({ isOpen }) => isOpen)) await tickOpen(database);
     if (lanes.some(isLimited)) await forgetUsage(database);
   }

@@ -62,7 +62,7 @@ export async function readLanes(q: Queryable, keys: readonly string[]): Promise<
           from route where route.lane = lane.key), '[]') as routes,
         coalesce((select json_agg(json_build_object('sender', sender, 'cause', cause, 'detail', detail, 'since', since,
             'isProbeDue', next_probe_at <= now()))
-          from sender_hold where sender_hold.lane = lane.key), '[]') as "heldSenders"
+          from sender_hold where sender_hold.lane = lane.key and lifted_at is null), '[]') as "heldSenders"
       from lane where key = any($1)`,
     values: [keys],
   });
@@ -253,15 +253,17 @@ export async function holdSender(
   }: { sender: string; cause: string; detail: string; probeMs: readonly [number, number] },
 ): Promise<boolean> {
   const { rows } = await q.query<{ isNew: boolean }>(
-    `insert into sender_hold (lane, sender, cause, detail, next_probe_at)
+    `with before as (select lifted_at from sender_hold where lane = $1 and sender = $2)
+     insert into sender_hold as h (lane, sender, cause, detail, next_probe_at)
      values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
      on conflict (lane, sender) do update
-     set detail = excluded.detail,
-         probe_failures = case when sender_hold.next_probe_at > now() + $5 * interval '1 millisecond' then sender_hold.probe_failures
-           else sender_hold.probe_failures + 1 end,
-         next_probe_at = greatest(sender_hold.next_probe_at,
-           now() + least($5 * 2 ^ least(sender_hold.probe_failures + 1, 20), $6) * interval '1 millisecond')
-     returning probe_failures = 0 as "isNew"`,
+     set cause = excluded.cause, detail = excluded.detail, lifted_at = null,
+         since = case when h.lifted_at is null then h.since else now() end,
+         probe_failures = case when h.lifted_at is null then h.probe_failures + 1 else 0 end,
+         next_probe_at = case when h.lifted_at is not null then excluded.next_probe_at
+           else greatest(h.next_probe_at,
+             now() + least($5 * 2 ^ least(h.probe_failures + 1, 20), $6) * interval '1 millisecond') end
+     returning not exists (select from before where lifted_at is null) as "isNew"`,
     [lane, sender, cause, detail, ...probeMs],
   );
   return rows[0]?.isNew ?? false;
@@ -275,25 +277,46 @@ export async function takeSenderProbe(
 ): Promise<boolean> {
   const { rowCount } = await q.query(
     `update sender_hold set next_probe_at = now() + $3 * interval '1 millisecond'
-     where lane = $1 and sender = $2 and next_probe_at <= now()`,
+     where lane = $1 and sender = $2 and lifted_at is null and next_probe_at <= now()`,
     [lane, sender, leaseMs],
   );
   return rowCount > 0;
 }
 
+/** Lifts the hold on a sender. Its mail follows with `releaseLifted`. */
+export async function liftHold(q: Queryable, lane: string, sender: string): Promise<void> {
+  await q.query(
+    'update sender_hold set lifted_at = now() where lane = $1 and sender = $2 and lifted_at is null',
+    [lane, sender],
+  );
+}
+
+/** Lifts the holds of lanes that no relay uses any more: a new credential may be allowed what the old one was not. */
+export async function liftHoldsOfForeignLanes(q: Queryable, lanes: readonly string[]): Promise<void> {
+  await q.query(
+    `update sender_hold h set lifted_at = now()
+     where lifted_at is null and lane <> all($1)
+       and not exists (select from connection_slot s where s.lane = h.lane and s.lease_until > now())`,
+    [lanes],
+  );
+}
+
 /**
- * Lifts the hold on a sender and puts its mail back into the queue, under the cause it was held for.
- *
- * @returns the mails that were released
+ * Puts the held mail of senders that are free again back into the queue. To be repeated for a while after a hold was
+ * lifted: a relay that had not heard of it yet may have put more mail aside meanwhile. Returns how many recipients.
  */
-export async function freeSender(q: Queryable, lane: string, sender: string, cause: string): Promise<number> {
+export async function releaseLifted(q: Queryable): Promise<number> {
   const { rows } = await q.query<{ released: number }>(
-    `with lifted as (
-       delete from sender_hold where lane = $1 and sender = $2
+    `with forgotten as (
+       delete from sender_hold where lifted_at < now() - interval '1 day'
      ), ours as materialized (
        select r.queue_id, r.ordinal, m.email_id
-       from recipient r join message m using (queue_id)
-       where r.status = 'held' and r.reason = $3 and r.marked_at is null and (m.sender = $2 or m.header_from = $2)
+       from (select distinct sender, cause from sender_hold where lifted_at is not null) h
+       join recipient r on r.status = 'held' and r.reason = h.cause and r.marked_at is null
+       join message m on m.queue_id = r.queue_id and (m.sender = h.sender or m.header_from = h.sender)
+       where not exists (
+         select from sender_hold held where held.sender = h.sender and held.cause = h.cause and held.lifted_at is null
+       )
        order by r.queue_id, r.ordinal
        for update of r
      ), released as (
@@ -302,10 +325,9 @@ export async function freeSender(q: Queryable, lane: string, sender: string, cau
        returning r.queue_id, r.address, ours.email_id
      ), told as (
        insert into event (type, queue_id, email_id, recipient, detail)
-       select 'released', queue_id, email_id, address, jsonb_build_object('cause', $3::text) from released
+       select 'released', queue_id, email_id, address, '{"cause": "sender-free"}' from released
      )
      select count(*)::integer as released from released`,
-    [lane, sender, cause],
   );
   return rows[0]?.released ?? 0;
 }

@@ -60,6 +60,7 @@ export type Lane = {
   close(judgement: Judgement, trouble: Trouble, isProbe?: boolean): Promise<void>;
   /** A sender is held from now on, before the next reading says so. */
   learnHold(hold: { sender: string; cause: string; detail: string }): void;
+  forgetHold(sender: string): void;
   /** Probes what is due, if this relay gets to do it. */
   probe(signal: AbortSignal): Promise<void>;
   /** Ends sessions nobody has used for a while, or all of them. */
@@ -252,6 +253,10 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     learnHold(hold) {
       const others = reading.heldSenders.filter(({ sender }) => sender !== hold.sender);
       change({ heldSenders: [...others, { ...hold, since: new Date().toISOString(), isProbeDue: false }] });
+    },
+
+    forgetHold(freed) {
+      change({ heldSenders: reading.heldSenders.filter(({ sender }) => sender !== freed) });
     },
 
     async probe(signal) {

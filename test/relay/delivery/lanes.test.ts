@@ -131,6 +131,21 @@ test("mail of a sender the account does not own is held with the fix; everybody 
   });
 }, 120_000);
 
+test('a new password is a new chance for held senders as well', async () => {
+  await using database = await freshDatabase();
+  await using provider = await startProvider();
+  const rule = provider.on('rcpt', '553 5.7.1 Sender address rejected: not owned by user');
+  const { queueId } = await queueMail(database.query);
+  {
+    await using _ = await openWayOut(database.url, environmentFor(provider));
+    await settled(database.query, queueId, ['held']);
+  }
+  rule.remove();
+  provider.users.set(provider.user, 'another');
+  await using _ = await openWayOut(database.url, environmentFor(provider, { SMTP_PASSWORD: 'another' }));
+  await settled(database.query, queueId, ['sent']);
+});
+
 test('recipients are independent: 250, 450 and 550 make one sent, one deferred and one bounced', async () => {
   await using database = await freshDatabase();
   await using provider = await startProvider();
