@@ -174,19 +174,23 @@ export async function writeDocuments(database: Database): Promise<number> {
     const { rows } = await tx.query<Described>({
       name: 'emails-without-document',
       text: `
-        select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
-        from email e
-        where e.id > coalesce((
-            -- The time is in the first 48 bits of an id (RFC 9562 section 5.7).
-            select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
-              - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid
-            from search_document order by email_id desc limit 1
-          ), '00000000-0000-0000-0000-000000000000')
-          and not exists (select from search_document d where d.email_id = e.id)
+        (
+          select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
+          from email e
+          where e.id > coalesce((
+              -- The time is in the first 48 bits of an id (RFC 9562 section 5.7).
+              select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
+                - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid
+              from search_document order by email_id desc limit 1
+            ), '00000000-0000-0000-0000-000000000000')
+            and not exists (select from search_document d where d.email_id = e.id)
+          order by e.id limit $1
+        )
         union all
-        select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
-        from search_document d join email e on e.id = d.email_id where d.words is null
-        order by id limit $1`,
+        (
+          select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
+          from search_document d join email e on e.id = d.email_id where d.words is null limit $1
+        )`,
       values: [atOnce],
     });
     if (rows.length === 0) return 0;

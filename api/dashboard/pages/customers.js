@@ -59,8 +59,7 @@ export function Customers({ query: { q = '', after, id } }) {
 }
 
 const tones = { active: 'good', invited: 'waiting', inactive: 'quiet' };
-const State = ({ status }) =>
-  html`<span class=${`status ${tones[status] ?? 'quiet'}`}>${status}</span>`;
+const State = ({ status }) => html`<span class=${`status ${tones[status] ?? 'quiet'}`}>${status}</span>`;
 
 function Customer({ id, onClose, onChange }) {
   const { value, error, look } = useLoaded(() => ask(`/api/customers/${id}`), [id]);
