@@ -65,6 +65,8 @@ const mostSessionsPerClient = 500;
 const mostRecipients = 1_000;
 // RFC 5321 section 4.5.3.2.7: a server waits at least five minutes for the next command.
 const idleMs = 5 * 60_000;
+// Housekeeping sweeps parts that have no message after an hour; long before, their message is given up.
+const longestMs = 30 * 60_000;
 /** For all bodies in memory together; RSS stays a small multiple of it whatever the clients send. */
 const budgetBytes = 64 * 1024 * 1024;
 
@@ -273,6 +275,7 @@ export async function listenSubmission({
           queueId,
           at: now,
         }),
+      longestMs,
       digestOf: `${credential}\n${sender}\n${recipients.join('\n')}\n\n`,
     });
     if ('code' in received) return received;

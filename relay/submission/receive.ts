@@ -39,6 +39,8 @@ export type Reception = {
   readonly trace: (admission: Admission) => string;
   /** What makes two messages the same besides their octets. */
   readonly digestOf: string;
+  /** How long a large message may take, in ms: parts that nobody claims are swept after an hour. */
+  readonly longestMs: number;
 };
 
 /**
@@ -46,7 +48,7 @@ export type Reception = {
  * when the client goes away or the database does; whatever was stored is removed then.
  */
 export async function receive(reception: Reception): Promise<Received | Refusal> {
-  const { stream, queueId, database, budget, question, trace, digestOf } = reception;
+  const { stream, queueId, database, budget, question, trace, digestOf, longestMs } = reception;
   const lines = checkLines();
   const digest = createHash('sha256').update(digestOf);
   const first = await readSmall(stream);
@@ -97,12 +99,14 @@ export async function receive(reception: Reception): Promise<Received | Refusal>
     let outcome = lines.read(begin) ? judge(false) : lines.refusal;
     digest.update(begin);
     await storeHead();
+    const lateAt = performance.now() + longestMs;
 
     // Never left early: that would destroy the stream under the library's feet.
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       if (outcome && 'code' in outcome) continue;
       digest.update(chunk);
       if (stream.sizeExceeded) outcome = tooBig;
+      else if (performance.now() > lateAt) outcome = tooSlow;
       else if (!lines.read(chunk)) outcome = lines.refusal;
       else if (outcome) await parts.append(chunk);
       else {
@@ -134,6 +138,7 @@ export async function receive(reception: Reception): Promise<Received | Refusal>
   }
 }
 
+const tooSlow = refuse(451, '4.4.2', 'The message took too long to arrive, try again');
 const tooBig = refuse(552, '5.3.4', 'The message is larger than RELAY_MAX_MESSAGE_SIZE');
 
 /** All of the message when it is small, or its beginning, with the stream paused behind it. */

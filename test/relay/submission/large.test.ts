@@ -1,5 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { openBudget } from '../../../relay/submission/budget.ts';
+import { receive } from '../../../relay/submission/receive.ts';
 import type { Stack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { countRows, logIn, messageWith, startRelay, storedBytes, submitted } from './submitting.ts';
@@ -42,6 +46,26 @@ test('a large message submitted twice is one, and the parts of the second are go
   const queueId = await submitted(client, message);
   expect(await submitted(client, message)).toBe(queueId);
   await until(async () => (await orphans()) === 0, { what: 'the parts to be removed' });
+});
+
+test('a large message that takes longer than its parts are kept is given up, and nothing of it stays', async () => {
+  await using database = openDatabase({ url: stack.database.url, applicationName: 'test' });
+  const stream = Object.assign(new PassThrough(), { byteLength: 0, sizeExceeded: false });
+  const received = receive({
+    stream,
+    queueId: '0000000000000000',
+    database,
+    budget: openBudget(1_000_000),
+    question: { allowed: ['*'], mayHandOverEmails: false, now: new Date() },
+    trace: () => '',
+    digestOf: '',
+    longestMs: 0,
+  });
+  const message = distinct(bodyOf(700_000));
+  stream.write(message.subarray(0, 500_000));
+  stream.end(message.subarray(500_000));
+  expect(await received).toMatchObject({ code: 451, enhanced: '4.4.2' });
+  expect(await orphans()).toBe(0);
 });
 
 test('a thousand clients that go away in the middle leave nothing', async () => {
