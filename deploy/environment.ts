@@ -5,14 +5,12 @@ import { type ProviderReading, readProvider } from './provider.ts';
 import { listGiven, openReading, type Reading, type Source, spellings } from './reading.ts';
 import { type Reader, type VariableName, variableTable } from './variables.ts';
 
-export { describeFinding, EnvironmentError, type Finding, type FindingCause } from './findings.ts';
+export { EnvironmentError, type Finding } from './findings.ts';
 export { fingerprint, fingerprintCommand, shapeOf } from './fingerprint.ts';
-export type { ProviderReading, RouteSetting, TlsMode } from './provider.ts';
-export { type VariableName, variables } from './variables.ts';
+export type { ProviderReading, RouteSetting } from './provider.ts';
+export type { VariableName } from './variables.ts';
 
-export type ApiEnvironment = ReturnType<typeof readApiEnvironment>;
 export type RelayEnvironment = ReturnType<typeof readRelayEnvironment>;
-export type WorkerEnvironment = ReturnType<typeof readWorkerEnvironment>;
 
 /** The default sender. */
 export type From = { email: string; name?: string };

@@ -50,6 +50,6 @@ export class EnvironmentError extends Error {
 }
 
 /** One line for people: `API_PORT is not a number (4 characters, …). Type digits only.` */
-export function describeFinding({ variable, problem, shape, fix }: Finding): string {
+function describeFinding({ variable, problem, shape, fix }: Finding): string {
   return `${variable} ${problem} (${shape}). ${fix}`;
 }

