@@ -44,14 +44,17 @@ test('a relay that wakes up after its lease finds the fence shut: nothing is sen
   provider.on('data', held.reaction, { times: 1 });
   await using frozen = await startStack({ database, provider, processes: ['relay'], relay: patient });
   const { queueId, messageId } = await queueMail(database.query);
-  await held.reached;
+  const { connection } = await held.reached;
   frozen.relay.process.kill('SIGSTOP');
   await using _ = await openWayOut(database.url, environmentFor(provider));
   await settled(database.query, queueId, ['sent'], 20_000);
   frozen.relay.process.kill('SIGCONT');
   held.open();
   // The frozen relay's connection ends without a dot.
-  await until(() => provider.connections[0]?.closedAt, { what: 'the frozen relay to give up' });
+  await until(() => provider.connections.find(({ id }) => id === connection)?.closedAt, {
+    what: 'the frozen relay to give up',
+    timeoutMs: 20_000,
+  });
   expect(provider.copiesOf(messageId)).toHaveLength(1);
   expect((await recipientsOf(database.query, queueId))[0]).toMatchObject({ status: 'sent' });
 }, 60_000);
