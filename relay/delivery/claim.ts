@@ -149,6 +149,9 @@ async function claim(
       from mails
       join message m using (queue_id)
       left join email e on e.id = m.email_id
+      -- A claim need not survive a crash of PostgreSQL: the mark would find no claim and shut the fence, and a mark
+      -- that is durable makes everything before it durable, too. So nobody waits for the disk here.
+      cross join (select set_config('synchronous_commit', 'off', true)) as not_waiting
       left join message_part p on m.size <= ${inlineBytes} and p.queue_id = m.queue_id and p.part = 0
       order by m.priority, m.received_at`,
     values: [token, instance, leaseMs, ...parameters],

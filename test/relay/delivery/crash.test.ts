@@ -170,7 +170,7 @@ test('two relays, killed and frozen at random under load: nothing lost, no copy 
     if (recipient?.status === 'sent') expect(copies, queueId).toBe(1);
     else expect(copies, queueId).toBeLessThanOrEqual(1);
     if (recipient?.status === 'uncertain')
-      expect((await eventsOf(database.query, queueId)).at(-1)?.type).toBe('uncertain');
+      expect((await eventsOf(database.query, queueId)).map(({ type }) => type)).toContain('uncertain');
   }
 }, 180_000);
 
