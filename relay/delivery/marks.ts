@@ -9,9 +9,6 @@ export type Marked = { readonly markedAt: string; readonly askedAt: number };
 
 type Waiting = Mark & { resolve(marked: Marked | undefined): void; reject(error: unknown): void };
 
-/** Commits under way at a time: a second one fills the time the first spends on the disk. */
-const lanes = 2;
-
 export type Marks = {
   /**
    * Resolves when the mark is committed for every given recipient, with the time it bears and the moment
@@ -23,13 +20,14 @@ export type Marks = {
 
 export function openMarks(q: Queryable): Marks {
   let waiting: Waiting[] = [];
-  let underWay = 0;
+  let isUnderWay = false;
 
   const flush = async () => {
-    if (underWay >= lanes || waiting.length === 0) return;
+    // One at a time: who waits for the disk meanwhile makes the next group larger, and the database has less to do.
+    if (isUnderWay || waiting.length === 0) return;
     const group = waiting;
     waiting = [];
-    underWay++;
+    isUnderWay = true;
     const askedAt = performance.now();
     try {
       const markedAt = await write(q, group);
@@ -45,7 +43,7 @@ export function openMarks(q: Queryable): Marks {
     } catch (error) {
       for (const { reject } of group) reject(error);
     } finally {
-      underWay--;
+      isUnderWay = false;
       void flush();
     }
   };

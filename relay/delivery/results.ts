@@ -51,6 +51,8 @@ export type Results = {
 };
 
 const atOnce = 200;
+/** Nobody waits for a result, so a little patience makes one statement of several. */
+const togetherMs = 8;
 
 /** @param onTrouble called whenever PostgreSQL did not answer: whoever judges leases must wait. */
 export function openResults(q: Queryable, log: Log, onTrouble: () => void): Results {
@@ -63,6 +65,7 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
     while (waiting.length > 0) {
       const group = waiting.splice(0, atOnce);
       await storeGroup(group);
+      if (waiting.length > 0 && waiting.length < atOnce) await pause(togetherMs);
     }
     isRunning = false;
   };
@@ -120,8 +123,7 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
         waiting.push({ ...batch, resolve });
         if (isRunning) return;
         isRunning = true;
-        // Whoever finishes in the same turn of the event loop goes along.
-        setImmediate(drain);
+        setTimeout(drain, togetherMs);
       }),
     giveUp: () => closing.abort(),
   };
