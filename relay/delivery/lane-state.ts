@@ -138,6 +138,9 @@ export async function takeProbe(
   return rows[0]?.state;
 }
 
+/** As long as the lease of a mail: a relay that lives says so far more often. */
+const silentAfterMs = 8_000;
+
 /**
  * Asks for the one AUTH that may be under way. `closed` means that the lane was closed meanwhile: no AUTH then,
  * unless it is the probe's.
@@ -150,7 +153,11 @@ export async function takeAuth(
   const { rows } = await q.query<{ granted: boolean; isClosed: boolean }>(
     `with asked as (
        update lane set auth_by = $2, auth_until = now() + $3 * interval '1 millisecond'
-       where key = $1 and (state = 'open' or $4) and (auth_until is null or auth_until < now())
+       where key = $1 and (state = 'open' or $4)
+         and (auth_until is null or auth_until < now()
+           -- Killed while it signed in: nobody waits for a relay that has said nothing for as long as a lease.
+           or exists (select from lane_replica r
+                      where r.instance = auth_by and r.seen_at < now() - ${silentAfterMs} * interval '1 millisecond'))
        returning key
      )
      select exists (select from asked) as granted, state <> 'open' and not $4 as "isClosed" from lane where key = $1`,
