@@ -55,7 +55,7 @@ export async function openPage(
     if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => requested.add(new URL(request.url()).origin));
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   return Object.assign(page, { complaints, requested });
 }
 
