@@ -150,6 +150,9 @@ export async function startDelivery({
   const firstStatus = firstStatusBy(settings);
 
   let pumping = false;
+  /** Settles when no claim is under way; what it brought lies in `waiting` then. */
+  let pumped = Promise.withResolvers<void>();
+  pumped.resolve();
   let pumpAgain = false;
   let backlog = false;
   /** How long a connection is busy with one mail, lately. */
@@ -171,6 +174,7 @@ export async function startDelivery({
     pumpAgain = true;
     if (pumping) return;
     pumping = true;
+    pumped = Promise.withResolvers();
     try {
       while (pumpAgain && !stopping.signal.aborted) {
         pumpAgain = false;
@@ -184,13 +188,14 @@ export async function startDelivery({
         const claimed = await claimDue(database, { limit, instance, leaseMs: tempo.leaseMs, lowestPriority });
         backlog = claimed.length >= limit;
         waiting = [...waiting, ...claimed].sort((a, b) => a.priority - b.priority);
-        dispatch();
+        if (!stopping.signal.aborted) dispatch();
         if (claimed.length > 0) pumpAgain = true;
       }
     } catch (error) {
       stumble(error, 'claiming');
     } finally {
       pumping = false;
+      pumped.resolve();
     }
   }
 
@@ -578,6 +583,7 @@ export async function startDelivery({
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));
       await tending.stop();
+      await pumped.promise;
       for (const mail of waiting.splice(0)) giveBack(mail);
       // What has not reached the dot goes back unharmed; what has waits for its final reply.
       for (const { dotIsOut, session } of carriages) if (!dotIsOut) session?.destroy();
