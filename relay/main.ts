@@ -57,7 +57,7 @@ await runProcess(
 
     await teachCauses(database, environment.providers[0]?.host);
 
-    const started = await startDelivery({ database, environment, log, instance });
+    const started = await startDelivery({ database, environment, log, instance, metrics });
     delivery = started;
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
     // accepted while delivery has ended is committed, and the next relay finds it.
