@@ -1,5 +1,5 @@
 // From what was seen to the one cause. Pure.
-import type { Stage } from '../client/vocabulary.ts';
+import { type Stage, stages } from '../client/vocabulary.ts';
 import { type Cause, catalogue } from '../verdict/catalogue.ts';
 import { explain } from '../verdict/explain.ts';
 import type { Judgement } from '../verdict/failure.ts';
@@ -20,26 +20,11 @@ export function judgeWalk({ route, address, trouble }: Walk): Judgement | undefi
   });
 }
 
-const conversation: readonly Stage[] = [
-  'config',
-  'dns',
-  'tcp',
-  'tls',
-  'greeting',
-  'ehlo',
-  'starttls',
-  'auth',
-  'mail',
-  'rcpt',
-  'data',
-  'dot',
-];
-
 /** The walk that tells most: the one that came furthest; of equals one that another route cannot heal. */
 export function mostTelling(walks: readonly Walk[]): Walk | undefined {
   const rank = (walk: Walk) => {
     const judgement = judgeWalk(walk);
-    const distance = conversation.indexOf(walk.trouble?.stage ?? 'config');
+    const distance = stages.indexOf(walk.trouble?.stage ?? 'config');
     // A machine without IPv6 always fails there; that explains nothing while IPv4 failed otherwise.
     const isOnlyIpv6 = judgement?.cause === 'ipv6';
     return distance * 4 + (judgement?.verdict === 'failover' ? 0 : 2) - (isOnlyIpv6 ? 1 : 0);
