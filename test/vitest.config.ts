@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { dockerEngine } from './kit/docker.ts';
+import { Order } from './order.ts';
 
 const engine = await dockerEngine();
 if (!engine.answers) console.info(`Skipping the container suite test/stack: ${engine.reason}.`);
@@ -16,6 +17,7 @@ export default defineConfig({
     setupFiles: ['test/kit/leftovers.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: Order },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
