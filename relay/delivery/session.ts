@@ -262,11 +262,33 @@ function sessionOn({
 
     async send({ sender, recipients, size, eightBit, body }, fence) {
       tracker.restart();
+      // nodemailer would send the address as it is to a server that has not said what it makes of it.
+      const unspeakable = offersUtf8(connection)
+        ? []
+        : recipients.filter((address) => !isAscii(sender) || !isAscii(address));
+      const speakable = recipients.filter((address) => !unspeakable.includes(address));
+      const tooForeign: Trouble = {
+        stage: 'rcpt',
+        symptom: {
+          enhanced: '5.6.7',
+          message: `${route.host} does not offer SMTPUTF8 (RFC 6531), which ${isAscii(sender) ? 'this address' : sender} needs`,
+        },
+        timings: tracker.timings,
+      };
+      const unsent = unspeakable.map((address) => [address, tooForeign] as const);
+      if (speakable.length === 0) {
+        return {
+          timings: tracker.timings,
+          refused: new Map(unsent),
+          accepted: [],
+          end: { kind: 'failed', trouble: tooForeign },
+        };
+      }
       carried++;
       // nodemailer keeps the account of the recipients on the very object it is given.
       const envelope = {
         from: sender,
-        to: [...recipients],
+        to: speakable,
         size,
         use8BitMime: eightBit,
       } as SMTPConnection.Envelope & {
@@ -317,12 +339,16 @@ function sessionOn({
       const timings = tracker.timings;
       // With PIPELINING a refused MAIL is followed by "503 no transaction" for everybody: that is not about them.
       const rejections = trouble?.stage === 'mail' ? [] : (envelope.rejectedErrors ?? []);
-      const refused = new Map(
-        rejections.map((error) => [
-          error.recipient ?? '',
-          { stage: 'rcpt', symptom: symptomOf(error), timings } satisfies Trouble,
-        ]),
-      );
+      const refused = new Map<string, Trouble>([
+        ...unsent,
+        ...rejections.map(
+          (error) =>
+            [
+              error.recipient ?? '',
+              { stage: 'rcpt', symptom: symptomOf(error), timings } satisfies Trouble,
+            ] as const,
+        ),
+      ]);
       const accepted = envelope.accepted ?? [];
       const result = { timings, refused, accepted };
 
@@ -363,6 +389,14 @@ function sessionOn({
     if (trouble && !conversation.lost) conversation.cut(new Error('RSET was refused'));
   }
 }
+
+/** What the server said to EHLO, which nodemailer keeps to itself. */
+function offersUtf8(connection: SMTPConnection): boolean {
+  const { _supportedExtensions: offered } = connection as SMTPConnection & { _supportedExtensions: string[] };
+  return offered.includes('SMTPUTF8');
+}
+
+const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);
 
 function troubleAt(tracker: StageTracker, error: unknown): Trouble {
   const symptom = symptomOf(error);
