@@ -654,6 +654,20 @@ export const catalogue = {
     meaning: 'The provider suspended sending for it, mostly after spam reports or a stolen password.',
     fix: 'Change the password, find what sent the spam, let the administrator unblock the account, then set SMTP_PASSWORD.',
   },
+  'account-inactive': {
+    title: 'The account with the provider is not activated yet',
+    meaning: 'Sign-in works, but the provider has not released the account for sending.',
+    fix: "Finish the provider's activation (profile, domain, sometimes a request to its support); mail is kept and leaves afterwards.",
+  },
+  'account-permission': {
+    title: 'This credential is not permitted to send',
+    meaning: 'The sign-in is right, but the key, user or policy behind it lacks the right to send this mail.',
+    fix: "Give the key or user the permission to send in the provider's dashboard, or put one that has it into SMTP_USER and SMTP_PASSWORD.",
+    providers: {
+      ses: 'Attach a policy that allows ses:SendRawEmail for this identity to the IAM user of the SMTP credentials.',
+      sendgrid: 'Create an API key with Mail Send access and put it into SMTP_PASSWORD.',
+    },
+  },
   'hotmail-policy': {
     title: 'Outlook.com wants the account verified',
     meaning:

@@ -56,7 +56,7 @@ export function factsOf(failure: Failure): Facts {
   const known = {
     code,
     enhanced,
-    replyIsComplete: isComplete(code, straighten(reply === '' ? '' : reply)),
+    replyIsComplete: isComplete(code, straighten(reply), isExcerpt(failure)),
     systemError,
     words,
     raw,
@@ -155,11 +155,18 @@ function straighten(prose: string): string {
     .replaceAll(/[“”]/g, '"');
 }
 
-function isComplete(code: number | undefined, reply: string): boolean {
+// Whoever reports a refusal often quotes the first line of several, and then nothing else says that it was torn.
+function isExcerpt({ config, symptom }: Failure): boolean {
+  const { code, errno, syscall, message, reason } = symptom;
+  return config !== undefined && [code, errno, syscall, message, reason].every((said) => text(said) === '');
+}
+
+function isComplete(code: number | undefined, reply: string, isExcerpt: boolean): boolean {
   if (code === undefined || code < 400) return false;
   const last = reply.trimEnd().split('\n').at(-1) ?? '';
   // Whoever keeps replies may shorten them, and marks it so; a torn line is not marked.
   if (last === '' || last.endsWith('…')) return true;
+  if (isExcerpt && /^\d{3}-(\S+ ){4}/.test(last)) return true;
   return !/^\d{1,2}$|^\d{3}-|^\d{3} [245](\.(\d{1,3}\.?)?)?$/.test(last);
 }
 
@@ -170,35 +177,41 @@ const hostNames =
 
 /** Lower-case prose as plain words: host names, addresses, links, ids and codes become what they are. */
 function wordsOf(raw: string): string {
-  return raw
-    .replaceAll(/https?:\/\/\S*?[?&]p=(\w+)\S*/g, ' $1 ')
-    .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' weblink ')
-    .replaceAll(/the smtp server requires a secure connection or the client was not authenticated\./g, ' ')
-    .replaceAll(/^\s*\d{3}[- ]/gm, ' ')
-    .replaceAll(/\b[245]\d\d-(?=[245]\.\d{1,3}\.\d{1,3})/g, ' ')
-    .replaceAll(/(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d]|\.\d)/g, ' ')
-    .replaceAll(/<[^<>\s@]{0,128}@[^<>\s]{0,256}>|\b[\w.+=-]{1,64}@[\w.-]{1,255}\w/g, ' address ')
-    .replaceAll(blocklistHosts, ' blocklist ')
-    .replaceAll(hostNames, ' host ')
-    .replaceAll(/\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?/g, ' ipnumber ')
-    .replaceAll(
-      /\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:.]{1,40}|(?:[0-9a-f]{1,4}:){0,6}:[0-9a-f][0-9a-f:.]{0,40})\]?/g,
-      ' ipnumber ',
-    )
-    .replaceAll(/\bcan'?t\b|\bcan not\b/g, 'cannot')
-    .replaceAll(/\bwon'?t\b/g, 'will not')
-    .replaceAll(/n't\b/g, ' not')
-    .replaceAll(/(\w)'s\b/g, '$1')
-    .replaceAll(/[^a-z0-9$#=:/+]+/g, ' ')
-    .replaceAll(/(?<=[a-z])[:/=+]|[:/=+](?=[a-z ])/g, ' ')
-    .replaceAll(/\b(e mail|mails?|emails)\b/g, 'email')
-    .replaceAll(/\be email\b/g, 'email')
-    .replaceAll(/\b(\w+)is(e[ds]?|ing|ation)\b/g, (whole, stem: string, end: string) =>
-      /^(author|recogn|unauthor|unrecogn|initial|normal|organ|util)$/.test(stem) ? `${stem}iz${end}` : whole,
-    )
-    .replaceAll(/\b(log|sign) (in|on)\b/g, 'login')
-    .replaceAll(/\b(logged|signed) (in|on)\b/g, 'logged in')
-    .replaceAll(/\b(black|block|deny|grey|gray) list(ed|ing|s)?\b/g, '$1list$2')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
+  return (
+    raw
+      .replaceAll(/https?:\/\/\S*?[?&]p=(\w+)\S*/g, ' $1 ')
+      .replaceAll(/\b(?:https?|smtps?):\/\/\S+|\baka\.ms\/\S+/g, ' weblink ')
+      .replaceAll(/the smtp server requires a secure connection or the client was not authenticated\./g, ' ')
+      // nodemailer's own words in front of what the server said, which may have had nothing against the name.
+      .replaceAll(/\binvalid (?:helo|ehlo|lhlo)\. response=/g, ' in reply to ehlo ')
+      .replaceAll(/^\s*\d{3}[- ]/gm, ' ')
+      .replaceAll(/\b[245]\d\d-(?=[245]\.\d{1,3}\.\d{1,3})/g, ' ')
+      .replaceAll(/(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d]|\.\d)/g, ' ')
+      .replaceAll(/<[^<>\s@]{0,128}@[^<>\s]{0,256}>|\b[\w.+=-]{1,64}@[\w.-]{1,255}\w/g, ' address ')
+      .replaceAll(blocklistHosts, ' blocklist ')
+      .replaceAll(hostNames, ' host ')
+      .replaceAll(/\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?/g, ' ipnumber ')
+      .replaceAll(
+        /\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:.]{1,40}|(?:[0-9a-f]{1,4}:){0,6}:[0-9a-f][0-9a-f:.]{0,40})\]?/g,
+        ' ipnumber ',
+      )
+      .replaceAll(/\bcan'?t\b|\bcan not\b/g, 'cannot')
+      .replaceAll(/\bwon'?t\b/g, 'will not')
+      .replaceAll(/n't\b/g, ' not')
+      .replaceAll(/(\w)'s\b/g, '$1')
+      .replaceAll(/[^a-z0-9$#=:/+]+/g, ' ')
+      .replaceAll(/(?<=[a-z])[:/=+]|[:/=+](?=[a-z ])/g, ' ')
+      .replaceAll(/\b(e mail|mails?|emails)\b/g, 'email')
+      .replaceAll(/\be email\b/g, 'email')
+      .replaceAll(/\b(\w+)is(e[ds]?|ing|ation)\b/g, (whole, stem: string, end: string) =>
+        /^(author|recogn|unauthor|unrecogn|initial|normal|organ|util)$/.test(stem)
+          ? `${stem}iz${end}`
+          : whole,
+      )
+      .replaceAll(/\b(log|sign) (in|on)\b/g, 'login')
+      .replaceAll(/\b(logged|signed) (in|on)\b/g, 'logged in')
+      .replaceAll(/\b(black|block|deny|grey|gray) list(ed|ing|s)?\b/g, '$1list$2')
+      .replaceAll(/\s+/g, ' ')
+      .trim()
+  );
 }

@@ -7,6 +7,7 @@ const afterTheDot =
 
 // The first that fits; late stages stand first, because their tools also name the connection.
 const phrases: readonly (readonly [RegExp, Stage])[] = [
+  [/invalid greeting/, 'greeting'],
   [
     /in reply to data|data command (failed|rejected)|smtpdataerror|message failed|sending (the )?message (body|contents?)|data not accepted/,
     'data',

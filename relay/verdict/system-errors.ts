@@ -99,7 +99,7 @@ const phrases: readonly (readonly [RegExp, SystemError])[] = [
     'EAI_AGAIN',
   ],
   [
-    /enotfound|no such host|name or service not known|nodename nor servname|not resolve|unable to resolve|failed to resolve|unknown ?host|unresolved|unresolvable|nxdomain|getaddrinfo failed|getaddrinfo: name|no address associated|failed to lookup|lookup failed|host not found|name not found|host is unknown|no such domain|name could not be resolved|name does not resolve/,
+    /enotfound|enodata|no such host|name or service not known|nodename nor servname|not resolve|unable to resolve|failed to resolve|unknown ?host|unresolved|unresolvable|nxdomain|getaddrinfo failed|getaddrinfo: name|no address associated|failed to lookup|lookup failed|host not found|name not found|host is unknown|no such domain|name could not be resolved|name does not resolve/,
     'ENOTFOUND',
   ],
   [/econnrefused|connection (was |is )?refused|actively refused|refused the connection/, 'ECONNREFUSED'],

@@ -93,6 +93,13 @@ export const accountRules: readonly Rule[] = [
   },
   { ...stop, cause: 'auth-ip-not-authorized', codes: [525], at: ['auth', 'mail', 'greeting', 'ehlo'] },
   {
+    // Relays that know their clients by address say so when the recipient is named.
+    ...stop,
+    cause: 'auth-ip-not-authorized',
+    says: /\bip( address)?\b.{0,30}registered .{0,80}(not|mismatch)|invalid credentials for relay/,
+    when: ({ code }) => code !== undefined,
+  },
+  {
     ...stop,
     cause: 'auth-geo-block',
     says: /\bgeo\b|geograph|geo ?(ip|block|fenc)|\bcountry|countries|(login|sign ?in|access) from (this|your) (location|region)|foreign (ip|login)/,
@@ -107,7 +114,7 @@ export const accountRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'auth-account-blocked',
-    says: /(account|user|sender|mailbox|address|access|you|domain)\b.{0,50}(blocked|suspend|disabled|deactivat|inactive|banned|terminated|closed|restricted)|(blocked|suspended|disabled|deactivated|banned)\b.{0,20}(account|user|sender|mailbox)|bad auth attempts/,
+    says: /(account|user|sender|mailbox|address|access|you|domain)\b.{0,50}(blocked|suspend|disabled|deactivat|inactive|banned|terminated|closed|restricted)|(blocked|suspended|disabled|deactivated|banned)\b.{0,20}(account|user|sender|mailbox)|(bad|failed|wrong|invalid|incorrect|unsuccessful) (auth\w*|login)\b.{0,15}(attempts?|tries|commands)/,
     when: (facts) => atAuth(facts) && !/authentication (is )?disabled|mechanism/.test(facts.words),
   },
   // the server's own trouble
@@ -133,6 +140,8 @@ export const accountRules: readonly Rule[] = [
     when: (facts) => atAuth(facts) || /authenticat/.test(facts.words),
   },
   { ...stop, cause: 'auth-mechanism', codes: [504, 536], at: ['auth'] },
+  // RFC 4954 §6: 432 4.7.12 asks for a sign-in with PLAIN once; no other try will be answered otherwise.
+  { ...stop, cause: 'auth-mechanism', enhanced: /^7\.12$/, codes: [432] },
   { ...stop, cause: 'auth-not-advertised', codes: [500, 502, 503], at: ['auth'] },
   // not at all
   {
@@ -142,10 +151,17 @@ export const accountRules: readonly Rule[] = [
     says: /auth(?!or)\w* (is )?(required|needed|mandatory|first|necessary)|(require|need|must|please|should|you have to|have to)\w* .{0,30}(auth(?!or)\w*|login|logged in|sign in)\b|not (yet )?(been )?(authenticated|logged in|authenticate)|unauthenticated (sender|user|client|connection|email not|email is not allowed)|wantautherror|no auth\w* (provided|given|credentials)|client (was |is )?not authenticated|anonymous .{0,20}(not (allowed|permitted)|denied|disabled)|login (first|required)|pop before smtp|without auth/,
     when: ({ code, words, stage }) =>
       code !== 535 &&
+      !/logged in as\b/.test(words) &&
       !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
       stage !== 'dns',
   },
-  { ...stop, cause: 'auth-missing', stage: 'mail', codes: [530] },
+  {
+    ...stop,
+    cause: 'auth-missing',
+    stage: 'mail',
+    codes: [530],
+    when: ({ words }) => !/(sender|domain|from)\b.{0,40}\b(verif|regist)/.test(words),
+  },
   { ...stop, cause: 'auth-missing', stage: 'mail', enhanced: /^7\.57$/ },
   // wrong
   {
@@ -202,6 +218,25 @@ export const accountStateRules: readonly Rule[] = [
       !(enhanced?.slice(2) === '2.1' && !/\byour\b/.test(words)) &&
       !(stage === 'rcpt' && !/\b(your|sender|sending|outbound|tenant|organization)\b/.test(words)) &&
       !/tried to reach|trying to (reach|contact)|recipient/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'account-inactive',
+    says: /(your|smtp|sending|this)( \w+){0,2} account\b.{0,30}\bnot\b.{0,15}(activated|active|approved|confirmed|verified|enabled|validated)|(your|smtp|sending|this)( \w+){0,2} account\b.{0,20}(pending|under review|awaiting|must be (activated|verified|approved))|(activate|request activation of) your( \w+)? account|request activation/,
+    when: ({ stage, words }) => stage !== 'rcpt' || /\b(your|smtp|sending)\b/.test(words),
+  },
+  {
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'account-permission',
+    says: /not authorized to perform|(api ?key|key|token|credentials?|account|user|subuser|role)\b.{0,40}(lacks?|without|does not have|missing|insufficient|not have)\b.{0,25}(permissions?|scopes?|privileges?|rights?)|(insufficient|missing|no) (permissions?|privileges?|scopes?)|(key|token|account) (is |was )?(restricted|limited) to|read only (key|token|account)/,
+    when: ({ words, stage }) =>
+      stage !== 'accepted' &&
+      (stage !== 'rcpt' || /\b(key|token|credentials?|perform)\b/.test(words)) &&
+      !/send (as|from|on behalf)|\bsender\b|\brecipient|\b(to|for) (this|the|that) (group|list)/.test(words),
   },
   {
     verdict: 'stop',

@@ -58,7 +58,10 @@ export const limitRules: readonly Rule[] = [
     stage: 'auth',
     says: /too many .{0,30}(login|auth\w*|sign ?ins?)\b|(login|authenticat\w*) .{0,30}(too (many|often|frequent\w*|quickly|fast)|rate|throttl)|too (often|frequent).{0,20}(login|auth)/,
     when: ({ words, code }) =>
-      code !== undefined && !/blocked|suspended|locked|disabled|banned|password/.test(words),
+      code !== undefined &&
+      !/blocked|suspended|locked|disabled|banned|password|too many (bad|failed|wrong|invalid|incorrect|unsuccessful)\b/.test(
+        words,
+      ),
   },
   {
     cause: 'too-many-recipients',
@@ -88,7 +91,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /\bdaily\b|per (calendar )?day\b|\b24 ?h(ou)?rs?\b|\btoday\b|(a|this|each|the) day\b|\d+\/day|day limit|\bmonthly\b|per month/,
+    says: /\bdaily\b|per (calendar )?day\b|\b24 ?h(ou)?rs?\b|\btoday\b|(a|this|each|the) day\b|\d+\/day|(emails?|messages?|recipients?) (a |each |every )?day\b|day limit|\bmonthly\b|per month/,
     when: (facts) =>
       isLimit(facts) && !/\d+\/h\b|hour(ly)? .{0,30}day/.test(facts.words.replace(/24 ?hours?/g, '')),
     windowSeconds: day,
@@ -98,7 +101,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /\bhourly\b|per hour\b|\bhours?\b|\d+\/h(our)?\b/,
+    says: /\bhourly\b|per hour\b|\bhours?\b|\d+\/h(our)?\b|(per|in|within|every) \d+ ?min(ute)?s?\b/,
     when: isLimit,
     windowSeconds: hour,
   },
@@ -116,9 +119,11 @@ export const limitRules: readonly Rule[] = [
     stage: 'dot',
     says: /(sending|submission|outgoing|outbound|sender|send|relay|account|smtp|your|volume)\b.{0,40}(quota|limit)s?\b.{0,30}(exceed|reach|hit|over|met|used)|(exceed|reach|hit|over|used)\w*\b.{0,50}(sending|submission|outgoing|outbound|sender|send|relay|message|email)\b.{0,30}(quota|limit|allowance)|submissionquota|limit for sending email|too many (emails?|messages)( sent| from)?\b|please wait (to|before|until)|rate limit increase|sending too (many|much)|message (count )?(quota|limit) (exceed|reach)|exceeded .{0,30}(number of|max(imum)?) (emails?|messages)|(quota|limit) (exceeded|reached) for (account|user|sender|domain)/,
     when: ({ words }) =>
-      !/mailbox|inbox|storage|over quota|size|recipients? (rate|limit)|connection|rate exceeded|credits?\b/.test(
+      !/inbox|storage|over quota|size|recipients? (rate|limit)|connection|rate exceeded|credits?\b/.test(
         words,
-      ),
+      ) &&
+      // A mailbox has a limit of what it keeps, and one of what it sends.
+      (!/mailbox/.test(words) || /\b(send|sent|sending|submission|outgoing|outbound)\b/.test(words)),
   },
   {
     cause: 'rate',

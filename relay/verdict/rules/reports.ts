@@ -114,7 +114,8 @@ export const reportRules: readonly Rule[] = [
     scope: 'route',
     stage: 'mail',
     says: /\bidle\b/,
-    when: (facts) => reported(facts) && noReply(facts),
+    // An IMAP server that greets lists IDLE among its capabilities.
+    when: (facts) => reported(facts) && noReply(facts) && facts.stage !== 'greeting',
   },
   {
     ...report,

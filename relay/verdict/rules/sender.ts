@@ -68,10 +68,13 @@ export const senderRules: readonly Rule[] = [
     when: (facts) =>
       facts.code !== undefined &&
       !/\b(urls?|links?|content|body|domain in)\b/.test(facts.words) &&
+      // Who is on a list stays there; what is merely slowed down comes with a 4yz and asks to come back.
       !(
         facts.code < 500 &&
-        /rate|temporar/.test(facts.words) &&
-        !/listed|blocklist|blacklist/.test(facts.words)
+        /\brate\b|temporar|(try|retry|again|come back) later|try again|deferred/.test(facts.words) &&
+        !/(block|black|deny)?listed\b|(blocked|found|refused|denied|rejected)\b.{0,30}(block|black)list|(block|black)list\b.{0,30}(blocked|entry)/.test(
+          facts.words,
+        )
       ),
   },
   { ...lane, cause: 'ip-blocklist', enhanced: /^7\.(51[0-2]|60[6-9]|6[1-4]\d)$/, codes: [5] },
@@ -81,7 +84,7 @@ export const senderRules: readonly Rule[] = [
     says: /client (host|was|is|address)?\b.{0,30}(reject|refus|denied|not (allowed|permitted|accept))|(you are|your (host|server|client|network)|this (host|server|client))\b.{0,30}(not (allowed|permitted|authorized)|denied|refused).{0,20}(connect|access|use this|service|here|(send|relay) (email )?through)|connection (refused|rejected|not allowed|denied) .{0,30}(polic|your|from)/,
     when: (facts) =>
       facts.code !== undefined &&
-      !/(send|sent) (as|from|on behalf)|from (this|the|that|your)? ?(address|sender|domain)|email from/.test(
+      !/(send|sent) (as|from|on behalf)|(this|that|the) sender|sender address|from (this|the|that|your)? ?(address|sender|domain)|email from/.test(
         facts.words,
       ),
   },
@@ -91,7 +94,7 @@ export const senderRules: readonly Rule[] = [
     cause: 'auth-missing',
     scope: 'credential',
     stage: 'mail',
-    says: /sender address rejected.{0,20}not logged in|must be (logged in|authenticated)/,
+    says: /sender address rejected.{0,20}not logged in(?! as)|must be (logged in|authenticated)/,
   },
   {
     ...stop,
@@ -119,10 +122,10 @@ export const senderRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'sender-not-owned',
-    says: /not owned|owned by|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
+    says: /not owned|owned by|not logged in as|^sender\b.{0,30}(not|un)\b ?(allowed|authorized|permitted) to relay|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|(not|cannot)\b.{0,30}\buse (this|that|the|another) (sender|from|email|address)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
     when: (facts) =>
       inTransaction(facts) &&
-      !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|unable to relay|relay access|relay(ing)? denied|to relay/.test(
+      !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|unable to relay|relay access|relay(ing)? denied|(?<!^sender\b.{0,60})to relay/.test(
         facts.words,
       ),
   },

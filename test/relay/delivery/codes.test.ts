@@ -35,7 +35,13 @@ const table: Record<'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'd
     '452': 'queued unreachable',
     'a 64 KB reply': 'queued unreachable',
   }),
-  ehlo: row('queued stopped', { '421': 'queued unreachable' }),
+  ehlo: row('queued stopped', {
+    '421': 'queued unreachable',
+    '450': 'queued unreachable',
+    '451': 'queued unreachable',
+    '452': 'queued unreachable',
+    'a 64 KB reply': 'queued unreachable',
+  }),
   auth: row('queued stopped', {
     '421': 'queued unreachable',
     '450': 'queued unreachable',
