@@ -188,7 +188,12 @@ export async function listenSubmission({
     return typeof user === 'string' ? user : networks.trusted(remoteAddress);
   }
 
-  function judgeSender(session: SMTPServerSession, { address }: SMTPServerAddress): Refusal | undefined {
+  function judgeSender(
+    session: SMTPServerSession,
+    { address, args }: SMTPServerAddress,
+  ): Refusal | undefined {
+    const unknown = unknownParameter(args, mailParameters);
+    if (unknown) return unknown;
     if (credentialOf(session) === undefined) {
       return session.secure || networks.isPrivate(session.remoteAddress)
         ? wantsAuth
@@ -205,7 +210,12 @@ export async function listenSubmission({
     return judgeCharacters(session, address);
   }
 
-  function judgeRecipient(session: SMTPServerSession, { address }: SMTPServerAddress): Refusal | undefined {
+  function judgeRecipient(
+    session: SMTPServerSession,
+    { address, args }: SMTPServerAddress,
+  ): Refusal | undefined {
+    const unknown = unknownParameter(args, recipientParameters);
+    if (unknown) return unknown;
     // smtp-server lets a bare "postmaster" pass, but no mailbox lives here.
     if (!address.includes('@')) return refuse(553, '5.1.3', 'The recipient needs a domain');
     return judgeCharacters(session, address);
@@ -350,6 +360,18 @@ export async function listenSubmission({
 
 // Sendmail's jokes, and the commands with which a proxy speaks for others.
 const neverOffered = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
+
+// AUTH= belongs to AUTH (RFC 4954 section 5); what it says is for servers that trust one another, and changes nothing.
+const mailParameters = ['SIZE', 'BODY', 'SMTPUTF8', 'AUTH'];
+const recipientParameters: readonly string[] = [];
+
+/** RFC 5321 section 4.1.1.11: to accept NOTIFY= or RET= would promise what no EHLO of ours has offered. */
+function unknownParameter(args: SMTPServerAddress['args'], known: readonly string[]): Refusal | undefined {
+  const unknown = Object.keys(args || {}).find((name) => !known.includes(name.toUpperCase()));
+  return unknown === undefined
+    ? undefined
+    : refuse(555, '5.5.4', `The parameter ${unknown.slice(0, 40)} is not known here`);
+}
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);
 
