@@ -43,10 +43,13 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
 
   const { rowCount: atRelay } = await tx.query(
     `with waiting as (
-       select ordinal from recipient
+       select ordinal, status from recipient
        where queue_id = $1 and status in ('held', 'deferred', 'expired', 'bounced')
          and (status = 'bounced' or marked_at is null)
        order by ordinal for update
+     ), lifted as (
+       update email set max_lateness = null
+       where id = $2 and exists (select from waiting where status = 'expired')
      ), requeued as (
        update recipient r set
          status = 'queued', next_attempt_at = now(), marked_at = null, finished_at = null,

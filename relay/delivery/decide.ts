@@ -98,7 +98,8 @@ export function decide(circumstances: Circumstances): Decision {
       add(recipient, 'held', because);
     } else {
       // retry, and whatever cannot be meant at this point: when in doubt, later.
-      add(recipient, 'deferred', { ...because, counts: verdict !== 'pause', delaySeconds: later() });
+      const counts = verdict !== 'pause' && !isTheLanes;
+      add(recipient, 'deferred', { ...because, counts, delaySeconds: later() });
     }
   }
 

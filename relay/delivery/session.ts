@@ -262,8 +262,22 @@ function sessionOn({
 
     async send({ sender, recipients, size, eightBit, body }, fence) {
       tracker.restart();
+      if (eightBit && !offers(connection, '8BITMIME')) {
+        // RFC 6152 §3: it must not be sent. Converting it would break signatures and the promise of unchanged bytes.
+        const symptom = {
+          enhanced: '5.6.3',
+          message: `${route.host} does not offer 8BITMIME (RFC 6152), which this mail needs`,
+        };
+        const trouble = { stage: 'data', symptom, timings: tracker.timings } as const;
+        return {
+          timings: tracker.timings,
+          refused: new Map(),
+          accepted: [],
+          end: { kind: 'failed', trouble },
+        };
+      }
       // nodemailer would send the address as it is to a server that has not said what it makes of it.
-      const unspeakable = offersUtf8(connection)
+      const unspeakable = offers(connection, 'SMTPUTF8')
         ? []
         : recipients.filter((address) => !isAscii(sender) || !isAscii(address));
       const speakable = recipients.filter((address) => !unspeakable.includes(address));
@@ -391,9 +405,9 @@ function sessionOn({
 }
 
 /** What the server said to EHLO, which nodemailer keeps to itself. */
-function offersUtf8(connection: SMTPConnection): boolean {
+function offers(connection: SMTPConnection, extension: '8BITMIME' | 'SMTPUTF8'): boolean {
   const { _supportedExtensions: offered } = connection as SMTPConnection & { _supportedExtensions: string[] };
-  return offered.includes('SMTPUTF8');
+  return offered.includes(extension);
 }
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);

@@ -786,6 +786,12 @@ export const catalogue = {
     meaning: 'A non-ASCII address needs SMTPUTF8 on every hop, and this server has it not.',
     fix: 'Ask for an ASCII address.',
   },
+  'eight-bit': {
+    title: 'The mail has 8-bit text, and this server takes 7-bit text only',
+    meaning:
+      'The server does not offer 8BITMIME. The relay does not rewrite mail, because that would break its signature.',
+    fix: 'Let the program that composes the mail encode its text as quoted-printable or base64 (mail from the API always is), or send through a provider that offers 8BITMIME.',
+  },
   'invalid-address': {
     title: 'The recipient address is not valid',
     meaning: 'The server cannot read it as an address.',

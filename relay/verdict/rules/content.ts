@@ -26,6 +26,23 @@ export const contentRules: readonly Rule[] = [
   },
   {
     ...fail,
+    cause: 'eight-bit',
+    stage: 'data',
+    says: /(does not|not) (offer|support|accept|allow|advertise)\w* 8 ?bit|8 ?bit ?(mime|data|body|content|characters?|chars?|text)?\b.{0,40}(not (supported|allowed|accepted|permitted|offered)|unsupported|refused|rejected|forbidden|illegal)|conversion required|body type not supported/,
+    at: ['mail', ...body],
+  },
+  {
+    ...fail,
+    cause: 'eight-bit',
+    stage: 'data',
+    enhanced: /^6\.[123]$/,
+    codes: [5],
+    at: ['mail', ...body],
+    when: ({ words }) =>
+      !/header|format|malform|complian|spam|virus/.test(words) && /bit|conver|media|binary/.test(words),
+  },
+  {
+    ...fail,
     cause: 'malformed-message',
     says: /(line|header)s? (is |are |length )?(too long|exceed)|maximum line length|bare (lf|cr|newline|line ?feed)|lone (lf|cr)|(header|subject|date|from|message id)s?\b.{0,40}(missing|mandatory|required|absent|duplicate|malformed|invalid syntax|not (present|found))|(missing|duplicate|multiple|malformed|no|without|invalid|non compliant)\b.{0,30}(header|from field|subject|message id|mime)|not (rfc|compliant)|rfc ?\d{3,4} (complian|violat)|mime (error|structure|parse)|improper(ly)? (formed|formatted)|illegal (8bit|header)|non ascii .{0,20}header|body (contains|too)|syntax of (the )?(header|message)/,
     at: ['mail', ...body],

@@ -31,6 +31,7 @@ export const limitRules: readonly Rule[] = [
     stage: 'dot',
     codes: [4],
     says: /unusual (rate|amount|volume)|unsolicited email originating|(low|poor|bad|suspicious|very low) reputation|reputation of (the|your)|(temporar\w+ )?(deferred|rate limited) due to .{0,60}(complaints|unexpected volume|reputation)|\bts0[1-4]\b|user complaints/,
+    windowSeconds: 300,
   },
   {
     cause: 'auth-quota',

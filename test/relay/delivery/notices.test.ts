@@ -1,5 +1,8 @@
 import { simpleParser } from 'mailparser';
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { openLog } from '../../../deploy/log.ts';
+import { retryEmail } from '../../../relay/client/retry.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -96,6 +99,47 @@ test('mail that is deferred beyond the lifetime of the queue expires, and the su
   });
   await until(() => provider.messages.length === 1, { what: 'the notice' });
   expect(provider.messages[0]?.raw.toString()).toContain('Action: failed\r\nStatus: 5.4.7\r\n');
+});
+
+test('what expired gets one more attempt when a person asks for it, whatever its age and lateness', async () => {
+  await using database = await freshDatabase();
+  await using provider = await startProvider();
+  provider.on('rcpt', '450 4.2.1 Mailbox busy', { times: 1 });
+  const id = '01900000-0000-7000-8000-000000000001';
+  await database.query(
+    `insert into email (id, kind, from_address, recipients, subject, message_id, due_at, max_lateness, token,
+       next_hand_over_at)
+     values ($1, 'single', 'mailer@example.com', '[{"kind":"to","address":"ann@example.org","name":null}]', 'Late',
+       '<late@test.example>', now() - interval '2 hours', interval '1 hour', '\\x00', now())`,
+    [id],
+  );
+  const { queueId } = await queueMail(database.query, {
+    emailId: id,
+    receivedAt: "now() - interval '4 days'",
+  });
+  await database.query(
+    `update email set queue_id = $2, status = 'queued', accepted_at = now(), next_hand_over_at = null where id = $1`,
+    [id, queueId],
+  );
+  await using _ = await openWayOut(database.url, environmentFor(provider));
+  const expired = () => settled(database.query, queueId, ['expired', 'sent', 'deferred']);
+  await using postern = openDatabase({
+    url: database.url,
+    applicationName: 'test',
+    log: openLog('api', 'silent'),
+  });
+  const asked = () => provider.commands().filter((line) => line.startsWith('RCPT')).length;
+  expect(await expired()).toMatchObject({ status: 'expired', reason: 'too-late' });
+  expect(asked()).toBe(0);
+
+  for (const [attempts, status] of [
+    [1, 'expired'],
+    [2, 'sent'],
+  ] as const) {
+    expect(await retryEmail(postern, id, 'ann')).toMatchObject({ outcome: 'retried' });
+    await until(() => asked() === attempts, { what: 'the attempt' });
+    expect(await expired()).toMatchObject({ status });
+  }
 });
 
 test('time in which no lane was open does not count towards the lifetime', async () => {

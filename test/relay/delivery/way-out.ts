@@ -68,6 +68,8 @@ export type QueuedMail = {
   readonly priority?: number;
   readonly onUncertain?: 'resend' | 'hold';
   readonly content?: Buffer | string;
+  /** Whether it was taken for 8-bit text; true by default, which every content fits. */
+  readonly eightBit?: boolean;
   readonly subject?: string;
   readonly status?: 'queued' | 'held';
   readonly reason?: string;
@@ -103,9 +105,10 @@ export async function queueMails(query: Query, mails: readonly QueuedMail[]): Pr
   await query(
     `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority, on_uncertain,
        eight_bit, received_at)
-     select q, e, c, s, f, m, z, p, u, true, r
-     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::smallint[], $9::text[])
-       as t (q, e, c, s, f, m, z, p, u), lateral (select ${mails[0]?.receivedAt ?? 'now()'} as r) at`,
+     select q, e, c, s, f, m, z, p, u, b, r
+     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::smallint[], $9::text[],
+         $10::bool[])
+       as t (q, e, c, s, f, m, z, p, u, b), lateral (select ${mails[0]?.receivedAt ?? 'now()'} as r) at`,
     [
       rows.map(({ queueId }) => queueId),
       rows.map(({ mail }) => mail.emailId ?? null),
@@ -116,6 +119,7 @@ export async function queueMails(query: Query, mails: readonly QueuedMail[]): Pr
       rows.map(({ content }) => content.length),
       rows.map(({ mail }) => mail.priority ?? 1),
       rows.map(({ mail }) => mail.onUncertain ?? null),
+      rows.map(({ mail }) => mail.eightBit ?? true),
     ],
   );
   for (const { queueId, content } of rows) {
