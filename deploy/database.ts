@@ -70,7 +70,7 @@ export function openDatabase({
     query_timeout: answerTimeoutMs,
     // A process that froze in the middle of a transaction must not hold its locks for ever.
     idle_in_transaction_session_timeout: statementTimeoutMs,
-    onConnect: keepCommitsDurable,
+    onConnect: prepareSession,
   });
 
   // Without a listener of our own an error between two statements of a transaction would end the process:
@@ -104,7 +104,7 @@ export function openDatabase({
     client.on('error', (error) => ended.resolve(error));
     client.on('end', () => ended.resolve(undefined));
     await client.connect();
-    await keepCommitsDurable(client);
+    await prepareSession(client);
 
     return {
       ...queryable(client),
@@ -190,11 +190,21 @@ async function rollback(client: pg.ClientBase): Promise<Error | undefined> {
   }
 }
 
-/** A 250 or a 201 promises a committed mail. A role or database set to asynchronous commit would break that promise. */
-async function keepCommitsDurable(client: pg.ClientBase): Promise<void> {
+/**
+ * What every session of ours begins with.
+ *
+ * Durable commits, also where the database's own default is weaker than that.
+ *
+ * Plans that suit a queue: it is empty one moment and full the next, and the planner's statistics know neither. A
+ * statement that was planned while the table was empty would go on scanning all of it once it is full. Every
+ * statement of ours has an index to go by. And none of them lasts as long as compiling it would.
+ */
+async function prepareSession(client: pg.ClientBase): Promise<void> {
   await client.query(
-    `select set_config('synchronous_commit', 'on', false)
-     where current_setting('synchronous_commit') in ('off', 'local')`,
+    `select set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+            set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
+            case when current_setting('synchronous_commit') in ('off', 'local')
+              then set_config('synchronous_commit', 'on', false) end`,
   );
 }
 

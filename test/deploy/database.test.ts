@@ -65,6 +65,26 @@ test('a transaction whose failed statement was swallowed does not pass for commi
   await expect(swallowing).rejects.toThrow('rolled back');
 });
 
+test('a statement that was planned while its table was empty does not scan it once it is full', async () => {
+  await using fresh = await freshDatabase();
+  await using database = openDatabase({ url: fresh.url, applicationName: 'test', max: 1 });
+  await database.query('create table waiting (id integer primary key, note text)');
+  const find = (ids: number[]) =>
+    database.query({
+      name: 'find',
+      text: 'update waiting set note = wanted.id from unnest($1::integer[]) as wanted (id) where waiting.id = wanted.id',
+      values: [ids],
+    });
+  // PostgreSQL settles for a plan after five executions.
+  for (let times = 0; times < 6; times++) await find([1, 2]);
+  await database.query('insert into waiting select generate_series(1, 10000)');
+  expect((await find([1, 2])).rowCount).toBe(2);
+  const { rows } = await database.query(
+    `select pg_stat_force_next_flush(), seq_scan from pg_stat_all_tables where relname = 'waiting'`,
+  );
+  expect(rows).toMatchObject([{ seq_scan: 0 }]);
+});
+
 test('commits are durable even where the database says otherwise', async () => {
   await using fresh = await freshDatabase();
   await fresh.query(`alter database ${fresh.name} set synchronous_commit = off`);
