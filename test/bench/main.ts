@@ -1,5 +1,7 @@
 // npm run bench [name …]: measures, beside Postfix where there is something to compare. A table for people on standard
-// error, JSON for machines on standard output. Without names it runs all.
+// error, JSON for machines on standard output. Without names it runs all. With `--table FILE …` it measures nothing and
+// prints the table of runs whose JSON was kept.
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
 import { api } from './api.ts';
@@ -26,6 +28,13 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
 
 // Ctrl-C must not leave servers behind: what a benchmark starts ends with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const [first, ...files] = process.argv.slice(2);
+if (first === '--table') {
+  const runs: { measurements: Measurement[] }[] = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  console.log(toTable(runs.flatMap(({ measurements }) => measurements)));
+  process.exit();
+}
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in benchmarks));

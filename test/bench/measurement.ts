@@ -21,6 +21,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** In Markdown, aligned for whoever reads it in a terminal. */
 export function toTable(measurements: readonly Measurement[]): string {
   const rows = measurements.map(({ what, unit, postern, postfix, target }) => [
     what,
@@ -33,14 +34,10 @@ export function toTable(measurements: readonly Measurement[]): string {
   const widths = (table[0] as string[]).map((_, column) =>
     Math.max(...table.map((row) => row[column]?.length ?? 0)),
   );
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const [head = [], ...body] = table;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
 const round = (value: number) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
