@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { actorOf } from '../emails/operations.ts';
 import { address, id } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';
-import { eraseRecipient } from './erase.ts';
+import { forgetPerson } from './erase.ts';
 
 export function recipientOperations(): Operation[] {
   return [
@@ -24,21 +24,22 @@ export function recipientOperations(): Operation[] {
           description: 'What was erased.',
           schema: z.strictObject({
             erased: z.strictObject({ emails: z.int(), messages: z.int(), applications: z.int() }),
-            still_leaving: z
-              .int()
-              .meta({ description: 'Being sent at this moment; erase again in a while.' }),
+            still_leaving: z.int().meta({
+              description:
+                'Not finished yet, for this address or another of theirs; erase again when they are.',
+            }),
             customer_ids: z.array(id),
           }),
         },
       },
       async handle({ path, principal }, tx) {
-        const done = await eraseRecipient(tx, path.address, actorOf(principal));
+        const done = await forgetPerson(tx, path.address, actorOf(principal));
         const { emails, messages, applications } = done;
         return {
           status: 200,
           body: {
             erased: { emails, messages, applications },
-            still_leaving: done.stillLeaving,
+            still_leaving: done.onTheirWay,
             customer_ids: done.customerIds,
           },
         };

@@ -6,6 +6,8 @@ import { acceptAs, inSeconds, insert, startPostern, type TestPostern } from './p
 
 const ann = 'ann+news.letter@example.com';
 
+const erase = ({ database }: TestPostern) => database.transaction((tx) => eraseRecipient(tx, ann, 'admin'));
+
 /** Every text of every row in which the person still appears. */
 async function traces({ db }: TestPostern): Promise<string[]> {
   const tables = ['email', 'email_attachment', 'event', 'message', 'message_part', 'recipient'];
@@ -47,11 +49,11 @@ test('nothing of a person is left but the fact that mail was sent', async () => 
   });
   const { id: other } = await insert(postern.database);
 
-  expect(await eraseRecipient(postern.database, ann, 'admin')).toEqual({ erased: 2, onTheirWay: 0 });
+  expect(await erase(postern)).toEqual({ emails: 2, messages: 0, onTheirWay: 0 });
   expect(await traces(postern)).toEqual([]);
   expect(await readEmail(postern.database, sent)).toMatchObject({
     status: 'sent',
-    subject: '',
+    subject: '(erased)',
     text: null,
     recipients: [
       { kind: 'to', address: 'erased@erased.invalid' },
@@ -66,15 +68,29 @@ test('nothing of a person is left but the fact that mail was sent', async () => 
   ]);
   expect(await readEmail(postern.database, waiting)).toMatchObject({ status: 'cancelled' });
   expect(await readEmail(postern.database, other)).toMatchObject({ subject: 'Hello', text: 'Hello Ann' });
-  expect(await eraseRecipient(postern.database, ann, 'admin')).toEqual({ erased: 0, onTheirWay: 0 });
+  expect(await erase(postern)).toEqual({ emails: 0, messages: 0, onTheirWay: 0 });
 });
 
 test('mail that is on its way keeps the address until it is finished, and the answer says so', async () => {
   await using postern = await startPostern();
   const { id } = await insert(postern.database, { recipients: [{ kind: 'to', address: ann }] });
   await acceptAs(postern, id, [{ status: 'sending', address: ann }]);
-  expect(await eraseRecipient(postern.database, ann, 'admin')).toEqual({ erased: 0, onTheirWay: 1 });
+  expect(await erase(postern)).toEqual({ emails: 0, messages: 0, onTheirWay: 1 });
   expect(await readEmail(postern.database, id)).toMatchObject({ status: 'sending', text: 'Hello Ann' });
+});
+
+test('mail that somebody else still waits for keeps its bytes until that recipient has it, too', async () => {
+  await using postern = await startPostern();
+  const both = [ann, 'bob@example.com'].map((address) => ({ kind: 'to' as const, address }));
+  const { id } = await insert(postern.database, { recipients: both });
+  const queueId = await acceptAs(postern, id, [
+    { status: 'sent', marked: true, address: ann },
+    { status: 'deferred', address: 'bob@example.com' },
+  ]);
+  await postern.db.query('insert into message_part values ($1, 0, $2)', [queueId, Buffer.from('To: both')]);
+  expect(await erase(postern)).toEqual({ emails: 0, messages: 0, onTheirWay: 1 });
+  const { rows } = await postern.db.query('select queue_id from message_part');
+  expect(rows).toEqual([{ queue_id: queueId }]);
 });
 
 test('mail that another application submitted is erased as well', async () => {
@@ -96,7 +112,7 @@ test('mail that another application submitted is erased as well', async () => {
     await postern.db.query('insert into message_part values ($1, 0, $2)', [queueId, Buffer.from('x')]);
     await appendEvents(postern.database, [{ type: 'queued', queueId, recipient: ann }]);
   }
-  expect(await eraseRecipient(postern.database, ann, 'admin')).toEqual({ erased: 1, onTheirWay: 1 });
+  expect(await erase(postern)).toEqual({ emails: 0, messages: 1, onTheirWay: 1 });
   const left = await traces(postern);
   expect(left.every((row) => row.includes('WAITING'))).toBe(true);
   const { rows } = await postern.db.query('select queue_id from message_part');
