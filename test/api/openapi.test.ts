@@ -1,3 +1,4 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { problemTypes } from '../../api/problem.ts';
 import { type Api, startApi } from './in-process.ts';
@@ -62,6 +63,27 @@ test('every operation declares its errors, and every type of problem has its pag
     expect((await api.get(`/problems/${type}`, { key: null })).status).toBe(200);
   }
   expect((await api.get('/problems/toString', { key: null })).status).toBe(404);
+});
+
+async function lint(document: Described): Promise<string[]> {
+  const found = await lintFromString({
+    source: JSON.stringify(document),
+    absoluteRef: '/openapi.json',
+    config: await createConfig({ extends: ['recommended'] }),
+  });
+  return found.map(
+    ({ severity, ruleId, message, location }) => `${severity} ${ruleId} ${message} ${location[0]?.pointer}`,
+  );
+}
+
+test('Redocly’s recommended rules find no error in it, and no warning', async () => {
+  expect(await lint(await described())).toEqual([]);
+});
+
+test('the rules do find what is wrong', async () => {
+  const document = await described();
+  document.paths['/broken/{id}'] = { get: { operationId: 'broken', responses: {} } };
+  expect(await lint(document)).toContainEqual(expect.stringMatching(/^error path-parameters-defined/));
 });
 
 test('references lead somewhere and nothing is described that nobody refers to', async () => {
