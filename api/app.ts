@@ -11,6 +11,14 @@ import express, {
 import helmet from 'helmet';
 import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
+import {
+  endFailed,
+  joinTrace,
+  type Span,
+  startRequestSpan,
+  traceIdOf,
+  traceparentOf,
+} from '../deploy/trace.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
 import { readParts } from './faults.ts';
 import { inGroups } from './group.ts';
@@ -36,7 +44,7 @@ type Ground = {
 };
 
 /** A request on its way, with its id and its start. */
-type Local = { requestId: string; startedAt: number; principal?: Principal };
+type Local = { requestId: string; traceparent: string; principal?: Principal };
 
 /**
  * Builds the app. `pages` are routers that answer something else than JSON, such as /docs; they come
@@ -99,6 +107,7 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       ...readFields(operation, request),
       principal,
       requestId: (response.locals as Local).requestId,
+      traceparent: (response.locals as Local).traceparent,
       ifMatch: request.get('if-match'),
       get gone() {
         return hangUpOf(response);
@@ -197,7 +206,7 @@ function changer(operation: Operation, { database, log }: Ground): Change {
     if (late !== null && idempotency === 'stored' && late !== json) {
       // Only the mail's status differs; a replay that tells the older one would be true as well.
       await amendAnswer(database, idempotent, late).catch((error) =>
-        log.warn({ err: error, requestId: asked.requestId }, 'A stored answer could not be amended'),
+        log.warn({ err: error, ...idsOf(asked) }, 'A stored answer could not be amended'),
       );
     }
     send(response, answer, late ?? json);
@@ -237,8 +246,8 @@ async function stream(response: Response, events: NonNullable<Answer['events']>,
   try {
     for await (const { event, data } of events) tell(event, data);
   } catch (error) {
-    const { requestId } = response.locals as Local;
-    tell('problem', problemDocument(problemOf(error, { log, requestId }), requestId));
+    const local = response.locals as Local;
+    tell('problem', problemDocument(problemOf(error, log, local), local.requestId));
   }
   response.end();
 }
@@ -292,7 +301,10 @@ function introduce(log: Log, answered: (request: AnsweredRequest) => void): Requ
     const given = request.get('x-request-id');
     const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
     const startedAt = performance.now();
-    response.locals.requestId = requestId;
+    const header = request.get('traceparent');
+    const span = startRequestSpan(request.method, header);
+    const traceparent = span ? traceparentOf(span) : joinTrace(header);
+    Object.assign(response.locals, { requestId, traceparent } satisfies Local);
     response.set('x-request-id', requestId);
     response.on('close', () => {
       const { method } = request;
@@ -300,7 +312,15 @@ function introduce(log: Log, answered: (request: AnsweredRequest) => void): Requ
       const status = response.writableFinished ? response.statusCode : 'aborted';
       const ms = performance.now() - startedAt;
       answered({ method, route, status, seconds: ms / 1000 });
-      const line = { event: 'request', requestId, method, route, status, ms: Math.round(ms) };
+      const line = {
+        event: 'request',
+        ...idsOf({ requestId, traceparent }),
+        method,
+        route,
+        status,
+        ms: Math.round(ms),
+      };
+      if (span) endRequestSpan(span, { method, route, status });
       if (response.statusCode >= 500) log.warn(line, 'Request answered');
       else if (request.method === 'GET') log.debug(line, 'Request answered');
       else log.info(line, 'Request answered');
@@ -308,6 +328,23 @@ function introduce(log: Log, answered: (request: AnsweredRequest) => void): Requ
     next();
   };
 }
+
+function endRequestSpan(
+  span: Span,
+  { method, route, status }: { method: string; route: string; status: number | 'aborted' },
+): void {
+  span.updateName(`${method} ${route}`);
+  span.setAttributes({ 'http.request.method': method, 'http.route': route });
+  if (typeof status === 'number') span.setAttribute('http.response.status_code', status);
+  // What the caller did wrong is no failure of ours.
+  if (status === 'aborted' || status >= 500) endFailed(span, String(status));
+  else span.end();
+}
+
+type Ids = Pick<Local, 'requestId' | 'traceparent'>;
+
+/** What every line of the log about a request says. */
+const idsOf = ({ requestId, traceparent }: Ids) => ({ requestId, traceId: traceIdOf(traceparent) });
 
 function crossOrigin(origins: readonly string[]): RequestHandler {
   return (request, response, next) => {
@@ -327,7 +364,7 @@ function crossOrigin(origins: readonly string[]): RequestHandler {
       .set({
         'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
         'access-control-allow-headers':
-          'Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id',
+          'Authorization, Content-Type, Idempotency-Key, If-Match, Traceparent, X-Request-Id',
         'access-control-max-age': '600',
       })
       .end();
@@ -399,24 +436,24 @@ const isClientError = (error: unknown) => {
 
 function explain(log: Log): ErrorRequestHandler {
   return (error, _request, response, next) => {
-    const { requestId } = response.locals as Local;
+    const local = response.locals as Local;
     // Half an answer cannot be taken back: the connection is closed, so that nobody takes it for a whole one.
     if (response.headersSent) return next(error);
-    const problem = problemOf(error, { log, requestId });
+    const problem = problemOf(error, log, local);
     const { status } = problemTypes[problem.type];
     response
       .status(status)
       .set({ ...problem.headers, 'cache-control': 'no-store' })
       .set('content-type', 'application/problem+json; charset=utf-8')
-      .end(JSON.stringify(problemDocument(problem, requestId)));
+      .end(JSON.stringify(problemDocument(problem, local.requestId)));
   };
 }
 
 /** From whatever was thrown to what the caller may read; what the caller may not read goes to the log. */
-function problemOf(error: unknown, { log, requestId }: { log: Log; requestId: string }): Problem {
+function problemOf(error: unknown, log: Log, local: Ids): Problem {
   if (error instanceof Problem) return error;
   if (isUnavailable(error)) {
-    log.warn({ err: error, requestId }, 'PostgreSQL is away');
+    log.warn({ err: error, ...idsOf(local) }, 'PostgreSQL is away');
     return new Problem(
       'database-unavailable',
       'The database does not answer; nothing is known to have changed. Try again.',
@@ -425,6 +462,6 @@ function problemOf(error: unknown, { log, requestId }: { log: Log; requestId: st
   }
   if (isClientError(error))
     return new Problem('malformed-request', 'The address of the request cannot be read.');
-  log.error({ err: error, requestId }, 'A request failed because of a mistake of ours');
+  log.error({ err: error, ...idsOf(local) }, 'A request failed because of a mistake of ours');
   return new Problem('internal', 'Something is wrong on our side; the log has the request id.');
 }

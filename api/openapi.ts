@@ -27,7 +27,10 @@ A 201 or a 202 means that what you asked for is committed, its mail included; ma
 \`sent\` means that the provider took responsibility for a mail: nobody can know more.
 
 Errors are \`application/problem+json\` (RFC 9457) of a closed list of types, each explained at \`/problems/TYPE\`.
-Send an \`Idempotency-Key\` with a POST and repeat it as often as you like: it happens once.`;
+Send an \`Idempotency-Key\` with a POST and repeat it as often as you like: it happens once.
+
+Send a \`traceparent\` (W3C Trace Context) and the mail's timeline and every line of our logs about it bear its trace id,
+up to the provider's reply; without one, a trace is begun.`;
 
 /** Describes all operations. The result is plain JSON and the same for every process. */
 export function describeApi(operations: readonly Operation[], version: string): Json {

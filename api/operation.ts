@@ -12,6 +12,8 @@ export type Asked<Path = unknown, Query = unknown, Body = unknown> = {
   readonly body: Body;
   readonly principal: Principal;
   readonly requestId: string;
+  /** The trace that this request belongs to (deploy/trace.ts). */
+  readonly traceparent: string;
   /** The `If-Match` header, where the operation knows revisions. */
   readonly ifMatch: string | undefined;
   /** Whether the caller would rather read a stream of server-sent events. */

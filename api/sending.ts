@@ -1,6 +1,7 @@
 // What the API needs to get mail on its way: who it is from, and the hand-over right after a commit.
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
+import { traceIdOf } from '../deploy/trace.ts';
 import type { Address, InsertedEmail } from '../relay/client/email.ts';
 import type { HandOver } from '../relay/client/hand-over.ts';
 import { type EmailStatus, emailStatus } from '../relay/client/heartbeat.ts';
@@ -91,7 +92,8 @@ export function openSending({
           ? 'queued'
           : await readStatus(database, id);
       } catch (error) {
-        log.warn({ err: error, emailId: id }, 'A hand-over was left to the worker');
+        const traceId = typeof claim === 'object' ? traceIdOf(claim.traceparent) : undefined;
+        log.warn({ err: error, emailId: id, traceId }, 'A hand-over was left to the worker');
         return undefined;
       }
     },

@@ -18,6 +18,7 @@ export type Invite = {
   readonly from: Address | undefined;
   readonly publicUrl: string;
   readonly apiKeyId: string | undefined;
+  readonly traceparent: string;
 };
 
 export type Created =

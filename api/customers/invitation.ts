@@ -43,6 +43,7 @@ export type Invitation = {
   readonly from: Address | undefined;
   readonly publicUrl: string;
   readonly apiKeyId: string | undefined;
+  readonly traceparent: string;
 };
 
 /** Stores invitations and their mails inside the caller's transaction; the mails are in the same order. */
@@ -77,6 +78,7 @@ function toDraft({
   from,
   publicUrl,
   apiKeyId,
+  traceparent,
 }: Invitation): EmailDraft {
   const words = render(template ?? standardTemplates.invitation, {
     name: owner.name,
@@ -93,5 +95,6 @@ function toDraft({
     html: words.html,
     customerId: customer.id,
     apiKeyId,
+    traceparent,
   };
 }

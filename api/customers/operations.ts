@@ -11,7 +11,7 @@ import { type Answer, changes, changesTogether, type Operation, reads } from '..
 import { Problem } from '../problem.ts';
 import type { Sending } from '../sending.ts';
 import type { Template } from '../templates/render.ts';
-import { type Created, createCustomers, type NewInvitation } from './create.ts';
+import { type Created, createCustomers, type Invite, type NewInvitation } from './create.ts';
 import {
   customerAnswer,
   customerDraft,
@@ -65,11 +65,13 @@ export function customerOperations({
         const from = await sending.sender();
         const created = await createCustomers(
           tx,
-          asked.map(({ body: { name, email, owner, sendInvitation }, principal }) => ({
+          asked.map(({ body: { name, email, owner, sendInvitation }, principal, traceparent }) => ({
             name,
             email,
             owner: owner ?? { name, email },
-            invite: sendInvitation ? { from, publicUrl, apiKeyId: principal.apiKeyId } : undefined,
+            invite: sendInvitation
+              ? { from, publicUrl, apiKeyId: principal.apiKeyId, traceparent }
+              : undefined,
           })),
         );
         return created.map((each, index) =>
@@ -227,7 +229,7 @@ export function customerOperations({
         },
       },
       problems: ['invitation-accepted', 'customer-inactive'],
-      async handle({ path, principal }, tx) {
+      async handle({ path, principal, traceparent }, tx) {
         const row = await findCustomer(tx, path.id, { lock: true });
         if (row.status === 'inactive') {
           throw new Problem('customer-inactive', 'Reactivate the customer before inviting it.');
@@ -247,6 +249,7 @@ export function customerOperations({
           from: await sending.sender(),
           publicUrl,
           apiKeyId: principal.apiKeyId,
+          traceparent,
         });
         const body = (status?: Status) => ({ invitation: viewInvitation(invitation, status) });
         return {
@@ -390,10 +393,7 @@ async function inviteAgain(
     ...invite
   }: {
     row: Awaited<ReturnType<typeof findCustomer>>;
-    from: Awaited<ReturnType<Sending['sender']>>;
-    publicUrl: string;
-    apiKeyId: string | undefined;
-  },
+  } & Invite,
 ): Promise<NewInvitation> {
   const { rows } = await tx.query<{ expires_at: Date; template: Template | null }>(
     `select now() + make_interval(days => $1) as expires_at,

@@ -189,12 +189,13 @@ export function diagnosisOperations({
       bodyExample: { to: 'ann@example.com' },
       answers: { 200: { description: 'The provider took responsibility for it.', schema: sentView } },
       problems: ['test-email-failed'],
-      async handle({ body, principal, wantsEvents, gone }) {
+      async handle({ body, principal, traceparent, wantsEvents, gone }) {
         const steps = sendTestEmail({
           database,
           sending,
           to: body.to,
           apiKeyId: principal.apiKeyId,
+          traceparent,
           signal: gone,
         });
         if (wantsEvents) return { status: 200, events: toEvents(steps) };

@@ -59,6 +59,7 @@ export async function* sendTestEmail({
   sending,
   to,
   apiKeyId,
+  traceparent,
   signal,
 }: {
   database: Database;
@@ -66,6 +67,7 @@ export async function* sendTestEmail({
   /** By default the From address: the one mailbox that is certainly ours. */
   to: Address | undefined;
   apiKeyId: string | undefined;
+  traceparent: string;
   /** Aborts when nobody listens any more. */
   signal: AbortSignal;
 }): AsyncGenerator<TestStep> {
@@ -89,6 +91,7 @@ export async function* sendTestEmail({
       subject: 'Test mail from Postern',
       text: 'This mail took the same way as every other: from the API through the relay to your provider.\n',
       apiKeyId,
+      traceparent,
     }),
   );
   await sending.handOver(email);

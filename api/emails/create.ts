@@ -1,8 +1,8 @@
 // Accepting single mails: checked against what the relay said of itself, stored in the caller's transaction.
 import type { Queryable } from '../../deploy/database.ts';
 import type { EmailDraft } from '../../relay/client/email.ts';
-import type { Principal } from '../authenticate.ts';
 import { invalidFields } from '../faults.ts';
+import type { Asked } from '../operation.ts';
 import type { Fault } from '../problem.ts';
 import type { Sending } from '../sending.ts';
 import { type AskedEmail, checkAgainst, type Surroundings, toDraft } from './draft.ts';
@@ -42,7 +42,10 @@ export async function checkEmail(
 }
 
 /** What the relay said it would take, and who asks. */
-export async function surroundingsOf(sending: Sending, principal: Principal): Promise<Surroundings> {
+export async function surroundingsOf(
+  sending: Sending,
+  { principal, traceparent }: Pick<Asked, 'principal' | 'traceparent'>,
+): Promise<Surroundings> {
   const [sender, limits] = await Promise.all([sending.sender(), sending.limits()]);
-  return { sender, ...limits, apiKeyId: principal.apiKeyId };
+  return { sender, ...limits, apiKeyId: principal.apiKeyId, traceparent };
 }

@@ -163,6 +163,7 @@ export type Surroundings = {
   /** Bytes of a whole message. */
   readonly maxMessageSize: number;
   readonly apiKeyId: string | undefined;
+  readonly traceparent: string;
 };
 
 /** When it should leave, as due.ts read it. */
@@ -177,7 +178,11 @@ export function checkAgainst(
 }
 
 /** Makes the draft of a mail that was checked. */
-export function toDraft(asked: AskedEmail, due: Due, { sender, apiKeyId }: Surroundings): EmailDraft {
+export function toDraft(
+  asked: AskedEmail,
+  due: Due,
+  { sender, apiKeyId, traceparent }: Surroundings,
+): EmailDraft {
   return {
     kind: due.dueAt ? 'scheduled' : 'single',
     // A bare address that is the default sender keeps the default name.
@@ -196,6 +201,7 @@ export function toDraft(asked: AskedEmail, due: Due, { sender, apiKeyId }: Surro
     maxLateness: asked.max_lateness,
     onUncertain: asked.on_uncertain,
     apiKeyId,
+    traceparent,
   };
 }
 

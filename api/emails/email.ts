@@ -12,6 +12,10 @@ export const mailboxView = z
   .strictObject({ address: z.string(), name: z.string().nullable() })
   .meta({ id: 'Mailbox' });
 
+const traceId = z.string().nullable().meta({
+  description: 'The trace (W3C Trace Context) of the request that asked for the mail.',
+});
+
 const shape = {
   id,
   kind: z.enum(emailKinds),
@@ -48,6 +52,7 @@ const shape = {
   finished_at: instant.nullable(),
   erased_at: instant.nullable(),
   lateness_ms: z.number().nullable(),
+  trace_id: traceId,
 };
 
 export const emailListItem = z.strictObject(shape).meta({ id: 'EmailListItem' });
@@ -92,6 +97,7 @@ export const eventView = z
     recipient: z.string().nullable(),
     queue_id: z.string().nullable(),
     detail: z.record(z.string(), z.unknown()),
+    trace_id: traceId,
   })
   .meta({ id: 'Event' });
 
@@ -129,6 +135,7 @@ export function toListItem(email: Email): z.output<typeof emailListItem> {
     finished_at: email.finishedAt?.toISOString() ?? null,
     erased_at: email.erasedAt?.toISOString() ?? null,
     lateness_ms: email.latenessMs,
+    trace_id: email.traceId,
   };
 }
 
@@ -176,6 +183,7 @@ export function toEventView(event: TimelineEvent): z.output<typeof eventView> {
     recipient: event.recipient,
     queue_id: event.queueId,
     detail: { ...event.detail },
+    trace_id: event.traceId,
   };
 }
 

@@ -79,8 +79,8 @@ export function emailOperations({
       body: emailDraft,
       bodyExample: example,
       answers: { 202: { description: 'Committed.', schema: emailListItem } },
-      async handle({ body, principal }, tx) {
-        const draft = await checkEmail(tx, body, await surroundingsOf(sending, principal));
+      async handle(asked, tx) {
+        const draft = await checkEmail(tx, asked.body, await surroundingsOf(sending, asked));
         const inserted = await insertEmail(tx, draft);
         return {
           status: 202,
@@ -121,8 +121,8 @@ export function emailOperations({
           }),
         },
       },
-      async handle({ body, principal }, tx) {
-        const items = await checkBatch(tx, body.emails, await surroundingsOf(sending, principal));
+      async handle(asked, tx) {
+        const items = await checkBatch(tx, asked.body.emails, await surroundingsOf(sending, asked));
         const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
         const inserted = await insertEmails(tx, drafts);
         const born = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));

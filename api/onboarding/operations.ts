@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type Database, type Queryable, uuidv7 } from '../../deploy/database.ts';
 import { type InsertedEmail, insertEmail } from '../../relay/client/email.ts';
-import { createCustomer } from '../customers/create.ts';
+import { createCustomer, type Invite } from '../customers/create.ts';
 import { customerView, invitationView, ownerView } from '../customers/customer.ts';
 import { describeCustomer, findCustomer } from '../customers/find.ts';
 import { answerCreated, deleteCustomer } from '../customers/operations.ts';
@@ -198,7 +198,7 @@ export function onboardingOperations({
         },
       },
       problems: ['application-state', 'customer-exists'],
-      async handle({ path, body, principal }, tx) {
+      async handle({ path, body, principal, traceparent }, tx) {
         const row = await find(tx, path.id, { lock: true });
         if (row.status === 'approved' && row.customer_id) {
           const people = await describeCustomer(tx, await findCustomer(tx, row.customer_id));
@@ -208,7 +208,7 @@ export function onboardingOperations({
         if (row.status === 'archived') throw wrongState(row, 'It cannot be approved any more.');
 
         const invite = body.sendInvitation
-          ? { from: await sending.sender(), publicUrl, apiKeyId: principal.apiKeyId }
+          ? { from: await sending.sender(), publicUrl, apiKeyId: principal.apiKeyId, traceparent }
           : undefined;
         const created = await createCustomer(tx, {
           name: row.company,
@@ -266,7 +266,7 @@ export function onboardingOperations({
         },
       },
       problems: ['application-state'],
-      async handle({ path, body, principal }, tx) {
+      async handle({ path, body, principal, traceparent }, tx) {
         const row = await find(tx, path.id, { lock: true });
         if (row.status === 'rejected') {
           return { status: 200, body: { application: toApplicationView(row), email: null } };
@@ -278,6 +278,7 @@ export function onboardingOperations({
         const email = await insertRejectionMail(tx, rejected, {
           from: await sending.sender(),
           apiKeyId: principal.apiKeyId,
+          traceparent,
         });
         const withMail = (status: string) => ({ application, email: { email_id: email.id, status } });
         const bornAs = email.claim ? 'pending' : 'held';
@@ -375,7 +376,7 @@ async function decide(
 async function insertRejectionMail(
   tx: Queryable,
   application: ApplicationRow,
-  { from, apiKeyId }: { from: Awaited<ReturnType<Sending['sender']>>; apiKeyId: string | undefined },
+  invite: Omit<Invite, 'publicUrl'>,
 ): Promise<InsertedEmail> {
   const words = render(await readTemplate(tx, 'rejection'), {
     name: application.contact_name,
@@ -384,12 +385,11 @@ async function insertRejectionMail(
   });
   return insertEmail(tx, {
     kind: 'rejection',
-    from,
+    ...invite,
     recipients: [{ kind: 'to', address: application.email, name: application.contact_name }],
     subject: words.subject,
     text: words.text,
     html: words.html,
-    apiKeyId,
   });
 }
 

@@ -80,13 +80,14 @@ export function schedulingOperations({
         ],
       },
       answers: { 200: { description: 'Saved.', schema: savedAnswer } },
-      async handle({ path, body, principal }, tx) {
+      async handle({ path, body, principal, traceparent }, tx) {
         const saved = await saveEmailConfigWithin(tx, {
           clientId: path.client_id,
           ...readConfig(body),
           from: await sending.sender(),
           actor: actorOf(principal),
           apiKeyId: principal.apiKeyId,
+          traceparent,
         });
         if (saved.outcome === 'in-the-past') {
           throw invalidFields(

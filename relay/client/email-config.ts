@@ -63,6 +63,7 @@ export function saveEmailConfig(
     readonly from: Address | undefined;
     readonly actor: string;
     readonly apiKeyId?: string | undefined;
+    readonly traceparent?: string | undefined;
   },
 ): Promise<SaveResult> {
   return database.transaction((tx) => saveEmailConfigWithin(tx, save));
@@ -71,7 +72,7 @@ export function saveEmailConfig(
 /** The same inside the caller's transaction, which must end in a commit or give up all of it. */
 export async function saveEmailConfigWithin(
   tx: Queryable,
-  { clientId, config, entries, from, actor, apiKeyId }: Parameters<typeof saveEmailConfig>[1],
+  { clientId, config, entries, from, actor, apiKeyId, traceparent }: Parameters<typeof saveEmailConfig>[1],
 ): Promise<SaveResult> {
   await lockConfig(tx, clientId);
   const existing = await readEntries(tx, clientId, { lock: true });
@@ -124,6 +125,7 @@ export async function saveEmailConfigWithin(
       entryKey: entry.key,
       apiKeyId,
       paused: !config.enabled,
+      traceparent,
     })),
   );
   await (config.enabled ? resume(tx, clientId, actor) : pause(tx, clientId, actor));

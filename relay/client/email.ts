@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { type Queryable, uuidv7 } from '../../deploy/database.ts';
+import { traceIdOf } from '../../deploy/trace.ts';
 import { type EmailKind, priorities, type Status, type UncertainPolicy } from './vocabulary.ts';
 
 export type Address = { readonly address: string; readonly name?: string | undefined };
@@ -48,6 +49,8 @@ export type EmailDraft = {
   readonly entryKey?: string | undefined;
   readonly apiKeyId?: string | undefined;
   readonly paused?: boolean | undefined;
+  /** The trace of the request that asks for it; hand-over and attempts go on with it (deploy/trace.ts). */
+  readonly traceparent?: string | undefined;
 };
 
 /** The part of an email that becomes a message. */
@@ -72,6 +75,7 @@ export type ClaimedEmail = EmailContent & {
   /** How long it had been due when it was claimed, by the database's clock. */
   readonly overdueMs: number;
   readonly hasAttachments: boolean;
+  readonly traceparent: string | null;
 };
 
 export type InsertedEmail = {
@@ -126,14 +130,14 @@ async function insertRows(
           id uuid, kind text, held boolean, api_key_id uuid, customer_id uuid, client_id text, entry_key text,
           from_address text, from_name text, reply_to jsonb, recipients jsonb, subject text, text_body text,
           html_body text, headers jsonb, message_id text, due_at timestamptz, time_zone text, local_time text,
-          max_lateness interval, on_uncertain text, priority smallint, paused boolean, token text
+          max_lateness interval, on_uncertain text, priority smallint, paused boolean, token text, traceparent text
         )
       ), inserted as (
         insert into email (
           id, kind, status, reason, reason_detail, api_key_id, customer_id, client_id, entry_key,
           from_address, from_name, reply_to, recipients, subject, text_body,
           html_body, headers, message_id, due_at, time_zone, local_time,
-          max_lateness, on_uncertain, priority, paused, token, hand_over_attempts, next_hand_over_at
+          max_lateness, on_uncertain, priority, paused, token, traceparent, hand_over_attempts, next_hand_over_at
         )
         select
           id, kind,
@@ -143,7 +147,7 @@ async function insertRows(
           api_key_id, customer_id, client_id, entry_key,
           from_address, from_name, reply_to, recipients, subject, text_body,
           html_body, headers, message_id, coalesce(due_at, now()), time_zone, local_time,
-          max_lateness, on_uncertain, priority, paused, decode(token, 'hex'),
+          max_lateness, on_uncertain, priority, paused, decode(token, 'hex'), traceparent,
           case when due_at is null and not held and not paused then 1 else 0 end,
           case when not held then coalesce(due_at, now() + make_interval(secs => $2)) end
         from draft
@@ -201,6 +205,7 @@ function toRow(draft: EmailDraft, id: string) {
     paused: draft.paused ?? false,
     // 256 bits: whoever knows it may hand this one email to the relay.
     token: randomBytes(32).toString('hex'),
+    traceparent: draft.traceparent ?? null,
   };
 }
 
@@ -211,6 +216,7 @@ function claimOf(draft: EmailDraft, from: Address, row: EmailDraftRow, dueAt: Da
     attempts: 1,
     overdueMs: 0,
     hasAttachments: (draft.attachments ?? []).length > 0,
+    traceparent: row.traceparent,
     from,
     replyTo: draft.replyTo ?? [],
     recipients: draft.recipients,
@@ -290,6 +296,8 @@ export type Email = Omit<EmailContent, 'from'> & {
   readonly acceptedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly erasedAt: Date | null;
+  /** Of the request that asked for it; null for mail from before traces were kept. */
+  readonly traceId: string | null;
   /** How long after its due time it was sent, or else taken by the relay; null before that. */
   readonly latenessMs: number | null;
 };
@@ -328,6 +336,7 @@ export type EmailRow = {
   accepted_at: Date | null;
   finished_at: Date | null;
   erased_at: Date | null;
+  traceparent: string | null;
   lateness_ms: number | null;
 };
 
@@ -339,7 +348,7 @@ export const summaryColumns = `
   e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id, e.customer_id, e.client_id, e.entry_key,
   e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.headers, e.message_id, e.due_at, e.time_zone,
   e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused, e.queue_id, e.hand_over_attempts, e.revision,
-  e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at,
+  e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at, e.traceparent,
   round(extract(epoch from
     coalesce(case when e.status = 'sent' then e.finished_at end, e.accepted_at) - e.due_at
   ) * 1000)::float8 as lateness_ms`;
@@ -379,6 +388,7 @@ export function toEmail(row: EmailRow): Email {
     acceptedAt: row.accepted_at,
     finishedAt: row.finished_at,
     erasedAt: row.erased_at,
+    traceId: traceIdOf(row.traceparent) ?? null,
     latenessMs: row.lateness_ms,
   };
 }

@@ -3,6 +3,7 @@
 // clock decides what is due.
 import { type Database, isUnavailable, type Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
 import { composeMessage, envelopeOf } from './compose.ts';
 import { type ClaimedEmail, type EmailRow, readAttachments, toContent } from './email.ts';
 import type { HandOver, HandOverResult } from './hand-over.ts';
@@ -20,11 +21,12 @@ type ClaimedRow = Pick<
   | 'headers'
   | 'message_id'
   | 'due_at'
+  | 'traceparent'
 > & { token: Buffer; hand_over_attempts: number; overdue_ms: number; has_attachments: boolean };
 
 const claimedColumns = `
   e.id, e.token, e.hand_over_attempts, extract(epoch from now() - e.due_at)::float8 * 1000 as overdue_ms, e.from_address, e.from_name, e.reply_to, e.recipients, e.subject,
-  e.text_body, e.html_body, e.headers, e.message_id, e.due_at,
+  e.text_body, e.html_body, e.headers, e.message_id, e.due_at, e.traceparent,
   exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
 
 /** Longer than a hand-over takes, short enough that the mail of a killed worker soon moves on. */
@@ -94,6 +96,7 @@ const toClaimed = (row: ClaimedRow): ClaimedEmail => ({
   attempts: row.hand_over_attempts,
   overdueMs: row.overdue_ms,
   hasAttachments: row.has_attachments,
+  traceparent: row.traceparent,
 });
 
 /**
@@ -148,6 +151,9 @@ export async function handOverClaimed(
   email: ClaimedEmail,
   timeoutMs?: number,
 ): Promise<HandOverResult> {
+  const traceId = traceIdOf(email.traceparent);
+  const span = startSpan('hand-over', email.traceparent);
+  span?.setAttribute('postern.email_id', email.id);
   try {
     const attachments = email.hasAttachments ? await readAttachments(database, email.id) : [];
     const parcel = {
@@ -160,16 +166,24 @@ export async function handOverClaimed(
     await recordHandOver(database, email, result);
     if (result.outcome === 'refused') {
       log.warn(
-        { event: 'held', emailId: email.id, code: result.code, enhanced: result.enhanced },
+        { event: 'held', emailId: email.id, traceId, code: result.code, enhanced: result.enhanced },
         'The relay refused a mail',
       );
     }
+    if (span) endHandOver(span, result);
     return result;
   } catch (error) {
+    if (span) endFailed(span, (error as Error).message);
     if (!isUnavailable(error))
-      log.error({ err: error, emailId: email.id }, 'A mail could not be handed over');
+      log.error({ err: error, emailId: email.id, traceId }, 'A mail could not be handed over');
     return { outcome: 'away', why: 'this hand-over failed on our side; the log says why' };
   }
+}
+
+function endHandOver(span: Span, result: HandOverResult): void {
+  if (result.outcome === 'accepted') span.setAttribute('postern.queue_id', result.queueId);
+  if (result.outcome === 'accepted') span.end();
+  else endFailed(span, result.outcome === 'refused' ? result.reply : result.why);
 }
 
 /**

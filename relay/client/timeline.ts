@@ -32,8 +32,9 @@ export async function appendEvents(q: Queryable, events: readonly NewEvent[]): P
 /** Everything that happened to an email, oldest first. */
 export async function readTimeline(q: Queryable, emailId: string): Promise<TimelineEvent[]> {
   const { rows } = await q.query<TimelineEvent>(
-    `select type, at, email_id as "emailId", queue_id as "queueId", recipient, detail
-     from event where email_id = $1 order by id`,
+    `select v.type, v.at, v.email_id as "emailId", v.queue_id as "queueId", v.recipient, v.detail,
+            substring(e.traceparent from 4 for 32) as "traceId"
+     from event v left join email e on e.id = v.email_id where v.email_id = $1 order by v.id`,
     [emailId],
   );
   return rows;
@@ -42,7 +43,7 @@ export async function readTimeline(q: Queryable, emailId: string): Promise<Timel
 /** The same for a message that another application submitted over SMTP: it has a queue id, but no email. */
 export async function readMessageTimeline(q: Queryable, queueId: string): Promise<TimelineEvent[]> {
   const { rows } = await q.query<TimelineEvent>(
-    `select type, at, email_id as "emailId", queue_id as "queueId", recipient, detail
+    `select type, at, email_id as "emailId", queue_id as "queueId", recipient, detail, null as "traceId"
      from event where queue_id = $1 and email_id is null order by id`,
     [queueId],
   );

@@ -96,4 +96,6 @@ export type TimelineEvent = {
   recipient: string | null;
   /** Route, stage, reply, durations in ms, cause, actor: whatever the type has to say. Never a secret. */
   detail: Readonly<Record<string, unknown>>;
+  /** Of the request that asked for the mail. */
+  traceId: string | null;
 };

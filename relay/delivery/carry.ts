@@ -1,6 +1,7 @@
 // One claimed mail, from a free connection to a stored result.
 import type { Queryable } from '../../deploy/database.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
+import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import { fixFor } from './alert.ts';
 import { type Claimed, type ClaimedRecipient, readParts } from './claim.ts';
@@ -82,7 +83,7 @@ export async function carry(
     }
   } catch (error) {
     // A bug. The lease runs out, and the mark decides what is true of the mail.
-    log.error({ err: error, event: 'carry-failed', queueId: mail.queueId }, 'A mail could not be carried');
+    log.error({ err: error, event: 'carry-failed', ...idsOf(mail) }, 'A mail could not be carried');
     carriage.session?.destroy();
   } finally {
     free();
@@ -101,8 +102,9 @@ async function transact(
   const { mail } = carriage;
   const { route } = session;
   const mayBeStale = session.carried > 0;
+  const span = startSpan('attempt', mail.traceparent);
   log.info(
-    { event: 'attempt', queueId: mail.queueId, emailId: mail.emailId, route: route.name },
+    { event: 'attempt', ...idsOf(mail), route: route.name },
     `Attempting to send email to ${batch.map(({ address }) => shown(settings, address)).join(', ')} via ${route.host}:${route.port}`,
   );
 
@@ -152,6 +154,8 @@ async function transact(
   });
   if (decision.dispositions.some(({ status }) => status === 'sent')) lane.grow();
 
+  if (span) endAttempt(span, mail, route, { transaction, decision });
+
   const { end } = transaction;
   // Before the connection is free for the next mail: a route that swallows replies must not get many more.
   if (end.kind === 'silent') await carrier.heard(lane, route, true);
@@ -181,6 +185,24 @@ async function transact(
     await carrier.settled(mail, changes);
   };
   return { again: decision.again, store };
+}
+
+function endAttempt(
+  span: Span,
+  mail: Claimed,
+  route: Route,
+  { transaction: { end }, decision }: { transaction: Transaction; decision: Decision },
+): void {
+  span.setAttributes({
+    'postern.queue_id': mail.queueId,
+    ...(mail.emailId !== null && { 'postern.email_id': mail.emailId }),
+    'server.address': route.host,
+    'server.port': route.port,
+    'postern.statuses': decision.dispositions.map(({ status }) => status),
+  });
+  const failure = decision.dispositions.find(({ trouble }) => trouble !== null);
+  if (end.kind === 'answered' && !failure) span.end();
+  else endFailed(span, end.kind === 'fenced' ? end.why : (failure?.reason ?? end.kind));
 }
 
 function changeOf(
@@ -340,8 +362,7 @@ function tell({ log, settings }: Carrier, mail: Claimed, recipient: ClaimedRecip
   log.info(
     {
       event: change.status,
-      queueId: mail.queueId,
-      emailId: mail.emailId,
+      ...idsOf(mail),
       recipient: shown(settings, recipient.address),
       route: change.route,
       attempt: recipient.attempts + 1,
@@ -353,6 +374,13 @@ function tell({ log, settings }: Carrier, mail: Claimed, recipient: ClaimedRecip
     change.status,
   );
 }
+
+/** What every line of the log about a mail says; what other applications submitted has neither email nor trace. */
+const idsOf = ({ queueId, emailId, traceparent }: Claimed) => ({
+  queueId,
+  emailId,
+  traceId: traceIdOf(traceparent),
+});
 
 const shown = ({ logAddresses }: DeliverySettings, address: string) =>
   logAddresses === 'full' ? address : maskAddress(address);

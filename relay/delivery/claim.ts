@@ -27,6 +27,8 @@ export type Claimed = {
   readonly ageSeconds: number;
   /** max_lateness has passed: nobody wants it any more. */
   readonly tooLate: boolean;
+  /** The trace of the request that asked for it, where there was one. */
+  readonly traceparent: string | null;
   readonly recipients: readonly ClaimedRecipient[];
   /** Small mails come whole; larger ones are read while they are sent. */
   readonly content: Buffer | null;
@@ -44,6 +46,7 @@ type ClaimedRow = {
   receivedAt: Date;
   ageSeconds: number;
   tooLate: boolean;
+  traceparent: string | null;
   recipients: ClaimedRecipient[];
   content: Buffer | null;
 };
@@ -144,7 +147,7 @@ async function claim(
       select m.queue_id as "queueId", m.email_id as "emailId", m.priority, m.sender, m.header_from as "headerFrom",
         m.size, m.eight_bit as "eightBit", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
         extract(epoch from now() - m.received_at)::float8 as "ageSeconds",
-        coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate",
+        coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate", e.traceparent,
         mails.recipients, p.content
       from mails
       join message m using (queue_id)

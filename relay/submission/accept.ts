@@ -14,7 +14,11 @@ export type Acceptance = {
   readonly waiting: number;
 };
 
-export type Accepted = { readonly outcome: 'accepted' | 'known'; readonly queueId: string };
+export type Accepted = {
+  readonly outcome: 'accepted' | 'known';
+  readonly queueId: string;
+  readonly traceId?: string | undefined;
+};
 export type Refused = { readonly outcome: 'refused'; readonly refusal: Refusal };
 
 type Waiting = { readonly submission: Submission; readonly answer: (result: Accepted | Refused) => void };

@@ -1,12 +1,13 @@
 // One statement, one commit, for a whole group of messages: after it the relay is responsible for all of them.
 import type { Queryable } from '../../deploy/database.ts';
+import { traceIdOf } from '../../deploy/trace.ts';
 import { priorities, type Status } from '../client/vocabulary.ts';
 import type { Submission } from './group.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 export type Outcome =
   /** Committed under its own queue id. */
-  | { readonly outcome: 'accepted'; readonly queueId: string }
+  | { readonly outcome: 'accepted'; readonly queueId: string; readonly traceId: string | undefined }
   /** The same mail was accepted before, under this id; nothing has changed. */
   | { readonly outcome: 'known'; readonly queueId: string }
   | { readonly outcome: 'refused'; readonly refusal: Refusal }
@@ -30,7 +31,8 @@ export async function commitGroup(database: Queryable, group: readonly Submissio
   );
   return group.map((submission): Outcome => {
     const row = byQueueId.get(submission.queueId);
-    if (row?.taken) return { outcome: 'accepted', queueId: submission.queueId };
+    if (row?.taken)
+      return { outcome: 'accepted', queueId: submission.queueId, traceId: traceIdOf(row.traceparent) };
     if (submission.email) return judgeEmail(row, submission.email.id);
     const queueId = known.get(keyOf(submission));
     return queueId === undefined ? { outcome: 'again' } : { outcome: 'known', queueId };
@@ -59,7 +61,7 @@ const commitStatement = `
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
       status mail_status, reason text, reason_detail text, detail jsonb, start_at integer, length integer)
   ), asked as materialized (
-    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain
+    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent
     from email e where e.id in (select email_id from incoming)
     order by e.id for no key update
   ), fresh as (
@@ -112,7 +114,7 @@ const commitStatement = `
   )
   select i.queue_id, t.queue_id is not null as taken,
          coalesce(a.token = i.token, false) as token_matches,
-         a.status as email_status, a.paused as email_paused, a.queue_id as accepted_as
+         a.status as email_status, a.paused as email_paused, a.queue_id as accepted_as, a.traceparent
   from incoming i left join taken t using (queue_id) left join asked a on a.id = i.email_id`;
 
 type OutcomeRow = {
@@ -122,6 +124,7 @@ type OutcomeRow = {
   email_status: Status | null;
   email_paused: boolean | null;
   accepted_as: string | null;
+  traceparent: string | null;
 };
 
 function parametersOf(group: readonly Submission[]): [string, string, Buffer, number] {

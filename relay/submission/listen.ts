@@ -317,6 +317,7 @@ export async function listenSubmission({
         event: result.outcome === 'accepted' ? 'queued' : 'queued-before',
         queueId: result.queueId,
         emailId: admission.email?.id,
+        traceId: result.traceId,
         credential,
         sender: show(sender),
         recipients: recipients.length,
