@@ -134,6 +134,7 @@ async function transact(
       recipients: [...new Set(batch.map(({ address }) => address))],
       size: mail.size,
       eightBit: mail.eightBit,
+      utf8Header: mail.utf8Header,
       body: mail.content ?? readParts(carrier.database, mail.queueId, mail.size),
     },
     fence,

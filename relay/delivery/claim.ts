@@ -21,6 +21,8 @@ export type Claimed = {
   readonly headerFrom: string;
   readonly size: number;
   readonly eightBit: boolean;
+  /** Its client said SMTPUTF8, and the header is not ASCII. */
+  readonly utf8Header: boolean;
   readonly onUncertain: 'resend' | 'hold' | null;
   readonly receivedAt: Date;
   /** Seconds since it was accepted, by the database's clock. */
@@ -42,6 +44,7 @@ type ClaimedRow = {
   headerFrom: string;
   size: number;
   eightBit: boolean;
+  utf8Header: boolean;
   onUncertain: 'resend' | 'hold' | null;
   receivedAt: Date;
   ageSeconds: number;
@@ -145,7 +148,7 @@ async function claim(
         from claimed group by queue_id
       )
       select m.queue_id as "queueId", m.email_id as "emailId", m.priority, m.sender, m.header_from as "headerFrom",
-        m.size, m.eight_bit as "eightBit", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
+        m.size, m.eight_bit as "eightBit", m.smtputf8 as "utf8Header", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
         extract(epoch from now() - m.received_at)::float8 as "ageSeconds",
         coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate", e.traceparent,
         mails.recipients, p.content

@@ -25,6 +25,7 @@ export type Letter = {
   readonly recipients: readonly string[];
   readonly size: number;
   readonly eightBit: boolean;
+  readonly utf8Header: boolean;
   readonly body: Body;
 };
 
@@ -260,7 +261,7 @@ function sessionOn({
       return trouble;
     },
 
-    async send({ sender, recipients, size, eightBit, body }, fence) {
+    async send({ sender, recipients, size, eightBit, utf8Header, body }, fence) {
       tracker.restart();
       if (eightBit && !offers(connection, '8BITMIME')) {
         // RFC 6152 §3: it must not be sent. Converting it would break signatures and the promise of unchanged bytes.
@@ -279,13 +280,13 @@ function sessionOn({
       // nodemailer would send the address as it is to a server that has not said what it makes of it.
       const unspeakable = offers(connection, 'SMTPUTF8')
         ? []
-        : recipients.filter((address) => !isAscii(sender) || !isAscii(address));
+        : recipients.filter((address) => utf8Header || !isAscii(sender) || !isAscii(address));
       const speakable = recipients.filter((address) => !unspeakable.includes(address));
       const tooForeign: Trouble = {
         stage: 'rcpt',
         symptom: {
           enhanced: '5.6.7',
-          message: `${route.host} does not offer SMTPUTF8 (RFC 6531), which ${isAscii(sender) ? 'this address' : sender} needs`,
+          message: `${route.host} does not offer SMTPUTF8 (RFC 6531), which ${utf8Header ? 'its header' : isAscii(sender) ? 'this address' : sender} needs`,
         },
         timings: tracker.timings,
       };
@@ -334,6 +335,7 @@ function sessionOn({
 
       const trouble = await conversation.ask((done) => {
         const socket = connection._socket as Socket;
+        if (utf8Header) askForUtf8(connection);
         const stream = fencedBody(body, socket, onBlock, passFence);
         connection.send(envelope, stream, (error, info) => {
           // Only a whole reply to the dot comes as EMESSAGE or as success; a torn one comes with the lost connection.
@@ -408,6 +410,17 @@ function sessionOn({
 function offers(connection: SMTPConnection, extension: '8BITMIME' | 'SMTPUTF8'): boolean {
   const { _supportedExtensions: offered } = connection as SMTPConnection & { _supportedExtensions: string[] };
   return offered.includes(extension);
+}
+
+/** nodemailer looks at the addresses only; a header in UTF-8 needs the extension as well (RFC 6531 section 3.4). */
+function askForUtf8(connection: SMTPConnection): void {
+  const inner = connection as unknown as { _sendCommand?: (line: string) => void };
+  const send = inner._sendCommand?.bind(connection);
+  inner._sendCommand = (line) => {
+    // MAIL is the first command of a transaction; the others are sent as nodemailer means them.
+    delete inner._sendCommand;
+    send?.(line.includes(' SMTPUTF8') ? line : `${line} SMTPUTF8`);
+  };
 }
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);

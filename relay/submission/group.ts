@@ -15,6 +15,7 @@ export type Submission = {
   readonly headerFrom: string;
   readonly messageId: string;
   readonly size: number;
+  /** Whether the header needs SMTPUTF8 on the way; addresses speak for themselves. */
   readonly smtputf8: boolean;
   readonly eightBit: boolean;
   /** What the mail as a whole shows. */

@@ -304,7 +304,7 @@ export async function listenSubmission({
       headerFrom: admission.headerFrom,
       messageId: admission.messageId,
       size: message.size,
-      smtputf8: smtputf8Asked && (admission.eightBitHeader || ![sender, ...recipients].every(isAscii)),
+      smtputf8: smtputf8Asked && admission.eightBitHeader,
       eightBit: message.eightBit,
       status: statusOfAll(statuses),
       recipients: statuses,

@@ -130,13 +130,15 @@ describe('addresses', () => {
     await client.raw(Buffer.from(`RCPT TO:${address}\r\n`, 'utf8')).expect(reply);
   });
 
-  test('with SMTPUTF8 may be in any script, and the message says that it needs it', async () => {
+  test('with SMTPUTF8 may be in any script, and so may the header, which the message says', async () => {
     await using client = await logIn(stack);
     await client.send('MAIL FROM:<ann@example.com> SMTPUTF8').expect('250 *');
     await client.raw(Buffer.from('RCPT TO:<böb@bücher.example>\r\nDATA\r\n')).expect('250 *');
     await client.expect('354 *');
     const queueId = (
-      await client.raw(Buffer.concat([messageWith('x\r\n'), Buffer.from('.\r\n')])).expect('250 *')
+      await client
+        .raw(Buffer.concat([messageWith('x\r\n', ['X-Name: \xc3\xa4']), Buffer.from('.\r\n')]))
+        .expect('250 *')
     ).text.slice(-16);
     const { rows } = await stack.database.query(
       'select smtputf8, address from message join recipient using (queue_id) where queue_id = $1',

@@ -50,6 +50,38 @@ test('every odd message arrives as it was written', async () => {
   expect(changed).toEqual([]);
 });
 
+test('a header in UTF-8 is announced to the provider, and not sent to one that does not read it', async () => {
+  const { provider } = stack;
+  await using client = await logIn(stack);
+  const submit = async (parameters: string, body: string) => {
+    await client.send(`MAIL FROM:<ann@example.com> ${parameters}`).expect('250 *');
+    await client.send('RCPT TO:<bob@example.net>').expect('250 *');
+    await client.send('DATA').expect('354 *');
+    client.raw(messageWith(body, ['X-Name: \xc3\xa4']));
+    const { text } = await client.send('.').expect('250 2.0.0 queued as *');
+    return handedOut.exec(text)?.[1] ?? '';
+  };
+  await arrived(await submit('SMTPUTF8 BODY=8BITMIME', 'announced\r\n'));
+  expect(provider.commands().findLast((line) => line.startsWith('MAIL'))).toMatch(/ SMTPUTF8\b/);
+
+  await arrived(await submit('', 'the client did not ask\r\n'));
+  expect(provider.commands().findLast((line) => line.startsWith('MAIL'))).not.toMatch(/ SMTPUTF8\b/);
+
+  provider.capabilities.smtpUtf8 = false;
+  provider.hangUp();
+  const refused = await submit('SMTPUTF8', 'not read there\r\n');
+  const recipient = await until(async () => {
+    const { rows } = await stack.database.query<{ status: string; reason: string }>(
+      `select status, reason from recipient where queue_id = $1 and status not in ('queued', 'sending')`,
+      [refused],
+    );
+    return rows[0];
+  });
+  expect(recipient).toEqual({ status: 'bounced', reason: 'smtputf8' });
+  provider.capabilities.smtpUtf8 = true;
+  provider.hangUp();
+});
+
 test('whatever the octets, and wherever the stream is cut: the same octets arrive, or the client hears why not', async () => {
   // Mostly what line ends and false ends of data are made of.
   const piece = fc.oneof(
