@@ -29,7 +29,8 @@ export type Edge = {
 };
 
 // What most searches find in: the newest documents, read in order. Only what is rarer asks the index of words.
-const recentDocuments = 20_000;
+const recentDocuments = 10_000;
+const recentOfStatus = 5_000;
 
 // ASCII punctuation and space, and nothing that could be a letter somewhere.
 const wordBreak = /[\s!-/:-@[-`{-~]+/;
@@ -107,40 +108,65 @@ export async function findIds(q: Queryable, search: EmailSearch, { limit, after 
     ).rows.map(({ id }) => id);
 
   if (words === undefined) return ids(statuses ? byStatus : newest);
-  const recent = await ids(byRecentWords);
-  // A rare status is a shorter way than a rare word; the planner knows which it is.
-  return recent.length === limit ? recent : ids(byWords);
+  const { rows } = await q.query<{ ids: string[]; isAll: boolean }>(
+    statuses ? amongNewestOfStatus : amongNewest,
+    values,
+  );
+  const [recent] = rows;
+  return recent?.isAll || recent?.ids.length === limit ? recent.ids : ids(byWords);
 }
 
 const newest = 'select id from email where $1::uuid is null or id < $1 order by id desc limit $2';
 
 // A few rows of each status, in order, instead of all rows of all statuses.
-const byStatus = `
+const newestOfStatus = (limit: string) => `
   select found.id from unnest($3::mail_status[]) as wanted (status)
   cross join lateral (
     select e.id from email e
-    where e.status = wanted.status and ($1::uuid is null or e.id < $1) order by e.id desc limit $2
+    where e.status = wanted.status and ($1::uuid is null or e.id < $1) order by e.id desc limit ${limit}
   ) found
-  order by found.id desc limit $2`;
+  order by found.id desc limit ${limit}`;
 
-const withStatus = `($3::mail_status[] is null or e.status = any($3))`;
+const byStatus = newestOfStatus('$2');
 
-const byRecentWords = `
-  select e.id from (
-    select email_id, words from search_document where $1::uuid is null or email_id < $1
+const amongNewest = `
+  with recent as materialized (
+    select email_id as id, words from search_document where $1::uuid is null or email_id < $1
     order by email_id desc limit ${recentDocuments}
-  ) d join email e on e.id = d.email_id
-  where d.words @@ $4::tsquery and ${withStatus}
-  order by e.id desc limit $2`;
+  )
+  select array(select id from recent where words @@ $4::tsquery order by id desc limit $2) as ids,
+         $3::mail_status[] is null and (select count(*) from recent) < ${recentDocuments} as "isAll"`;
 
+const amongNewestOfStatus = `
+  with recent as materialized (${newestOfStatus(`${recentOfStatus}`)})
+  select array(
+           select id from recent join search_document d on d.email_id = recent.id
+           where d.words @@ $4::tsquery order by id desc limit $2
+         ) as ids,
+         (select count(*) from recent) < ${recentOfStatus} as "isAll"`;
+
+// The planner takes any word for a frequent one and would read a million documents in order until a page is full;
+// materialized, it has to ask the index of words. What gets here is rare, or long ago.
 const byWords = `
-  select e.id from search_document d join email e on e.id = d.email_id
-  where d.words @@ $4::tsquery and ($1::uuid is null or d.email_id < $1) and ${withStatus}
-  order by e.id desc limit $2`;
+  with matching as materialized (
+    select email_id as id from search_document
+    where words @@ $4::tsquery and ($1::uuid is null or email_id < $1)
+  )
+  select id from matching
+  where $3::mail_status[] is null or exists (select from email e where e.id = matching.id and e.status = any($3))
+  order by id desc limit $2`;
 
-/** How many match, counting no further than `atMost`. */
-export async function countEmails(q: Queryable, search: EmailSearch, atMost: number): Promise<number> {
+// By status the index alone is counted; by words each mail has to be looked at.
+const countedUpTo = 100_000;
+const countedByWordsUpTo = 20_000;
+
+/** How many match, and how far it was counted: as many means "at least". */
+export async function countEmails(
+  q: Queryable,
+  search: EmailSearch,
+): Promise<{ count: number; countedUpTo: number }> {
   const words = queryOf(search);
+  const atMost = words === undefined ? countedUpTo : countedByWordsUpTo;
   const statuses = search.statuses?.length ? search.statuses : null;
   const { rows } = await q.query<{ found: number }>(
     words === undefined
@@ -148,12 +174,15 @@ export async function countEmails(q: Queryable, search: EmailSearch, atMost: num
            select from email e where $1::mail_status[] is null or e.status = any($1) limit $2
          ) counted`
       : `select count(*)::integer as found from (
-           select from search_document d join email e on e.id = d.email_id
-           where d.words @@ $3::tsquery and ($1::mail_status[] is null or e.status = any($1)) limit $2
+           select from search_document d
+           where d.words @@ $3::tsquery
+             and ($1::mail_status[] is null
+                  or exists (select from email e where e.id = d.email_id and e.status = any($1)))
+           limit $2
          ) counted`,
     words === undefined ? [statuses, atMost] : [statuses, atMost, words],
   );
-  return rows[0]?.found ?? 0;
+  return { count: rows[0]?.found ?? 0, countedUpTo: atMost };
 }
 
 // Any number will do, as long as nothing else in this database locks the same one.

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
 import { api } from './api.ts';
+import { dashboard } from './dashboard.ts';
 import { deliver } from './deliver.ts';
 import { failover } from './failover.ts';
 import { large } from './large.ts';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   large,
   schedule,
   api,
+  dashboard,
   failover,
   start,
 };
