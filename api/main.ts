@@ -16,6 +16,7 @@ import { dashboardPages } from './dashboard/dashboard.ts';
 import { healthPages } from './health.ts';
 import { listen } from './listen.ts';
 import { allOperations } from './operations.ts';
+import { causesPage } from './pages/causes.ts';
 import { docsPages } from './pages/docs.ts';
 import { invitationPages } from './pages/invitation.ts';
 import { metricsPages, requestMetrics } from './pages/metrics.ts';
@@ -80,6 +81,7 @@ await runProcess(
         metricsPages(metrics, authenticate),
         invitationPages(),
         docsPages(operations, packageJson.version),
+        causesPage(database),
         dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),
       ],
       database,

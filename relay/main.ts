@@ -18,6 +18,7 @@ import { measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
 import { teachCauses } from './teach-causes.ts';
+import { whereToType } from './verdict/where-to-type.ts';
 
 await runProcess(
   'relay',
@@ -49,15 +50,26 @@ await runProcess(
     );
     await awaitSchema(database, { log, signal });
 
+    const platform = detectPlatform(process.env, { inContainer: isInContainer() });
     for (const { variable, severity, problem, fix } of environment.problems) {
-      log[severity === 'problem' ? 'error' : 'warn']({ variable, fix }, `${variable} ${problem}`);
+      log[severity === 'problem' ? 'error' : 'warn'](
+        { variable, fix, where: whereToType(platform.id, [variable]) },
+        `${variable} ${problem}`,
+      );
     }
     if (environment.providers.length > 0) log.info('Email configured (SMTP). Sending enabled.');
     else log.warn(`Email NOT configured. Missing: ${environment.missing.join(', ') || 'nothing, see above'}`);
 
-    await teachCauses(database, environment.providers[0]?.host);
+    await teachCauses(database, { host: environment.providers[0]?.host, platform: platform.id });
 
-    const started = await startDelivery({ database, environment, log, instance, metrics });
+    const started = await startDelivery({
+      database,
+      environment,
+      log,
+      instance,
+      metrics,
+      platform: platform.id,
+    });
     delivery = started;
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
     // accepted while delivery has ended is committed, and the next relay finds it.
@@ -71,7 +83,7 @@ await runProcess(
         database,
         instance,
         log,
-        report: () => describeRelay(environment, started.report(), preflight?.report()),
+        report: () => describeRelay(environment, platform.id, started.report(), preflight?.report()),
       }),
     );
     submission = await listenSubmission({
@@ -83,7 +95,6 @@ await runProcess(
       committed: started.wake,
     });
     stops.push(submission);
-    const platform = detectPlatform(process.env, { inContainer: isInContainer() });
     preflight = startPreflight({ environment, database, log, instance, platform });
     stops.push(preflight);
     log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');

@@ -2,6 +2,7 @@
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
 import type { PreflightReport, RelayReport } from './client/heartbeat.ts';
 import type { DeliveryReport } from './delivery/delivery.ts';
+import { type PlatformId, whereToType } from './verdict/where-to-type.ts';
 
 /**
  * Who may be named as a sender at the door. While no provider can be used everybody may: the mail is held anyway, and
@@ -13,11 +14,13 @@ export function senderRules({ providers }: Pick<RelayEnvironment, 'providers'>):
 }
 
 /**
+ * @param platform decides what to type where
  * @param delivery what it knows of the ways out
  * @param preflight what the last examination found; undefined before the first
  */
 export function describeRelay(
   environment: RelayEnvironment,
+  platform: PlatformId,
   delivery: DeliveryReport,
   preflight: PreflightReport | undefined,
 ): RelayReport {
@@ -25,13 +28,19 @@ export function describeRelay(
   return {
     configured: providers.length > 0,
     missing,
-    problems,
+    problems: problems.map((finding) => ({
+      ...finding,
+      fix: `${finding.fix} ${whereToType(platform, [finding.variable])}`,
+    })),
     delivery_mode: deliveryMode,
     limits: { max_message_size: relayMaxMessageSize },
     allowed_senders: senderRules(environment),
     ...(from && { from: from.email }),
     ...(from?.name !== undefined && { from_name: from.name }),
-    routes: delivery.routes,
+    routes: delivery.routes.map((route) => ({
+      ...route,
+      certificate_days_left: certificateDays(preflight, route),
+    })),
     lanes: delivery.lanes.map((lane) => ({
       ...lane,
       since: lane.since.toISOString(),
@@ -47,4 +56,13 @@ export function describeRelay(
       ),
     ),
   };
+}
+
+/** As the last examination saw the certificate on this route; null where it saw none. */
+function certificateDays(
+  preflight: PreflightReport | undefined,
+  route: DeliveryReport['routes'][number],
+): number | null {
+  const walks = preflight?.walks.filter(({ host, port }) => host === route.host && port === route.port) ?? [];
+  return walks.find((walk) => walk.certificate_days_left !== null)?.certificate_days_left ?? null;
 }

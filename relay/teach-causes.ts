@@ -1,15 +1,22 @@
-// Writes down what every cause means at this provider, so that the dashboard and the api can say it too.
+// Writes down what every cause means at this provider and on this platform, so that the dashboard and the api can say
+// it too.
 import type { Queryable } from '../deploy/database.ts';
 import { writeCauses } from './client/causes.ts';
 import { type Cause, catalogue } from './verdict/catalogue.ts';
-import { explain } from './verdict/explain.ts';
+import { explain, type Surroundings } from './verdict/explain.ts';
 
-/** @param host SMTP_HOST: some causes mean something else, or are put right elsewhere, at a provider we know */
-export async function teachCauses(q: Queryable, host: string | undefined): Promise<void> {
+/**
+ * @param surroundings SMTP_HOST and the platform: some causes mean something else at a provider we know, and where to
+ *   put them right differs by platform
+ */
+export async function teachCauses(
+  q: Queryable,
+  surroundings: Pick<Surroundings, 'host' | 'platform'>,
+): Promise<void> {
   const slugs = Object.keys(catalogue) as Cause[];
   const words = slugs.map((slug) => {
-    const { title, meaning, fix } = explain(slug, { host });
-    return [slug, { title, meaning, fix }] as const;
+    const { title, meaning, fix, where } = explain(slug, surroundings);
+    return [slug, { title, meaning, fix: where === null ? fix : `${fix} ${where}` }] as const;
   });
   await writeCauses(q, Object.fromEntries(words));
 }

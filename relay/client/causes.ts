@@ -22,6 +22,14 @@ export async function readCauses(
   return Object.fromEntries(rows.map(({ slug, ...words }) => [slug, words]));
 }
 
+/** All that is written down, in the order of their slugs. */
+export async function listCauses(q: Queryable): Promise<readonly ({ readonly slug: string } & CauseWords)[]> {
+  const { rows } = await q.query<{ slug: string } & CauseWords>(
+    'select slug, title, meaning, fix from cause order by slug',
+  );
+  return rows;
+}
+
 /** Writes the words down where others find them; what is there already and still the same is left alone. */
 export async function writeCauses(q: Queryable, causes: Readonly<Record<string, CauseWords>>): Promise<void> {
   await q.query(

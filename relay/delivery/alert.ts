@@ -2,7 +2,8 @@
 import { createHmac } from 'node:crypto';
 import type { Log } from '../../deploy/log.ts';
 import type { Stage } from '../client/vocabulary.ts';
-import { catalogue } from '../verdict/catalogue.ts';
+import { type Cause, catalogue } from '../verdict/catalogue.ts';
+import { explain, type Surroundings } from '../verdict/explain.ts';
 
 export type Alert = {
   readonly kind: string;
@@ -19,8 +20,10 @@ export type Alert = {
 const patienceMs = 10_000;
 
 /** How to fix a cause, in words; empty when there is nothing to do about it. */
-export function fixFor(cause: string): string {
-  return (catalogue as Record<string, { fix: string } | undefined>)[cause]?.fix ?? '';
+export function fixFor(cause: string, surroundings: Pick<Surroundings, 'host' | 'platform'> = {}): string {
+  if (!Object.hasOwn(catalogue, cause)) return '';
+  const { fix, where } = explain(cause as Cause, surroundings);
+  return where === null ? fix : `${fix} ${where}`;
 }
 
 /**
@@ -33,15 +36,18 @@ export function openAlerts({
   log,
   url,
   secret,
+  surroundings = () => ({}),
   now = () => new Date(),
 }: {
   log: Log;
   url?: string | undefined;
   secret: string;
+  /** What the advice depends on, by the name of the provider. */
+  surroundings?: (lane: string) => Pick<Surroundings, 'host' | 'platform'>;
   now?: () => Date;
 }): (alert: Alert) => void {
   return (alert) => {
-    const fix = fixFor(alert.cause);
+    const fix = fixFor(alert.cause, surroundings(alert.lane));
     const recovered = alert.kind === 'lane-open';
     log[recovered ? 'info' : 'error'](
       { event: 'alert', ...alert, fix },

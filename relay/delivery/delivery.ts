@@ -8,6 +8,7 @@ import type { Metrics } from '../../deploy/metrics.ts';
 import { priorities } from '../client/vocabulary.ts';
 import { firstStatusBy } from '../submission/first-status.ts';
 import { judge as judgeFailure } from '../verdict/verdict.ts';
+import type { PlatformId } from '../verdict/where-to-type.ts';
 import { type Alert, openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
@@ -77,6 +78,8 @@ type Start = {
   readonly instance: string;
   /** What /metrics shows; without it nothing is counted. */
   readonly metrics?: Metrics;
+  /** Where it runs: advice says what to type there. */
+  readonly platform?: PlatformId;
   /** Shortened by tests only. */
   readonly tempo?: Partial<Tempo>;
 };
@@ -88,12 +91,18 @@ export async function startDelivery({
   metrics,
   log,
   instance,
+  platform,
   tempo: given,
 }: Start): Promise<Delivery> {
   const tempo: Tempo = { ...usualTempo, ...given };
   const stopping = new AbortController();
   const measures = openMeasures(metrics);
-  const sendAlert = openAlerts({ log, url: settings.alertWebhookUrl, secret: settings.relayPassword });
+  const sendAlert = openAlerts({
+    log,
+    url: settings.alertWebhookUrl,
+    secret: settings.relayPassword,
+    surroundings: (lane) => ({ host: settings.providers.find(({ name }) => name === lane)?.host, platform }),
+  });
   const alert = (one: Alert) => {
     measures.alert(one.kind, one.cause);
     sendAlert(one);

@@ -122,10 +122,10 @@ async function record(
      on conflict (lane) do update set at = now(), worked = excluded.worked, reply = excluded.reply`,
     [key, worked, worked ? null : trouble ? wordsOf(trouble) : 'no answer'],
   );
-  // Whoever waits for a mended password need not wait any longer.
+  // Whoever waits for what was mended, a password or a name, need not wait any longer.
   if (worked) {
     await q.query(
-      `update lane set next_probe_at = now() where key = $1 and state = 'stopped' and cause like 'auth-%'`,
+      `update lane set next_probe_at = now() where key = $1 and state in ('stopped', 'unreachable')`,
       [key],
     );
   }

@@ -5,8 +5,8 @@ import { explain } from '../verdict/explain.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import { providerOf } from '../verdict/providers.ts';
 import { judge } from '../verdict/verdict.ts';
+import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { ControlReport, Diagnosis, EnvironmentFinding } from './examination.ts';
-import { type PlatformId, whereToType } from './platform.ts';
 import { type Trouble, type Walk, wordsOf } from './walk.ts';
 
 /** Judges a walk that failed. The doctor knows the host that was set, which the words alone do not tell. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { ProviderReading } from '../../deploy/environment.ts';
 import { symptomOf } from '../delivery/symptom.ts';
+import type { UnderWay } from './answer.ts';
 import {
   alternatePorts,
   diagnose,
@@ -60,6 +61,8 @@ export type Examining = {
   /** What only the caller knows, such as that the running relay has other settings. */
   readonly findings?: readonly EnvironmentFinding[];
   readonly notes?: readonly string[];
+  /** For whoever watches the walks while they go on. */
+  readonly underWay?: UnderWay;
   /** Ends it early; what was not come to counts as silence. */
   readonly signal?: AbortSignal;
   readonly now?: () => Date;
@@ -75,6 +78,7 @@ export async function examine({
   canary,
   findings: more = [],
   notes: given = [],
+  underWay,
   signal,
   now = () => new Date(),
 }: Examining): Promise<Examination> {
@@ -95,6 +99,7 @@ export async function examine({
         canary,
         findings,
         platform,
+        underWay: underWay && ((look) => underWay(() => redact(look(), reading.secrets))),
         end: signal ? AbortSignal.any([end.signal, signal]) : end.signal,
       }),
     ),
@@ -167,6 +172,7 @@ type Tools = {
   readonly canary: ((provider: ProviderReading) => string) | undefined;
   readonly findings: readonly EnvironmentFinding[];
   readonly platform: Surroundings;
+  readonly underWay: UnderWay | undefined;
   readonly end: AbortSignal;
 };
 
@@ -176,6 +182,7 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   const timer = setTimeout(() => opening.abort(), patience.opening);
   const signal = AbortSignal.any([end, opening.signal]);
   const walks = await plan(provider, patience, signal);
+  tools.underWay?.(() => walks.map(reportOf));
   const comparing = openComparison(provider, controlsFor(tools, provider, walks), signal);
   const walking = walks.map(async (walk) => {
     if (walk.trouble) comparing.start(walk.trouble.stage);

@@ -1,5 +1,6 @@
 // The relay examines its own way out, at its start and every few minutes, so that a wrong password is known before the
-// first customer meets it. What it finds is in the log and, with every heartbeat, in the database.
+// first customer meets it, and whenever somebody asks. What it finds is in the log and, with every heartbeat, in the
+// database.
 import type { Database } from '../../deploy/database.ts';
 import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
@@ -9,6 +10,7 @@ import { laneKey } from '../delivery/lane.ts';
 import { closeLane } from '../delivery/lane-state.ts';
 import { usualTempo } from '../delivery/settings.ts';
 import { judge } from '../verdict/verdict.ts';
+import { answerDoctorRuns, type UnderWay } from './answer.ts';
 import { askLeave } from './budget.ts';
 import type { Controls } from './controls.ts';
 import type { Examination } from './examination.ts';
@@ -50,20 +52,20 @@ export function startPreflight({
   let last: Examination | undefined;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = run();
+  const answering = answerDoctorRuns({
+    database,
+    log,
+    instance,
+    signal: stopping.signal,
+    async examineNow(underWay) {
+      const examination = await examineFor('person', underWay);
+      return { examination, report: inShort(examination) };
+    },
+  });
 
   async function run(): Promise<void> {
     try {
-      const examination = await examine({
-        reading: readingOf(environment, platform),
-        platform,
-        ...(controls !== undefined && { controls }),
-        findings: await lookForMisplaced(database, environment, platform.id),
-        askLeave: mayISignIn,
-        signal: stopping.signal,
-      });
-      if (stopping.signal.aborted) return;
-      tell(examination, last);
-      last = examination;
+      await examineFor('preflight');
     } catch (error) {
       if (!stopping.signal.aborted)
         log.warn({ err: error, event: 'preflight' }, 'The preflight could not be finished');
@@ -76,8 +78,25 @@ export function startPreflight({
     }
   }
 
-  async function mayISignIn(provider: ProviderReading): Promise<Leave> {
-    const leave = await askLeave(database, provider, { instance, asks: 'preflight' });
+  async function examineFor(asks: 'preflight' | 'person', underWay?: UnderWay): Promise<Examination> {
+    const examination = await examine({
+      reading: readingOf(environment, platform),
+      platform,
+      ...(controls !== undefined && { controls }),
+      findings: await lookForMisplaced(database, environment, platform.id),
+      askLeave: (provider) => mayISignIn(provider, asks),
+      ...(underWay && { underWay }),
+      signal: stopping.signal,
+    });
+    if (!stopping.signal.aborted) {
+      tell(examination, last);
+      last = examination;
+    }
+    return examination;
+  }
+
+  async function mayISignIn(provider: ProviderReading, asks: 'preflight' | 'person'): Promise<Leave> {
+    const leave = await askLeave(database, provider, { instance, asks });
     if (!leave.granted) return leave;
     return {
       granted: true,
@@ -134,7 +153,7 @@ export function startPreflight({
     async [Symbol.asyncDispose]() {
       stopping.abort();
       clearTimeout(timer);
-      await running;
+      await Promise.all([running, answering]);
     },
   };
 }
@@ -186,10 +205,17 @@ function inShort({ ok, at, platform, diagnosis, route, walks, notes }: Examinati
       host: walk.host,
       port: walk.port,
       family: walk.family,
+      certificate_days_left: daysLeft(walk.certificate?.validTo),
       failed_at: walk.steps.find(({ outcome }) => outcome === 'failed')?.stage ?? null,
       cause: walk.cause,
       reply: walk.reply,
     })),
     notes,
   };
+}
+
+/** Whole days; null without a certificate. */
+function daysLeft(validTo: string | undefined): number | null {
+  const end = Date.parse(validTo ?? '');
+  return Number.isNaN(end) ? null : Math.floor((end - Date.now()) / 86_400_000);
 }

@@ -4,8 +4,8 @@ import type { Queryable } from '../../deploy/database.ts';
 import { fingerprint, type RelayEnvironment } from '../../deploy/environment.ts';
 import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/heartbeat.ts';
 import { explain } from '../verdict/explain.ts';
+import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { EnvironmentFinding } from './examination.ts';
-import { type PlatformId, whereToType } from './platform.ts';
 
 /** Looks for variables that are missing here and set in another process that lives. */
 export async function lookForMisplaced(

@@ -10,8 +10,8 @@ import {
 import { listGiven, type Source, spellings } from '../../deploy/reading.ts';
 import { variableTable } from '../../deploy/variables.ts';
 import { explain } from '../verdict/explain.ts';
+import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { EnvironmentFinding, Examination } from './examination.ts';
-import { type PlatformId, whereToType } from './platform.ts';
 
 export type SettingsReading = {
   readonly environment: RelayEnvironment;

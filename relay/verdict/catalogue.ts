@@ -1,6 +1,7 @@
 // Every cause Postern can name, told to a person: what it is, what it means, what to do. `providers` and `platforms`
 // hold what to do there instead; only what a source says (see providers.ts and platforms.ts).
 import type { FindingCause } from '../../deploy/findings.ts';
+import { ownCauses } from './own-causes.ts';
 
 export type Entry = {
   readonly title: string;
@@ -13,19 +14,12 @@ export type Entry = {
 const restart = 'then redeploy or restart the relay: a running process keeps its old environment.';
 
 export const catalogue = {
+  ...ownCauses,
   'env-missing': {
     title: 'A mail setting is missing',
     meaning:
       'The process that sends does not have all of SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL. A .env file on a laptop is not deployed, and a missing host silently becomes localhost in many mail libraries.',
     fix: `Set the missing variables in your deployment platform's environment, not only in .env, ${restart}`,
-    platforms: {
-      heroku:
-        'Add SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL as config vars of the app, then redeploy.',
-      coolify:
-        'Fill SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL in the environment tab of the resource and redeploy it.',
-      docker:
-        'Put the variables under `environment:` or `env_file:` of the service that sends, then recreate the container.',
-    },
   },
   'env-blank': {
     title: 'A mail setting is there but empty',

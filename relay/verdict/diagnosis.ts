@@ -51,18 +51,27 @@ export function diagnoseLine(line: string): Diagnosis | { readonly id?: unknown;
     platform: typeof platform === 'string' ? platform : undefined,
   };
   const judgement = judge(failure);
-  const { title, fix } = explain(judgement.cause, {
+  const { title, fix, where } = explain(judgement.cause, {
     ...failure,
     host: hostOf(failure.config),
     words: wordsIn(failure.symptom),
   });
-  return { id, stage: judgement.stage, verdict: judgement.verdict, cause: judgement.cause, title, fix };
+  return {
+    id,
+    stage: judgement.stage,
+    verdict: judgement.verdict,
+    cause: judgement.cause,
+    title,
+    fix: advice(fix, where),
+  };
 }
 
 /** Explains a pasted error message, in a few lines of text for people. */
 export function describeError(pasted: string): string {
   const judgement = judge({ symptom: { message: pasted }, config: {} });
-  const { title, meaning, fix, facts } = explain(judgement.cause, { words: pasted.toLowerCase() });
+  const { title, meaning, fix, where, docs, facts } = explain(judgement.cause, {
+    words: pasted.toLowerCase(),
+  });
   return [
     title,
     '',
@@ -72,14 +81,17 @@ export function describeError(pasted: string): string {
     '',
     meaning,
     '',
-    `What to do: ${fix}`,
+    `What to do: ${advice(fix, where)}`,
     ...facts.map(
       ({ about, says, source, unverified }) =>
         `${about}: ${says} (${unverified ? 'not verified; ' : ''}${source})`,
     ),
+    `More: ${docs} of your api`,
     '',
   ].join('\n');
 }
+
+const advice = (fix: string, where: string | null) => (where === null ? fix : `${fix} ${where}`);
 
 function waiting({ retryAfterSeconds }: Judgement): string {
   if (retryAfterSeconds === undefined) return '';

@@ -2,6 +2,7 @@
 import { type Cause, catalogue, type Entry } from './catalogue.ts';
 import { type Platform, platformOf } from './platforms.ts';
 import { type ProviderFact, providerOf } from './providers.ts';
+import { isPlatformId, variablesIn, whereToType } from './where-to-type.ts';
 
 /** Where the failure happened, as far as it is known. */
 export type Surroundings = {
@@ -20,8 +21,10 @@ export type Explanation = {
   readonly meaning: string;
   /** What to do, naming the variables to set. */
   readonly fix: string;
-  /** Names the cause's paragraph in the documentation. */
-  readonly anchor: string;
+  /** Where to type the variables that the fix names, on a platform we know; null when there is nothing to type. */
+  readonly where: string | null;
+  /** The cause's paragraph on the page that the api serves. */
+  readonly docs: string;
   /** What is known of the provider in this matter, with sources. */
   readonly facts: readonly ProviderFact[];
 };
@@ -44,14 +47,20 @@ export function explain(cause: Cause, where: Surroundings = {}): Explanation {
   const provider = providerOf(where.provider, where.host ?? '', where.words ?? '');
   const platform = platformOf(where.platform, where.words ?? '');
   const about = helpfulFacts.find(([slug]) => slug.test(cause))?.[1] ?? [];
+  const fix = [entry.providers?.[provider?.id ?? ''] ?? entry.fix, platformAdvice(cause, entry, platform)]
+    .filter((part) => part !== undefined)
+    .join(' ');
+  const variables = variablesIn(fix);
+  const isAboutSettings = cause.startsWith('env-');
+  const named = platform?.id ?? where.platform;
   return {
     cause,
     title: entry.title,
     meaning: entry.meaning,
-    fix: [entry.providers?.[provider?.id ?? ''] ?? entry.fix, platformAdvice(cause, entry, platform)]
-      .filter((part) => part !== undefined)
-      .join(' '),
-    anchor: `#${cause}`,
+    fix,
+    where:
+      isPlatformId(named) && (variables.length > 0 || isAboutSettings) ? whereToType(named, variables) : null,
+    docs: `/docs/causes#${cause}`,
     facts: provider?.facts.filter((fact) => about.includes(fact.about)) ?? [],
   };
 }
@@ -60,9 +69,7 @@ function platformAdvice(cause: Cause, entry: Entry, platform: Platform | undefin
   if (platform === undefined) return undefined;
   const special = entry.platforms?.[platform.id];
   if (special !== undefined) return special;
-  const concerned =
-    cause === 'cloud-port-block' ||
-    cause === 'network' ||
-    (cause.startsWith('env-') && platform.runsContainers);
-  return concerned ? `${platform.name}: ${platform.advice}` : undefined;
+  return cause === 'cloud-port-block' || cause === 'network'
+    ? `${platform.name}: ${platform.advice}`
+    : undefined;
 }

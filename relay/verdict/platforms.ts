@@ -5,8 +5,6 @@ export type Platform = {
   readonly name: string;
   /** Outgoing ports that packets do not leave by. */
   readonly blockedPorts: readonly number[];
-  /** `localhost` there is the container itself. */
-  readonly runsContainers?: true;
   readonly advice: string;
   readonly source?: string;
 };
@@ -121,7 +119,6 @@ const platforms: readonly (Platform & { readonly alsoCalled: RegExp })[] = [
     name: 'Coolify',
     alsoCalled: /\bcoolify\b/,
     blockedPorts: [],
-    runsContainers: true,
     advice:
       'Fill the values in the environment tab of the resource, mark secrets with $ as literal, and redeploy. The server underneath decides which ports are open.',
   },
@@ -130,7 +127,6 @@ const platforms: readonly (Platform & { readonly alsoCalled: RegExp })[] = [
     name: 'Docker',
     alsoCalled: /\b(docker|compose|containers?)\b/,
     blockedPorts: [],
-    runsContainers: true,
     advice:
       'In a compose file write $ as $$ and put the variables under the service that sends, then recreate it.',
   },
@@ -139,7 +135,6 @@ const platforms: readonly (Platform & { readonly alsoCalled: RegExp })[] = [
     name: 'Kubernetes',
     alsoCalled: /\b(kubernetes|k8s|helm|cluster)\b/,
     blockedPorts: [],
-    runsContainers: true,
     advice:
       'Create secrets with `printf %s`, never with `echo`, which adds a line break; then restart the pods.',
   },
@@ -148,7 +143,6 @@ const platforms: readonly (Platform & { readonly alsoCalled: RegExp })[] = [
     name: 'Heroku',
     alsoCalled: /\bheroku\b/,
     blockedPorts: [],
-    runsContainers: true,
     advice: 'Set the variables as config vars of the app; a local .env file is not deployed.',
   },
 ];

@@ -6,6 +6,7 @@ import { authenticator } from '../../api/authenticate.ts';
 import { healthPages } from '../../api/health.ts';
 import { listen } from '../../api/listen.ts';
 import { allOperations } from '../../api/operations.ts';
+import { causesPage } from '../../api/pages/causes.ts';
 import { docsPages } from '../../api/pages/docs.ts';
 import { invitationPages } from '../../api/pages/invitation.ts';
 import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
@@ -70,6 +71,7 @@ export async function startApi({
       metricsPages(metrics, authenticate),
       invitationPages(),
       docsPages(operations, '0.0.0'),
+      causesPage(database),
     ],
     database,
     authenticate,

@@ -1,0 +1,68 @@
+// Nobody meets a cause without its words: every slug that any process writes down has an entry, every entry says what
+// to do, and on every platform where to type it.
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { teachCauses } from '../../../relay/teach-causes.ts';
+import { type Cause, catalogue } from '../../../relay/verdict/catalogue.ts';
+import { explain } from '../../../relay/verdict/explain.ts';
+import { variablesIn } from '../../../relay/verdict/where-to-type.ts';
+import { startApi } from '../../api/in-process.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const literal = /(?:cause|reason|restored)['"]?(?:::text)?\s*(?:[:=,]|then)\s*'([a-z][a-z0-9-]+)'/g;
+// In the same notation, but the result of a request, a readiness check or a column's name.
+const notCauses = new Set(['locked', 'not', 'detail', 'since', 'name']);
+
+test('every cause that is written anywhere has an entry', () => {
+  const files = globSync('{relay,worker,api,deploy}/**/*.ts', { cwd: root });
+  const written = files.flatMap((file) =>
+    [...readFileSync(`${root}/${file}`, 'utf8').matchAll(literal)].map(([, slug = '']) => ({ file, slug })),
+  );
+  const unknown = written.filter(({ slug }) => !(slug in catalogue) && !notCauses.has(slug));
+  expect(unknown).toEqual([]);
+  const slugs = new Set(written.map(({ slug }) => slug));
+  for (const own of ['not-configured', 'relay-lost', 'uncertain-twice', 'database-restored', 'too-late'])
+    expect(slugs, 'the search finds what is certainly there').toContain(own);
+});
+
+const platforms = ['coolify', 'render', 'railway', 'docker', 'plain'] as const;
+const cases = (Object.keys(catalogue) as Cause[]).flatMap((cause) =>
+  platforms.map((platform) => ({ cause, platform })),
+);
+
+test.each(platforms)('what names a variable says where to type it on %s', (platform) => {
+  for (const { cause } of cases.filter((one) => one.platform === platform)) {
+    const { title, meaning, fix, where, docs } = explain(cause, { platform });
+    expect(Math.min(title.length, meaning.length, fix.length), cause).toBeGreaterThan(5);
+    expect(docs).toBe(`/docs/causes#${cause}`);
+    const variables = variablesIn(fix);
+    if (variables.length === 0) expect(where === null, cause).toBe(!cause.startsWith('env-'));
+    else if (platform !== 'plain') expect(where, cause).toContain(variables[0]);
+    else expect(where, cause).toContain('.env');
+  }
+});
+
+test('every environment finding tells something else on every platform', () => {
+  for (const cause of Object.keys(catalogue) as Cause[]) {
+    if (!cause.startsWith('env-')) continue;
+    const steps = platforms.map((platform) => {
+      const { fix, where } = explain(cause, { platform });
+      return `${fix} ${where}`;
+    });
+    expect(new Set(steps).size, cause).toBe(platforms.length);
+  }
+});
+
+test('the page of causes has a paragraph for each, with the advice for this platform', async () => {
+  await using api = await startApi();
+  expect((await api.get('/docs/causes', { key: null })).text).toContain('when it starts for the first time');
+  await teachCauses(api.database, { host: 'smtp.gmail.com', platform: 'coolify' });
+  const { status, text, headers } = await api.get('/docs/causes', { key: null });
+  expect(status).toBe(200);
+  expect(headers.get('content-type')).toContain('text/html');
+  for (const cause of Object.keys(catalogue)) expect(text).toContain(`<h2 id="${cause}">`);
+  expect(text).toContain('App Password');
+  expect(text).toContain('then Redeploy or Restart there');
+  expect(text).not.toMatch(/(src|href)="https?:/);
+});
