@@ -20,6 +20,9 @@ const libraries: Readonly<Record<string, string>> = {
   uplot: join(uplot, 'uPlot.esm.js'),
 };
 
+/** In the order in which they have the last word. */
+const sheets = ['base', 'shell', 'controls', 'status', 'overview', 'lists', 'mail', 'diagnosis', 'narrow'];
+
 const types: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -73,7 +76,7 @@ export function openAssets(): Assets {
 <title>Postern</title>
 <link rel="icon" href="${base}/postern.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${base}/library/uplot.css">
-<link rel="stylesheet" href="${base}/style.css">
+${sheets.map((name) => `<link rel="stylesheet" href="${base}/${name}.css">`).join('\n')}
 <script type="importmap">${importMap}</script>
 ${[...files.keys()]
   .filter((name) => name.endsWith('.js'))
@@ -81,7 +84,7 @@ ${[...files.keys()]
   .join('\n')}
 <script type="module" src="${base}/main.js"></script>
 </head>
-<body><div id="page"></div><noscript>The dashboard needs JavaScript in this browser.</noscript></body>
+<body><div id="page"><p class="late">This page is still loading. If it stays so, reload it.</p></div><noscript>The dashboard needs JavaScript in this browser.</noscript></body>
 </html>
 `;
 

@@ -18,6 +18,7 @@ import { Problem } from '../problem.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { act, acts } from './act.ts';
 import { openAssets } from './assets.ts';
+import { sendExamination } from './doctor.ts';
 import { countRemote, listAttachments, readSource, sendAttachment, sendPreview } from './message.ts';
 import { countMinutes, readMinutes } from './minutes.ts';
 import { countEmails, findEmails, findIds, writeDocuments } from './search.ts';
@@ -42,6 +43,8 @@ const pageSize = 50;
 // Each is a transaction of its own; this many take well under a second and leave the person able to stop.
 const actedOnAtOnce = 100;
 const writesEveryMs = 5_000;
+// Each may cost the credential an AUTH.
+const examinationsPerMinute = 10;
 
 type Ground = {
   readonly database: Database;
@@ -194,6 +197,11 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     const attachment = (await readAttachments(database, email.id))[Number(request.params.ordinal)];
     if (!attachment) throw new Problem('not-found', 'There is no such attachment.');
     sendAttachment(response, attachment);
+  });
+
+  router.post('/dashboard/doctor', async (_request, response) => {
+    await limit('doctor', examinationsPerMinute);
+    await sendExamination(database, response);
   });
 
   router.get('/dashboard/submitted', async (request, response) => {

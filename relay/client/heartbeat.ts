@@ -118,6 +118,8 @@ export type PreflightReport = {
     readonly host: string;
     readonly port: number;
     readonly family: string | null;
+    /** Whole days until the provider's certificate ends; null where none was shown. */
+    readonly certificate_days_left: number | null;
     readonly failed_at: Stage | null;
     readonly cause: string | null;
     readonly reply: string | null;

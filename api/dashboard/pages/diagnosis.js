@@ -14,14 +14,74 @@ export function Diagnosis() {
   return html`
     <header class="title"><h1>Diagnosis</h1></header>
     ${(overview || trouble) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { trouble })} level="h2" />`}
+    <${Doctor} />
     <${TestMail} />
     ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}
     <${Settings} />
     <section>
       <h2>Closer still</h2>
-      <p>Where the relay runs, <code>npm run doctor</code> walks every stage again and compares with another host and another port.${' '}
+      <p>Where the relay runs, <code>npm run doctor</code> does the same in a terminal, as it is or as JSON.${' '}
         <code>npm run diagnose "535 5.7.8 …"</code> explains a pasted error.</p>
     </section>`;
+}
+
+const bare = { 'not reached': 'quiet', skipped: 'quiet', passed: 'good', failed: 'bad' };
+
+function Doctor() {
+  const [walks, setWalks] = useState([]);
+  const [outcome, setOutcome] = useState();
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    setWalks([]);
+    setOutcome(undefined);
+    setBusy(true);
+    try {
+      for await (const { name, data } of eventsOf('/dashboard/doctor', {})) {
+        if (name === 'walks') setWalks(data);
+        else setOutcome({ name, data });
+      }
+    } catch (error) {
+      setOutcome({
+        name: 'problem',
+        data: { title: 'The doctor could not be asked', detail: error.message, ...error.body },
+      });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<section aria-label="The doctor">
+    <h2>Ask the doctor</h2>
+    <p class="soft">The relay walks the way to the provider, stage by stage, signs in once and sends nothing.</p>
+    <p><button type="button" class="primary" onClick=${run} disabled=${busy}>${busy ? 'Examining …' : 'Run the doctor'}</button></p>
+    ${walks.map((walk) => html`<${Walked} key=${walk.route + walk.family} walk=${walk} busy=${busy} />`)}
+    <div aria-live="polite">${outcome && html`<${Found} outcome=${outcome} />`}</div>
+  </section>`;
+}
+
+const Walked = ({ walk: { host, port, family, steps }, busy }) => html`<section class="walk">
+  <h3>${host}:${port} <span class="soft">${family ?? ''}</span></h3>
+  <ol class="stages">
+    ${steps.map(
+      ({ stage, outcome, ms, says }) => html`<li key=${stage}>
+        <span class=${`status ${bare[outcome]}`}>${stage}</span>
+        <span class="soft">${ms === null ? '' : span(ms)}</span>
+        <span>${outcome === 'not reached' ? html`<span class="soft">${busy ? '…' : 'not reached'}</span>` : html`<code>${says}</code>`}</span>
+      </li>`,
+    )}
+  </ol>
+</section>`;
+
+function Found({ outcome: { name, data } }) {
+  const found = data.diagnosis ?? (name === 'problem' ? data : null);
+  return html`<section class=${`now ${name === 'result' && data.ok ? 'good' : 'bad'} outcome`}>
+    <p class="lead">${found ? found.title : `Mail can leave by ${data.route}.`}</p>
+    ${found && html`<p>${found.meaning ?? found.detail}</p>`}
+    ${found?.because && html`<p class="soft">${found.because}</p>`}
+    ${found?.fix && html`<p class="fix"><b>Do this:</b> ${found.fix}</p>`}
+    ${found?.where && html`<p>${found.where}</p>`}
+    ${found?.reply && html`<pre class="said">${found.reply}</pre>`}
+    ${data.notes?.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
+  </section>`;
 }
 
 function TestMail() {

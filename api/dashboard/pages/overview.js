@@ -152,7 +152,7 @@ function Routes({ overview }) {
               route.lane === 'SMTP' ? '' : `, ${route.lane}`
             }</span>
             <div class="soft">${isGood ? 'works' : (words?.title ?? route.state)}${
-              route.certificate_days_left === undefined
+              (route.certificate_days_left ?? null) === null
                 ? ''
                 : `, certificate for ${plural(route.certificate_days_left, 'day')}`
             }</div>

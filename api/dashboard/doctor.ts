@@ -1,0 +1,54 @@
+// Runs the doctor where the mail leaves, in the relay, and tells the page each stage as it comes.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Response } from 'express';
+import type { Database } from '../../deploy/database.ts';
+import { askDoctor, readDoctorRun } from '../../relay/client/doctor.ts';
+import { emailStatus } from '../../relay/client/heartbeat.ts';
+
+const lookEveryMs = 200;
+// A relay looks for questions every second, and an examination takes at most fifteen.
+const begunWithinMs = 8_000;
+const overWithinMs = 30_000;
+
+/** Answers with the events `walks`, as often as they have come further, and in the end `result` or `problem`. */
+export async function sendExamination(database: Database, response: Response): Promise<void> {
+  response.status(200).set({
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  });
+  response.flushHeaders();
+  const tell = (event: string, data: unknown) =>
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+
+  if ((await emailStatus(database)).relay !== 'running') {
+    tell('problem', {
+      title: 'The relay does not run',
+      detail: 'The doctor examines from where the relay stands. Start it and look at its log.',
+    });
+    return void response.end();
+  }
+  const id = await askDoctor(database);
+  const began = performance.now();
+  let told = '[]';
+  while (!response.destroyed) {
+    const run = await readDoctorRun(database, id);
+    const walks = JSON.stringify(run?.walks ?? []);
+    if (walks !== told) tell('walks', run?.walks);
+    told = walks;
+    if (run?.report) {
+      tell('result', run.report);
+      break;
+    }
+    const waitedMs = performance.now() - began;
+    if (waitedMs > (run?.isTaken ? overWithinMs : begunWithinMs)) {
+      tell('problem', {
+        title: 'The relay does not answer',
+        detail: 'It gave word a moment ago, and does not examine. Look at its log, or restart it.',
+      });
+      break;
+    }
+    await pause(lookEveryMs);
+  }
+  response.end();
+}
