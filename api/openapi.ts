@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 description, made from the operations themselves: what is written here is what validates.
 import { z } from 'zod';
+import { exampleOf } from './example.ts';
 import type { DeclaredAnswer, Operation } from './operation.ts';
 import { type ProblemType, problemTypes } from './problem.ts';
 
@@ -137,14 +138,15 @@ function answersOf(operation: Operation, schemas: Json): Json {
 function describeAnswer(operation: Operation, answer: DeclaredAnswer, schemas: Json): Json {
   const shown = ['X-Request-Id', ...(isLimited(operation) ? ['RateLimit', 'RateLimit-Policy'] : [])];
   if (isIdempotent(operation)) shown.push('Idempotency-Replayed');
+  const schema = answer.schema && toSchema(answer.schema, 'output', schemas);
   return {
     description: answer.description,
     headers: Object.fromEntries(shown.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
-    ...(answer.schema && {
+    ...(schema && {
       content: {
         [answer.contentType ?? 'application/json']: {
-          schema: toSchema(answer.schema, 'output', schemas),
-          ...(answer.example !== undefined && { example: answer.example }),
+          schema,
+          example: answer.example ?? exampleOf(schema, schemas),
         },
       },
     }),
@@ -213,11 +215,11 @@ function describeProblems(status: number, types: readonly ProblemType[]): Json {
 function examplesOf(operations: readonly Operation[]): Json {
   const types = new Set(operations.flatMap(problemTypesOf));
   return Object.fromEntries(
-    [...types].map((type) => [type, { summary: problemTypes[type].title, value: exampleOf(type) }]),
+    [...types].map((type) => [type, { summary: problemTypes[type].title, value: exampleProblem(type) }]),
   );
 }
 
-function exampleOf(type: ProblemType): Json {
+function exampleProblem(type: ProblemType): Json {
   const { status, title } = problemTypes[type];
   return {
     type: `/problems/${type}`,

@@ -278,6 +278,7 @@ export function customerOperations({
             .meta({ examples: ['nXq4wYx0d2W1J3m5QbV7cR9tK8uL6pZ0sH-E_fGaTiM'] }),
         })
         .meta({ id: 'InvitationAcceptance' }),
+      bodyExample: { token: 'nXq4wYx0d2W1J3m5QbV7cR9tK8uL6pZ0sH-E_fGaTiM' },
       answers: {
         200: {
           description: 'Accepted: the owner and the customer are active.',

@@ -24,7 +24,10 @@ type DescribedOperation = {
   responses: Record<string, DescribedResponse & { $ref?: string }>;
 };
 
-type DescribedResponse = { description: string; content?: Record<string, { schema: object }> };
+type DescribedResponse = {
+  description: string;
+  content?: Record<string, { schema: object; example?: unknown }>;
+};
 
 export function docsPages(operations: readonly Operation[], version: string): Router {
   const described = describeApi(operations, version);
@@ -90,13 +93,13 @@ function writeOperation(
     ([status, response]) =>
       `<tr><td>${status}</td><td>${e(resolve(response, components).description)}</td></tr>`,
   );
-  const success = Object.values(responses)[0]?.content;
+  const success = Object.values(Object.values(responses)[0]?.content ?? {})[0];
   return `<h3 id="${operation.operationId}"><span class="method">${operation.method}</span> <code>${e(operation.path)}</code></h3>
 <p><strong>${e(operation.summary)}</strong></p><p>${prose(operation.description)}</p>
 ${rows.length > 0 ? `<table>${rows.join('')}</table>` : ''}
 ${body?.example === undefined ? '' : code(body.example)}
 ${body ? `<details><summary>Body</summary>${code(body.schema)}</details>` : ''}
-${success ? `<details><summary>Answer</summary>${code(Object.values(success)[0]?.schema)}</details>` : ''}
+${success ? `<details><summary>Answer</summary>${code(success.example)}${code(success.schema)}</details>` : ''}
 <details><summary>Statuses</summary><table>${answers.join('')}</table></details>`;
 }
 
