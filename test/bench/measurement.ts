@@ -1,4 +1,4 @@
-// What a benchmark says: one number of ours, the same of Postfix in the same run, and what we wanted to reach.
+// What a benchmark says: one number of ours, the same of others in the same run, and what we wanted to reach.
 
 export type Measurement = {
   readonly what: string;
@@ -6,6 +6,8 @@ export type Measurement = {
   readonly postern: number;
   /** Undefined when Postfix has no such number, or is not installed. */
   readonly postfix?: number | undefined;
+  /** The same of Haraka. */
+  readonly haraka?: number | undefined;
   /** In words, as the design has it. Never asserted: a busy machine proves nothing. */
   readonly target: string;
   readonly detail?: Readonly<Record<string, unknown>>;
@@ -23,14 +25,16 @@ export function median(values: readonly number[]): number {
 
 /** In Markdown, aligned for whoever reads it in a terminal. */
 export function toTable(measurements: readonly Measurement[]): string {
-  const rows = measurements.map(({ what, unit, postern, postfix, target }) => [
+  const beside = (ours: number, theirs: number | undefined, unit: string) =>
+    theirs === undefined ? '–' : `${round(theirs)} ${unit} (${(ours / theirs).toFixed(1)} ×)`;
+  const rows = measurements.map(({ what, unit, postern, postfix, haraka, target }) => [
     what,
     `${round(postern)} ${unit}`,
-    postfix === undefined ? '–' : `${round(postfix)} ${unit}`,
-    postfix === undefined ? '–' : `${(postern / postfix).toFixed(1)} ×`,
+    beside(postern, postfix, unit),
+    beside(postern, haraka, unit),
     target,
   ]);
-  const table = [['What', 'Postern', 'Postfix', 'Ratio', 'Target'], ...rows];
+  const table = [['What', 'Postern', 'Postfix', 'Haraka', 'Target'], ...rows];
   const widths = (table[0] as string[]).map((_, column) =>
     Math.max(...table.map((row) => row[column]?.length ?? 0)),
   );
