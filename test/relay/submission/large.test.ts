@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
@@ -24,11 +24,15 @@ const line = `${'0123456789abcdef'.repeat(4)}\r\n`;
 const bodyOf = (bytes: number) => line.repeat(Math.ceil(bytes / line.length));
 const distinct = (body: string) => messageWith(body, [`X-Distinct: ${crypto.randomUUID()}`]);
 
-/** What the kernel says, in bytes: the highest resident memory since the start. */
-async function peakMemory(pid: number): Promise<number> {
+/** What the kernel says, in bytes: the resident memory now, and the highest since the start. */
+async function memory(pid: number): Promise<{ now: number; peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+  return { now: bytes('VmRSS'), peak: bytes('VmHWM') };
 }
+
+/** Files and sockets that a process has open. */
+const handles = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length;
 
 test('25 MB arrive in parts, whole and in order', async () => {
   await using client = await logIn(stack, stack.relay.application, patient);
@@ -71,9 +75,11 @@ test('a large message that takes longer than its parts are kept is given up, and
   expect(await orphans()).toBe(0);
 });
 
-test('a thousand clients that go away in the middle leave nothing', async () => {
+test('a thousand clients that go away in the middle leave no row, no handle and no memory', async () => {
+  const { pid } = stack.relay.process;
   const before = await countRows(stack, 'message');
   const big = bodyOf(400_000);
+  let afterHalf = { handles: 0, memory: 0 };
   for (let round = 0; round < 50; round++) {
     await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
@@ -88,6 +94,7 @@ test('a thousand clients that go away in the middle leave nothing', async () => 
         if (n % 8 === 3) client.reset();
       }),
     );
+    if (round === 24) afterHalf = { handles: await handles(pid), memory: (await memory(pid)).now };
   }
   await until(
     async () => {
@@ -97,6 +104,11 @@ test('a thousand clients that go away in the middle leave nothing', async () => 
     },
     { what: 'sessions and parts to be gone' },
   );
+  // What one half leaves behind, the other would double; a few connections to the database may come in between.
+  await until(async () => (await handles(pid)) <= afterHalf.handles + 16, {
+    what: 'every handle to be closed',
+  });
+  expect((await memory(pid)).now - afterHalf.memory).toBeLessThan(50 * 1024 * 1024);
   expect(await countRows(stack, 'message')).toBe(before);
   await using client = await logIn(stack);
   await submitted(client, messageWith('still here\r\n'));
@@ -112,5 +124,5 @@ test('more large messages at once than memory has room for wait for each other, 
     }),
   );
   expect(await countRows(stack, 'message')).toBe(before + 100);
-  expect(await peakMemory(stack.relay.process.pid)).toBeLessThan(400 * 1024 * 1024);
+  expect((await memory(stack.relay.process.pid)).peak).toBeLessThan(400 * 1024 * 1024);
 }, 120_000);
