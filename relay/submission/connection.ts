@@ -43,6 +43,7 @@ export class SubmissionServer extends SMTPServer {
 class SubmissionConnection extends SMTPConnection {
   readonly #server: SubmissionServer;
   #isGreeted = false;
+  #isGathering = false;
   #errors = 0;
   #commands = 0;
 
@@ -78,6 +79,7 @@ class SubmissionConnection extends SMTPConnection {
 
   // The library derives the enhanced code from the reply code alone; a text that begins with one knows better.
   override send(code: number, text?: string | string[] | null, context?: string | false): void {
+    if (code === 250 || code === 354) this.#gather();
     const isOurs = typeof text === 'string' && enhancedCode.test(text) && text[0] === String(code)[0];
     super.send(code, text, isOurs ? false : context);
 
@@ -88,6 +90,18 @@ class SubmissionConnection extends SMTPConnection {
       super.send(421, '4.7.0 Too many errors', false);
     }
     if (code !== 421 && this.#server.isStopping) this.leaveUnlessInData();
+  }
+
+  /** RFC 2920 section 3.2: the replies to commands that came together go back together, in one write for all of them. */
+  #gather(): void {
+    const socket = this._socket;
+    if (this.#isGathering || !socket) return;
+    this.#isGathering = true;
+    socket.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      socket.uncork();
+    });
   }
 
   leaveUnlessInData(): void {
