@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The first pattern that fits a file says when it runs; what fits none runs second. */
 const order: readonly (RegExp | undefined)[] = [
-  /^test\/api\/dashboard\/(pages|causes)\./,
+  /^test\/api\/dashboard\/(pages|causes|many)\./,
   undefined,
   /^test\/relay\/doctor\//,
   /^test\/stack\/lifecycle\./,

@@ -158,4 +158,7 @@ function useShortcuts() {
   }, []);
 }
 
-render(html`<${App} />`, document.querySelector('#page'));
+const place = document.querySelector('#page');
+// Until here it said that the page is still loading.
+place.replaceChildren();
+render(html`<${App} />`, place);

@@ -28,6 +28,14 @@ test('every metric and label that is asked for is told by a running process', {
     scheduled_datetime: new Date(Date.now() + 500).toISOString(),
   });
   await until(() => stack.provider.messages.length);
+  // A fault, so that there is an alert to be counted.
+  stack.provider.on('mail', '553 5.7.1 Sender address rejected: not owned by user');
+  await stack.api.post('/api/v1/emails', { to: 'ann@example.com', subject: 'Refused', text: 'Hello' });
+  await until(async () =>
+    (await (await fetch(`${stack.relay.healthUrl}/metrics`)).text()).includes(
+      'postern_delivery_alerts_total{',
+    ),
+  );
 
   const texts = await Promise.all([
     stack.api.get('/metrics').then(({ body }) => String(body)),
@@ -52,7 +60,7 @@ test('every metric and label that is asked for is told by a running process', {
     for (const name of names) {
       expect([...told.keys()], `${who} asks for ${name}`).toContain(name);
       const grouped = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/,\s*/));
-      const chosen = [...expr.matchAll(/(\w+)=~?"/g)].map(([, label = '']) => label);
+      const chosen = [...expr.matchAll(/(\w+)(?:=~?|!=)"/g)].map(([, label = '']) => label);
       for (const label of [...grouped, ...chosen])
         expect([...(told.get(name) ?? [])], `${who} asks ${name} for ${label}`).toContain(label);
     }

@@ -2,6 +2,7 @@
 import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { delay } from '../../kit/misbehaviour.ts';
 import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { adminPassword, hasChromium, keepScreenshot, openBrowser, openPage, signIn } from './chromium.ts';
@@ -235,6 +236,57 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     expect(await faultsOf(page)).toEqual([]);
     await page.context().close();
   }, 45_000);
+
+  test('runs the doctor in the relay, and shows each stage on the way when it comes', async () => {
+    const page = await open('/diagnosis');
+    // Late enough to be seen waiting, and early enough for the doctor's patience.
+    stack.provider.on('greeting', delay(1_500), { times: 2 });
+    const doctor = page.getByRole('region', { name: 'The doctor' });
+    await doctor.getByRole('button', { name: 'Run the doctor' }).click();
+    const greeting = doctor.getByRole('listitem').filter({ hasText: 'greeting' }).first();
+    await greeting.getByText('…').waitFor();
+    expect(await doctor.getByRole('listitem').filter({ hasText: 'tcp' }).first().innerText()).toContain(
+      'connected to 127.0.0.1',
+    );
+    await doctor.getByText('Mail can leave by').waitFor();
+    expect(await greeting.innerText()).toContain('220');
+    expect(await faultsOf(page)).toEqual([]);
+    await keepScreenshot(page, 'doctor');
+
+    stack.provider.users.set(stack.provider.user, 'changed meanwhile');
+    await doctor.getByRole('button', { name: 'Run the doctor' }).click();
+    await doctor.getByText('Do this:').waitFor();
+    await doctor.getByRole('listitem').filter({ hasText: 'auth' }).getByText('535').first().waitFor();
+    const tried = stack.provider.authAttempts.length;
+    await doctor.getByRole('button', { name: 'Run the doctor' }).click();
+    await doctor.getByText('Not tried again within 60 s').first().waitFor();
+    expect(stack.provider.authAttempts).toHaveLength(tried);
+    await page.context().close();
+  }, 60_000);
+
+  test('tells on the overview how long the certificate of the provider is good', async () => {
+    const page = await open('/');
+    await page
+      .getByText(/certificate for \d+ days?/)
+      .first()
+      .waitFor();
+    await page.context().close();
+  });
+
+  test('says so when its script does not arrive', async () => {
+    const page = await openPage(browser, { storageState: signedIn });
+    await page.route(/\/main\.js$/, (route) => route.abort());
+    await page.goto(stack.api.url);
+    const words = page.getByText('This page is still loading. If it stays so, reload it.');
+    // Not at once: on a usual line nobody should see it flash.
+    expect(await words.isVisible()).toBe(false);
+    await words.waitFor();
+    await page.unroute(/\/main\.js$/);
+    await page.reload();
+    await page.getByRole('navigation', { name: 'Sections' }).waitFor();
+    expect(await words.count()).toBe(0);
+    await page.context().close();
+  });
 
   test('makes a key that works, shows it once, and revokes it', async () => {
     const page = await open('/keys');
