@@ -1,6 +1,6 @@
 // One claimed mail, from a free connection to a stored result.
 import type { Queryable } from '../../deploy/database.ts';
-import { type Log, maskAddress } from '../../deploy/log.ts';
+import { type Log, maskAddress, maskAddresses } from '../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import { fixFor } from './alert.ts';
@@ -369,7 +369,8 @@ function tell({ log, settings }: Carrier, mail: Claimed, recipient: ClaimedRecip
       attempt: recipient.attempts + 1,
       delay: Math.round((Date.now() - mail.receivedAt.getTime()) / 100) / 10,
       dsn: change.enhancedCode,
-      reply: change.reply,
+      // Providers like to quote the address they are talking about.
+      reply: settings.logAddresses === 'full' ? change.reply : change.reply && maskAddresses(change.reply),
       ...(change.reason && { cause: change.reason }),
     },
     change.status,
@@ -389,7 +390,7 @@ const shown = ({ logAddresses }: DeliverySettings, address: string) =>
 /** Rejects when `work` takes longer: the answer may still come, but nobody may rely on it any more. */
 function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(reject, milliseconds, new Error(`no answer within ${milliseconds} ms`));
+    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -211,6 +211,11 @@ export async function startDelivery({
   function dispatch(): void {
     const kept: Claimed[] = [];
     for (const mail of waiting) {
+      // The usual case in a backlog, and asked for every mail that lies ready.
+      if (isFull()) {
+        kept.push(mail);
+        continue;
+      }
       const choice = chooseLane(mail);
       if (mail.tooLate)
         settle(mail, { status: 'expired', cause: 'too-late', detail: 'max_lateness has passed' });
@@ -223,6 +228,12 @@ export async function startDelivery({
     }
     waiting = kept;
   }
+
+  /** Whether mail can leave, only not now. */
+  const isFull = () => {
+    const open = lanes.filter(({ isOpen }) => isOpen);
+    return open.length > 0 && open.every(({ capacity }) => capacity <= 0);
+  };
 
   type Choice = { lane: Lane } | { hold: { cause: string; detail: string } } | 'none';
 
