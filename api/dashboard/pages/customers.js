@@ -113,7 +113,7 @@ export const Invitation = ({ invitation }) => html`
       ? html`<a href=${`/emails/${invitation.email_id}`}><${Status} status=${invitation.status} /></a>`
       : html`<span class="soft">its mail is forgotten</span>`
   }
-  <span class="soft">
+  ${' '}<span class="soft">
     ${
       invitation.accepted_at
         ? `accepted ${ago(invitation.accepted_at)}`

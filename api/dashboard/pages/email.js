@@ -6,7 +6,19 @@ import { useOverview } from './live.js';
 import { Action, Copy, Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { Timeline } from './timeline.js';
 import { verdictOf } from './verdict.js';
-import { ago, at, bytes, causeWords, inZone, mailbox, plural, span, statusWords, utc } from './words.js';
+import {
+  ago,
+  at,
+  bytes,
+  causeWords,
+  inZone,
+  mailbox,
+  nextAttempt,
+  plural,
+  span,
+  statusWords,
+  utc,
+} from './words.js';
 
 export function EmailPage({ id }) {
   const { value, error } = useLoaded(() => ask(`/dashboard/emails/${id}`), [id], { about: id });
@@ -68,7 +80,7 @@ function Now({ email, causes }) {
             ${
               recipient.next_attempt_at &&
               ['queued', 'deferred'].includes(recipient.status) &&
-              html`<span class="soft">next attempt ${ago(recipient.next_attempt_at)}, ${plural(recipient.attempts, 'attempt')} so far</span>`
+              html`<span class="soft">${nextAttempt(recipient)}</span>`
             }
           </li>`,
         )}
@@ -107,7 +119,7 @@ function Actions({ email }) {
       (status === 'pending' && !paused && !isEarly)) &&
       html`<${Action} kind="primary" does=${act('retry')} onError=${setError}>Try again now</${Action}>`,
     isEarly &&
-      html`<${Action} kind="primary" does=${act('send-now')} onError=${setError}
+      html`<${Action} kind=${paused ? '' : 'primary'} does=${act('send-now')} onError=${setError}
       confirm=${{ title: 'Send it now?', text: `It is due ${ago(email.scheduled_datetime)}.`, yes: 'Send now' }}>Send now</${Action}>`,
     isAtHome &&
       status === 'pending' &&
@@ -143,7 +155,7 @@ function Envelope({ email }) {
     ${
       email.kind === 'scheduled' || new Date(email.scheduled_datetime) - new Date(email.created_at) > 5_000
         ? html`<dt>Due</dt><dd>${inZone(email.scheduled_datetime, email.time_zone)}${email.time_zone ? ` (${email.time_zone})` : ''}
-            <span class="soft">${utc(email.scheduled_datetime)}</span></dd>`
+            ${' '}<span class="soft">${utc(email.scheduled_datetime)}</span></dd>`
         : null
     }
     ${email.client_id && html`<dt>Client</dt><dd>${email.client_id}${email.key ? `, ${email.key}` : ''}</dd>`}

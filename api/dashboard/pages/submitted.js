@@ -4,7 +4,7 @@ import { html } from './html.js';
 import { Empty, Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
 import { Timeline } from './timeline.js';
-import { ago, bytes, causeWords, plural } from './words.js';
+import { bytes, causeWords, nextAttempt } from './words.js';
 
 export function Submitted({ query: { after } }) {
   const { value, error, loading } = useLoaded(
@@ -60,7 +60,7 @@ export function SubmittedPage({ id }) {
           <${Status} status=${recipient.status} /> <span>${recipient.address}</span>
           ${words && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix} /></p>`}
           ${recipient.reply && html`<pre class="said">${recipient.reply}</pre>`}
-          ${recipient.next_attempt_at && html`<span class="soft">next attempt ${ago(recipient.next_attempt_at)}, ${plural(recipient.attempts, 'attempt')} so far</span>`}
+          ${recipient.next_attempt_at && html`<span class="soft">${nextAttempt(recipient)}</span>`}
         </li>`;
       })}
     </ul>

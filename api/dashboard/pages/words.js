@@ -125,6 +125,12 @@ export function ago(time, now = Date.now()) {
   return ms > 0 ? `${words.split(' ').slice(0, 2).join(' ')} ago` : `in ${words}`;
 }
 
+/** When a recipient's turn is; one that is due and waits for the way to open has no time to name. */
+export function nextAttempt({ next_attempt_at: at, attempts }) {
+  const turn = new Date(at) > Date.now() ? `next attempt ${ago(at)}` : 'its turn has come';
+  return `${turn}, ${plural(attempts, 'attempt')} so far`;
+}
+
 export function bytes(size) {
   if (size < 1_000) return `${size} B`;
   if (size < 1_000_000) return `${(size / 1_000).toFixed(1)} kB`;
