@@ -4,6 +4,9 @@ import type { Recorded } from './ledger.ts';
 
 /** Recipients of the run's mail, as the relay shows them, and of emails that were not handed over. */
 export async function readRecords({ query }: Pick<OwnPostgres, 'query'>): Promise<Recorded[]> {
+  // A PostgreSQL that was killed forgot that its tables need to be analyzed, and would join ten thousand rows with ten
+  // thousand one by one.
+  await query('analyze');
   const { rows } = await query<Recorded>(
     `with told as (
        select queue_id, recipient,
