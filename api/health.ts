@@ -33,14 +33,21 @@ export function healthPages({
       started_at: startedAt,
       seen_at: seenAt,
     }));
-    const preflight = (await emailStatus(database)).report?.preflight;
+    const { report, scheduler } = await emailStatus(database);
+    const preflight = report?.preflight;
     const mail = preflight && {
       can_leave: preflight.ok,
       at: preflight.at,
       stage: preflight.diagnosis?.stage ?? null,
       cause: preflight.diagnosis?.cause ?? null,
     };
-    response.json({ ready, database: 'reachable', processes, mail: mail ?? null });
+    response.json({
+      ready,
+      database: 'reachable',
+      processes,
+      scheduler: { running: scheduler.running, last_tick: scheduler.lastTick },
+      mail: mail ?? null,
+    });
   });
 
   return router;

@@ -61,3 +61,30 @@ test('mail behind a refused password stays queued and says what it waits for', a
   expect(email.waiting_for.detail).toMatch(/^535/);
   expect(email.waiting_for.fix).toContain('SMTP_PASSWORD');
 });
+
+test('why scheduled mail does not leave is answered in one request, and how late it was by each mail', async () => {
+  await using stack = await startStack({ processes: ['relay', 'api'] });
+  const scheduler = async () => [
+    (await stack.api.get('/api/v1/email-status', { key: null })).body.scheduler,
+    (await stack.api.get('/readyz?verbose', { key: null })).body.scheduler,
+  ];
+  expect(await scheduler()).toEqual(Array(2).fill({ running: false, last_tick: null }));
+  const { body: asked } = await stack.api.post('/api/v1/emails', {
+    to: ['ann@example.com'],
+    subject: 'Later',
+    text: 'Hello.',
+    scheduled_datetime: new Date(Date.now() + 200).toISOString(),
+  });
+
+  await stack.worker.start();
+  const running = { running: true, last_tick: expect.any(String) };
+  await until(async () => (await scheduler()).every(({ last_tick: tick }) => tick), { what: 'a first tick' });
+  expect(await scheduler()).toEqual(Array(2).fill(running));
+  const { body: mail } = await until(async () => {
+    const answer = await stack.api.get(`/api/v1/scheduled-emails/${asked.id}`);
+    return answer.body.status === 'sent' && answer;
+  });
+  expect(mail.lateness_ms).toBeGreaterThanOrEqual(0);
+  const metrics = await (await fetch(`${stack.worker.healthUrl}/metrics`)).text();
+  expect(metrics).toMatch(/^postern_email_lateness_seconds_count{.*} 1$/m);
+});
