@@ -60,6 +60,8 @@ type Trust = { readonly ca?: string; readonly servername?: string };
 
 export type ConnectWishes = {
   readonly host?: string;
+  /** The address of ours to come from. */
+  readonly localAddress?: string;
   /** Speaks TLS from the first byte. */
   readonly tls?: Trust;
   /** How long to wait for a reply; 10,000 by default. */
@@ -67,8 +69,8 @@ export type ConnectWishes = {
 };
 
 export async function connect(port: number, wishes: ConnectWishes = {}): Promise<Transcript> {
-  const { host = '127.0.0.1', timeoutMs = 10_000 } = wishes;
-  const socket = connectTcp({ host, port });
+  const { host = '127.0.0.1', localAddress, timeoutMs = 10_000 } = wishes;
+  const socket = connectTcp({ host, port, ...(localAddress && { localAddress }) });
   await once(socket, 'connect');
   const wire = createWire(socket);
   const said: string[] = [];
