@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { readCauses } from '../../relay/client/causes.ts';
+import { countWaiting } from '../../relay/client/clearance.ts';
 import { emailStatus, type LaneReport, type RelayReport } from '../../relay/client/heartbeat.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
+import { instant } from '../fields.ts';
 
 /** The ways out as the relay reported them. */
 export const lanesOf = (report: RelayReport | undefined): readonly LaneReport[] => report?.lanes ?? [];
@@ -21,6 +23,15 @@ export const waitingForView = z
     title: z.string(),
     fix: z.string(),
     detail: z.string().nullable().meta({ description: "The provider's or the system's own words." }),
+    until: instant.nullable().meta({
+      description: 'When the limit has room again or the next try is due, as far as anybody knows.',
+    }),
+    clear_at: instant.nullable().meta({
+      description:
+        'When all that waits now will have left: what waits, at the pace of SMTP_MAX_PER_HOUR and SMTP_MAX_PER_DAY. ' +
+        'An estimate; null when neither is set, because a provider does not tell its own.',
+    }),
+    docs: z.string().meta({ description: 'The paragraph about this cause, on this api.' }),
   })
   .meta({ id: 'WaitingFor' });
 
@@ -33,14 +44,42 @@ export async function waitingFor(
   status: Status,
 ): Promise<z.output<typeof waitingForView> | null> {
   if (status !== 'queued' && status !== 'deferred') return null;
-  const shut = await findShutLane(database);
-  if (!shut) return null;
-  const cause = shut.cause ?? shut.state;
+  const { report } = await emailStatus(database);
+  return whyNothingLeaves(database, report);
+}
+
+/** Why no mail leaves at the moment, and until when; null while some does. */
+export async function whyNothingLeaves(
+  database: Database,
+  report: RelayReport | undefined,
+): Promise<z.output<typeof waitingForView> | null> {
+  const lanes = lanesOf(report);
+  const [first] = lanes;
+  if (!first || lanes.some(({ state, paced_until }) => state === 'open' && paced_until === null)) return null;
+  const lane = lanes.find(({ state }) => state !== 'open') ?? first;
+  const cause = lane.state === 'open' ? 'paced' : (lane.cause ?? lane.state);
   const words = (await readCauses(database, [cause]))[cause];
+  const until = lane.state === 'open' ? lane.paced_until : lane.next_probe_at;
   return {
     cause,
-    title: words?.title ?? `The credential ${shut.name} is ${shut.state}`,
+    title: words?.title ?? `The credential ${lane.name} is ${lane.state}`,
     fix: words?.fix ?? 'Look at GET /api/v1/test-email/config, or run npm run doctor.',
-    detail: shut.detail,
+    detail: lane.detail,
+    until,
+    clear_at: await clearAt(database, lane, until),
+    docs: `/docs/causes#${cause}`,
   };
+}
+
+/** A stopped credential waits for a person: nobody can say when. */
+async function clearAt(database: Database, lane: LaneReport, until: string | null): Promise<string | null> {
+  const perHour = Math.min(
+    lane.max_per_hour ?? Number.POSITIVE_INFINITY,
+    (lane.max_per_day ?? Number.POSITIVE_INFINITY) / 24,
+  );
+  if (until === null || !Number.isFinite(perHour) || (lane.state !== 'open' && lane.state !== 'paused'))
+    return null;
+  const hours = (await countWaiting(database)) / perHour;
+  const start = Math.max(new Date(until).getTime(), Date.now());
+  return new Date(start + hours * 3_600_000).toISOString();
 }

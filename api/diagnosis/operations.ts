@@ -8,7 +8,7 @@ import { id, instant } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';
 import type { Sending } from '../sending.ts';
-import { lanesOf } from './lanes.ts';
+import { lanesOf, waitingForView, whyNothingLeaves } from './lanes.ts';
 import { sendTestEmail, type TestResult, type TestStep } from './test-email.ts';
 
 const tag = 'Diagnosis';
@@ -35,6 +35,10 @@ const statusView = z
     preflight: z.strictObject(preflightShape).nullable().meta({
       description: 'What the relay found when it last examined its way out; null until it has.',
     }),
+    waiting_for: waitingForView
+      .omit({ detail: true })
+      .nullable()
+      .meta({ description: 'Why no mail leaves at the moment, and until when; null while some does.' }),
   })
   .meta({ id: 'EmailStatus' });
 
@@ -136,6 +140,7 @@ export function diagnosisOperations({
               cause: 'env-missing',
               title: 'A mail setting is missing',
             },
+            waiting_for: null,
           },
         },
       },
@@ -210,6 +215,7 @@ export function diagnosisOperations({
 
 async function readStatus(database: Database) {
   const { configured, missing, hint: advice, relay, scheduler, report } = await emailStatus(database);
+  const reason = await whyNothingLeaves(database, report);
   return {
     configured,
     missing,
@@ -217,7 +223,13 @@ async function readStatus(database: Database) {
     relay,
     scheduler: { running: scheduler.running, last_tick: scheduler.lastTick?.toISOString() ?? null },
     preflight: inBrief(report?.preflight),
+    waiting_for: reason && publicly(reason),
   };
+}
+
+/** Anybody may ask for the status, and the provider's own words may name an address. */
+function publicly({ detail: _, ...reason }: NonNullable<Awaited<ReturnType<typeof whyNothingLeaves>>>) {
+  return reason;
 }
 
 function inBrief(preflight: PreflightReport | undefined) {

@@ -85,6 +85,9 @@ export type LaneReport = {
   readonly next_probe_at: string | null;
   /** When the hourly or daily limit has room again; null while it has. */
   readonly paced_until: string | null;
+  /** What the operator has set, in recipients; null where nothing is. */
+  readonly max_per_hour: number | null;
+  readonly max_per_day: number | null;
   readonly held_senders: readonly {
     readonly sender: string;
     readonly cause: string;

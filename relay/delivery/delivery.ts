@@ -67,6 +67,8 @@ export type DeliveryReport = {
     connections: number;
     /** When the hourly or daily limit has room again; null while it has. */
     paced_until: Date | null;
+    max_per_hour: number | null;
+    max_per_day: number | null;
     held_senders: readonly { sender: string; cause: string; detail: string }[];
   }[];
 };
@@ -570,6 +572,8 @@ export async function startDelivery({
         next_probe_at: reading.nextProbeAt,
         connections,
         paced_until: pacedUntil,
+        max_per_hour: provider.maxPerHour ?? null,
+        max_per_day: provider.maxPerDay ?? null,
         held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
       })),
     };

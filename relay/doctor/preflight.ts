@@ -47,7 +47,15 @@ export function startPreflight({
   controls,
   everyMs = usualPauseMs,
 }: Start): Preflight {
-  const alert = openAlerts({ log, url: environment.alertWebhookUrl, secret: environment.relayPassword });
+  const alert = openAlerts({
+    log,
+    url: environment.alertWebhookUrl,
+    secret: environment.relayPassword,
+    surroundings: (lane) => ({
+      host: environment.providers.find(({ name }) => name === lane)?.host,
+      platform: platform.id,
+    }),
+  });
   const stopping = new AbortController();
   let last: Examination | undefined;
   let timer: NodeJS.Timeout | undefined;

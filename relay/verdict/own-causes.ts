@@ -8,6 +8,12 @@ export const ownCauses = {
       'The relay has no provider it can use: settings are missing, blank or wrong. Nothing is lost; the mail leaves by itself as soon as the relay starts with usable settings.',
     fix: 'Set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL for the relay; GET /api/v1/email-status names what is missing.',
   },
+  paced: {
+    title: 'The limit you have set is used up for now',
+    meaning:
+      'SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY lets no more mail out at the moment. The last tenth is kept for mail that people wait for.',
+    fix: 'Nothing: mail leaves as the window moves on. Raise SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY if the plan with the provider allows more.',
+  },
   'relay-away': {
     title: 'The relay does not answer',
     meaning:
@@ -54,6 +60,22 @@ export const ownCauses = {
     title: 'It was too late to send this mail',
     meaning: 'max_lateness had passed before it could leave, so nobody wants it any more.',
     fix: 'Retry it to send it all the same, or give it a longer max_lateness the next time.',
+  },
+  'missed-while-paused': {
+    title: 'Its time passed while the form was paused',
+    meaning:
+      'The scheduled mail was switched off when this one was due, and is on again: it is not sent late.',
+    fix: 'Retry it to send it now, or give the entry a new time.',
+  },
+  configured: {
+    title: 'Released, because mail is configured now',
+    meaning: 'It had been held for want of settings, and leaves with those the relay has now.',
+    fix: 'Nothing.',
+  },
+  'sender-free': {
+    title: 'Released, because the provider takes this sender again',
+    meaning: 'It had been held with other mail of its sender; one of them was tried and went through.',
+    fix: 'Nothing.',
   },
   'on-request': {
     title: 'Cancelled on request',

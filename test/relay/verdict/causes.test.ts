@@ -10,19 +10,32 @@ import { variablesIn } from '../../../relay/verdict/where-to-type.ts';
 import { startApi } from '../../api/in-process.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const literal = /(?:cause|reason|restored)['"]?(?:::text)?\s*(?:[:=,]|then)\s*'([a-z][a-z0-9-]+)'/g;
-// In the same notation, but the result of a request, a readiness check or a column's name.
-const notCauses = new Set(['locked', 'not', 'detail', 'since', 'name']);
+const literals = [
+  /(?:cause|reason|restored)['"]?(?:::text)?\s*[:=,]\s*'([a-z][a-z0-9-]+)'/g,
+  /\b(?:then|else) '([a-z]+(?:-[a-z]+)+)'/g,
+  /"cause": "([a-z-]+)"/g,
+];
+// In the same notation, but a result, or the name of the next column.
+const notCauses = new Set(['locked', 'detail', 'since']);
 
 test('every cause that is written anywhere has an entry', () => {
   const files = globSync('{relay,worker,api,deploy}/**/*.ts', { cwd: root });
   const written = files.flatMap((file) =>
-    [...readFileSync(`${root}/${file}`, 'utf8').matchAll(literal)].map(([, slug = '']) => ({ file, slug })),
+    literals
+      .flatMap((literal) => [...readFileSync(`${root}/${file}`, 'utf8').matchAll(literal)])
+      .map(([, slug = '']) => ({ file, slug })),
   );
   const unknown = written.filter(({ slug }) => !(slug in catalogue) && !notCauses.has(slug));
   expect(unknown).toEqual([]);
   const slugs = new Set(written.map(({ slug }) => slug));
-  for (const own of ['not-configured', 'relay-lost', 'uncertain-twice', 'database-restored', 'too-late'])
+  for (const own of [
+    'not-configured',
+    'relay-lost',
+    'uncertain-twice',
+    'database-restored',
+    'too-late',
+    'sender-free',
+  ])
     expect(slugs, 'the search finds what is certainly there').toContain(own);
 });
 
