@@ -34,8 +34,11 @@ export type HandOver = AsyncDisposable & {
 
 type Session = {
   readonly connection: SMTPConnection;
-  /** Rejects when the session is lost or given up; the client library forgets what was in flight. */
-  readonly lost: Promise<never>;
+  /**
+   * The work, or the news that the session was lost or given up: the client library forgets what was in flight. Not
+   * a race with one promise for the whole session, which would remember every mail it ever carried.
+   */
+  readonly orLost: <T>(work: Promise<T>) => Promise<T>;
   readonly drop: (cause?: Error) => void;
   used: boolean;
   gone: boolean;
@@ -152,7 +155,7 @@ export function openHandOver({
     const field = `X-Postern-Email: ${parcel.id} ${parcel.token.toString('hex')}\r\n`;
     const bytes = Buffer.concat([Buffer.from(field, 'latin1'), parcel.bytes]);
     try {
-      const reply = await Promise.race([send(session.connection, parcel.envelope, bytes), session.lost]);
+      const reply = await session.orLost(send(session.connection, parcel.envelope, bytes));
       keep(session);
       const queueId = /\bqueued as (\S+)/.exec(reply)?.[1];
       if (!queueId)
@@ -165,7 +168,7 @@ export function openHandOver({
         throw error;
       }
       // A refused envelope leaves its transaction open on the server.
-      await Promise.race([reset(session.connection), session.lost]).then(
+      await session.orLost(reset(session.connection)).then(
         () => keep(session),
         () => session.drop(),
       );
@@ -185,21 +188,25 @@ export function openHandOver({
       greetingTimeout: connectTimeoutMs,
       socketCloseTimeout: 1_000,
     });
-    const lost = Promise.withResolvers<never>();
-    // Most sessions end while nobody waits for them.
-    lost.promise.catch(() => {});
+    let lose: ((cause: Error) => void) | undefined;
     const session: Session = {
       connection,
-      lost: lost.promise,
       used: false,
       gone: false,
+      orLost: (work) =>
+        new Promise((resolve, reject) => {
+          if (session.gone) reject(hangUp());
+          // Behind the answer, where one came with the loss: a relay says 421 and hangs up.
+          lose = (cause) => queueMicrotask(() => reject(cause));
+          work.then(resolve, reject);
+        }),
       drop(cause = new Error('the session is over')) {
         if (session.gone) return;
         session.gone = true;
         open.delete(session);
         const index = idle.indexOf(session);
         if (index >= 0) idle.splice(index, 1);
-        lost.reject(cause);
+        lose?.(cause);
         connection.close();
       },
     };
@@ -207,8 +214,8 @@ export function openHandOver({
     connection.on('error', session.drop);
     connection.on('end', () => session.drop(hangUp()));
     try {
-      await Promise.race([greet(connection), session.lost]);
-      await Promise.race([logIn(connection, user, password), session.lost]);
+      await session.orLost(greet(connection));
+      await session.orLost(logIn(connection, user, password));
     } catch (error) {
       session.drop();
       throw error;
@@ -227,7 +234,7 @@ export function openHandOver({
     async [Symbol.asyncDispose]() {
       closing = true;
       for (const turn of waiting.splice(0)) turn.leave();
-      await Promise.all(idle.splice(0).map(({ connection, lost }) => quit(connection, lost)));
+      await Promise.all(idle.splice(0).map(quit));
       for (const session of [...open]) session.drop(new Error(stopping));
     },
   };
@@ -259,9 +266,10 @@ const reset = (connection: SMTPConnection) =>
   });
 
 /** A polite end; settles when the relay has answered or is gone. */
-async function quit(connection: SMTPConnection, lost: Promise<never>): Promise<void> {
+async function quit({ connection, orLost }: Session): Promise<void> {
   connection.quit();
-  await Promise.race([lost.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+  const patience = new Promise<void>((resolve) => setTimeout(resolve, 1_000).unref());
+  await orLost(patience).catch(() => {});
 }
 
 const hangUp = () => Object.assign(new Error('the relay closed the session'), { code: 'ECONNECTION' });
