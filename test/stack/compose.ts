@@ -36,8 +36,8 @@ export type ComposeStack = AsyncDisposable & {
   tryCompose(...argumentList: string[]): Promise<Said>;
   /** The ids of a service's containers, running or not. */
   containers(service: string): Promise<string[]>;
-  /** Asks the api. */
-  ask(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Asks the api, and waits for its answer as long as `patienceMs`. */
+  ask(method: string, path: string, body?: unknown, patienceMs?: number): Promise<Answer>;
   /** Everything the stand-in took so far, newest first. */
   mails(): Promise<TakenMail[]>;
 };
@@ -164,12 +164,12 @@ export async function composeStack({
       const ids = await compose('ps', '--all', '--quiet', service);
       return ids.split('\n').filter(Boolean);
     },
-    async ask(method, path, body) {
+    async ask(method, path, body, patienceMs = 30_000) {
       const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
         method,
         headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${apiKey}` },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(30_000),
+        signal: AbortSignal.timeout(patienceMs),
       });
       const text = await response.text();
       const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');

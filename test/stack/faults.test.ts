@@ -32,7 +32,7 @@ describe.each(['relay', 'worker', 'postgres', 'api', 'stand-in'])('under load, %
     'may suffer a %s and nothing is lost',
     async (fault) => {
       const [id = ''] = await stack.containers(service);
-      const load = startLoad(stack, { perSecond: 15, name: `${service}-${fault}` });
+      const load = startLoad(stack, { perSecond: 15, name: `${service}-${fault}`, patienceMs: 10_000 });
       await load.more(10);
       const mend = await faults[fault](id, service);
       await load.more(10, 'answered');

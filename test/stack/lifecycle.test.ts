@@ -16,6 +16,12 @@ afterEach(async () => stack[Symbol.asyncDispose](), 120_000);
 
 const everything = ['up', '--detach', '--wait'] as const;
 
+/**
+ * A name that is gone, as that of a stopped container is, is a matter for a person: the relay itself looks again after
+ * a minute, and at once when a doctor has found that it works.
+ */
+const examine = () => stack.compose('exec', '-T', 'relay', 'node', 'relay/doctor/main.ts');
+
 test('down and up keeps the queue', async () => {
   await stack.compose(...everything);
   // Nobody is there to take it: what is queued now is still queued when everything is gone.
@@ -24,6 +30,7 @@ test('down and up keeps the queue', async () => {
   await load.finished;
   await stack.compose('down');
   await stack.compose(...everything);
+  await examine();
   await expectAllOnce(stack, load.accepted);
 }, 180_000);
 
@@ -41,9 +48,9 @@ test('a rolling restart under load loses nothing and repeats nothing', async () 
   for (const service of ['relay', 'worker', 'api']) {
     await stack.compose('restart', '--timeout', '30', service);
     await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=2', '--no-recreate');
+    await load.more(20);
   }
   await load.stop();
-  expect(load.accepted.size).toBeGreaterThan(50);
   await expectAllOnce(stack, load.accepted);
 }, 400_000);
 
@@ -72,7 +79,8 @@ test('a restored backup holds what was waiting in it, because it may have been s
   );
   const dump = join(await mkdtemp(join(tmpdir(), 'postern-backup-')), 'postern.dump');
   await stack.compose('cp', 'postgres:/tmp/postern.dump', dump);
-  await stack.compose('start', 'stand-in');
+  await stack.compose('up', '--detach', '--wait', '--no-recreate', 'stand-in');
+  await examine();
   await expectAllOnce(stack, load.accepted);
 
   // As deploy/README.md says. The volume of the stand-in goes as well: what it has afterwards was sent afterwards.

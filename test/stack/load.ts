@@ -17,7 +17,11 @@ export type Load = {
   stop(): Promise<void>;
 };
 
-/** Asks for mail, each to a recipient of its own: `mails` of them, or `perSecond` until it is stopped. */
+/**
+ * Asks for mail, each to a recipient of its own: `mails` of them, or `perSecond` until it is stopped.
+ *
+ * @param patienceMs how long a client waits for its answer; what it gave up on nobody has promised it
+ */
 export function startLoad(
   stack: ComposeStack,
   {
@@ -25,7 +29,14 @@ export function startLoad(
     perSecond,
     everyOther,
     name = 'person',
-  }: { mails?: number; perSecond?: number; everyOther?: 'scheduled'; name?: string } = {},
+    patienceMs,
+  }: {
+    mails?: number;
+    perSecond?: number;
+    everyOther?: 'scheduled';
+    name?: string;
+    patienceMs?: number | undefined;
+  } = {},
 ): Load {
   const accepted = new Map<string, string>();
   const refused: string[] = [];
@@ -35,12 +46,17 @@ export function startLoad(
     const to = `${name}-${number}@example.com`;
     const isScheduled = everyOther === 'scheduled' && number % 2 === 1;
     const answer = await stack
-      .ask('POST', '/api/v1/emails', {
-        to: [to],
-        subject: `Mail ${number}`,
-        text: `For ${to} only.`,
-        ...(isScheduled ? { scheduled_datetime: new Date(Date.now() + 3_000).toISOString() } : {}),
-      })
+      .ask(
+        'POST',
+        '/api/v1/emails',
+        {
+          to: [to],
+          subject: `Mail ${number}`,
+          text: `For ${to} only.`,
+          ...(isScheduled ? { scheduled_datetime: new Date(Date.now() + 3_000).toISOString() } : {}),
+        },
+        patienceMs,
+      )
       .catch((error: Error) => ({ status: 0, body: error.message }));
     if (answer.status === 202) accepted.set(to, answer.body.id);
     else refused.push(`${to}: ${answer.status} ${JSON.stringify(answer.body).slice(0, 200)}`);
