@@ -18,6 +18,7 @@ import { openMetrics } from '../../deploy/metrics.ts';
 import { openHandOver } from '../../relay/client/hand-over.ts';
 import { freshDatabase } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
+import { keepSecretsOf, sawAnswer } from '../kit/secrets.ts';
 import { expectDeclared } from './conformance.ts';
 
 const apiKey = 'bootstrap-key-of-the-tests';
@@ -42,6 +43,7 @@ export async function startApi({
   from?: { address: string; name?: string } | null;
   limit?: RateLimit;
 } = {}) {
+  keepSecretsOf({ API_KEY: apiKey });
   await using resources = new AsyncDisposableStack();
   const fresh = url === undefined ? resources.use(await freshDatabase()) : undefined;
   const log = openLog('api', 'silent');
@@ -97,6 +99,7 @@ export async function startApi({
       ...(raw !== undefined && { body: raw }),
     });
     const text = await response.text();
+    sawAnswer(`${method} ${path}`, response.status, text);
     const isJson = response.headers.get('content-type')?.includes('json');
     const answer = isJson ? JSON.parse(text) : undefined;
     const reply = { status: response.status, headers: response.headers, body: answer, text };

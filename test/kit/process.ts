@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { keepSecretsOf, sawOutput } from './secrets.ts';
 import { until } from './until.ts';
 
 type LogLine = { readonly msg: string; readonly [field: string]: unknown };
@@ -55,6 +56,7 @@ process.once('exit', () => {
 export async function startProcess(wishes: ProcessWishes): Promise<RunningProcess> {
   const { script, args = [], environment = {}, readyUrl, readyMs = 20_000 } = wishes;
   const name = script.replace(/\/main\.ts$/, '');
+  keepSecretsOf(environment);
   const child = spawn(process.execPath, [script, ...args], {
     cwd: root,
     env: { ...(process.env.PATH ? { PATH: process.env.PATH } : {}), ...environment },
@@ -66,6 +68,7 @@ export async function startProcess(wishes: ProcessWishes): Promise<RunningProces
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line);
+      sawOutput(name, line);
       log.push(parse(line));
     });
   }

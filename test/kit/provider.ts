@@ -30,6 +30,8 @@ import {
   type Stage,
 } from './misbehaviour.ts';
 
+import { keepTokensOf } from './secrets.ts';
+
 export * from './misbehaviour.ts';
 
 export type ProviderWishes = {
@@ -136,7 +138,10 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
     certificate: () => ({ ...certificate, ...wishes.tls }),
     nextQueueId: () => randomBytes(5).toString('hex').toUpperCase(),
     onAuth: (attempt: AuthAttempt) => authAttempts.push(attempt),
-    onMessage: (message: ProviderMessage) => messages.push(message),
+    onMessage: (message: ProviderMessage) => {
+      messages.push(message);
+      keepTokensOf(message.raw);
+    },
   };
 
   const receive = (mode: Mode) => (socket: Socket) => {

@@ -10,6 +10,7 @@ import { freshDatabase, type Template, type TestDatabase } from './database.ts';
 import { freePort } from './ports.ts';
 import { type RunningProcess, startProcess } from './process.ts';
 import { type Mode, type Provider, type ProviderWishes, startProvider } from './provider.ts';
+import { sawAnswer } from './secrets.ts';
 
 type ProcessName = 'api' | 'relay' | 'worker';
 
@@ -243,6 +244,7 @@ function apiAt(url: string, ownKey: string): Api {
       redirect: 'manual',
     });
     const text = await response.text();
+    sawAnswer(`${method} ${path}`, response.status, text);
     const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   };
