@@ -55,7 +55,7 @@ export function maskAddress(address: string): string {
 
 /** The same for every address in a text, such as a reply that quotes the one it is about. */
 export const maskAddresses = (text: string): string =>
-  text.replace(/[^\s<>"'`(),;:=/*]+@[\w-]+(?:\.[\w-]+)+/g, maskAddress);
+  text.includes('@') ? text.replace(/[^\s<>"'`(),;:=/*]+@[\w-]+(?:\.[\w-]+)+/g, maskAddress) : text;
 
 // Only these: libraries hang whole configurations, sockets and rows on their errors. PostgreSQL's
 // `detail` and `where` are left out because they quote the row.

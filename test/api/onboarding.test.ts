@@ -175,6 +175,7 @@ describe('deciding', () => {
 describe('deleting', () => {
   test('an application without an account is deleted', async () => {
     const { path } = await submitted();
+    expect((await api.get(path)).body.status).toBe('submitted');
     expect((await api.delete(path)).status).toBe(204);
     expect((await api.get(path)).status).toBe(404);
   });
