@@ -40,6 +40,7 @@ type Claim = { readonly email: ClaimedEmail; readonly at: number };
 /**
  * Starts looking. Disposing waits for hand-overs that are under way and gives back what was claimed but not begun.
  *
+ * @param signal begins that end at once, whatever else of the process has to close before
  * @param concurrency how many emails are handed over at the same time
  */
 export function startDrain(
@@ -47,10 +48,12 @@ export function startDrain(
   {
     concurrency,
     pollIntervalMs,
+    signal,
     answered = () => {},
   }: {
     concurrency: number;
     pollIntervalMs: number;
+    signal: AbortSignal;
     /** Told of every hand-over, and how long after its due time the relay answered. */
     answered?: (outcome: HandOverResult['outcome'], latenessMs: number) => void;
   },
@@ -172,10 +175,16 @@ export function startDrain(
     }
   }
 
+  const stop = () => {
+    stopping.abort();
+    alarm.abort();
+  };
+  signal.addEventListener('abort', stop, { once: true });
   const looking = look();
   return {
-    wake() {
-      return new Promise((resolve) => {
+    async wake() {
+      if (stopping.signal.aborted) return;
+      await new Promise<void>((resolve) => {
         sleepers.push(resolve);
         alarm.abort();
       });
@@ -186,8 +195,7 @@ export function startDrain(
       relayAway,
     }),
     async [Symbol.asyncDispose]() {
-      stopping.abort();
-      alarm.abort();
+      stop();
       await looking;
     },
   };

@@ -17,6 +17,10 @@ import { startJobs } from './jobs.ts';
 import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
 
+// While a mail waits for the commit that makes it the relay's, its session has nothing to do. The more mails wait
+// together, the fewer commits the relay and PostgreSQL need for them. The relay lets one address have 500 sessions.
+const sessionsEach = 8;
+
 await runProcess(
   'worker',
   () => {
@@ -48,7 +52,7 @@ await runProcess(
         port: environment.relayPort,
         user: environment.relayUser,
         password: environment.relayPassword,
-        sessions: concurrency,
+        sessions: concurrency * sessionsEach,
         log,
       }),
     );
@@ -57,7 +61,12 @@ await runProcess(
     const drain = resources.use(
       startDrain(
         { database, handOver, log },
-        { concurrency, pollIntervalMs, answered: measureHandOvers(metrics) },
+        {
+          concurrency: concurrency * sessionsEach,
+          pollIntervalMs,
+          signal,
+          answered: measureHandOvers(metrics),
+        },
       ),
     );
     const jobs = resources.use(

@@ -5,6 +5,7 @@ import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/ema
 import { emailStatus } from '../../relay/client/heartbeat.ts';
 import { ownPostgres } from '../kit/database.ts';
 import { type Stack, type StackWishes, startStack } from '../kit/stack.ts';
+import { runs } from '../kit/thoroughness.ts';
 import { until } from '../kit/until.ts';
 
 type Postern = AsyncDisposable & {
@@ -151,35 +152,36 @@ test('a mail that the relay refuses is held and does not keep the others waiting
   ).toMatchObject({ reason: 'relay-refused', reasonDetail: expect.stringContaining('550 5.7.1') });
 });
 
-test('a killed worker’s mail is handed over by another within thirty seconds, once', {
+test('one of three workers is killed in a burst: everything is out within thirty seconds, once', {
   timeout: 60_000,
 }, async () => {
-  await using postern = await startPostern({ workers: 2 });
+  await using postern = await startPostern({ workers: 3 });
   const { relay, workers } = postern.stack;
   relay.process.kill('SIGSTOP');
-  const ids = await insert(postern, 400, { dueAt: inSeconds(0) });
-  await until(async () => (await countOf(postern, 'hand_over_attempts > 0')) > 0);
+  const ids = await insert(postern, 600, { dueAt: inSeconds(0) });
+  await until(async () => (await countOf(postern, 'hand_over_attempts > 0')) === ids.length);
   workers[0]?.process.kill('SIGKILL');
   const killed = performance.now();
   relay.process.kill('SIGCONT');
 
-  await until(async () => (await countOf(postern, `status = 'pending'`)) === 0, { timeoutMs: 35_000 });
-  expect(performance.now() - killed).toBeLessThan(30_000);
   await allSent(postern);
+  expect(performance.now() - killed).toBeLessThan(30_000);
   expect(copies(postern)).toEqual(onceEach(ids));
 });
 
 test('a worker that is asked to stop finishes what it has begun and gives the rest back', async () => {
-  await using postern = await startPostern({ worker: { WORKER_CONCURRENCY: '2' } });
+  await using postern = await startPostern({ worker: { WORKER_CONCURRENCY: '1' } });
   const { relay, worker } = postern.stack;
   relay.process.kill('SIGSTOP');
   await insert(postern, 50, { dueAt: inSeconds(0) });
   await until(async () => (await countOf(postern, 'hand_over_attempts = 1')) === 50);
   const stopped = worker.process.stop();
+  await until(() => worker.process.log.some(({ msg }) => msg === 'Stopping'));
   relay.process.kill('SIGCONT');
   expect(await stopped).toEqual({ code: 0, signal: null });
 
-  expect(await countOf(postern, `status <> 'pending'`)).toBeLessThanOrEqual(4);
+  // One, times the sessions it may use.
+  expect(await countOf(postern, `status <> 'pending'`)).toBeLessThanOrEqual(8);
   expect(await countOf(postern, `status = 'pending' and next_hand_over_at > now()`)).toBe(0);
 });
 
@@ -192,27 +194,58 @@ test('a frozen relay does not keep the worker from stopping', async () => {
   expect(await worker.process.stop()).toMatchObject({ code: 0 });
 });
 
-test('mail whose cancel succeeded never reaches the provider, all other mail reaches it once', async () => {
-  await using postern = await startPostern({ workers: 2 });
-  const ids = await insert(postern, 500, { dueAt: inSeconds(0.3) });
-  await until(async () => (await countOf(postern, `status <> 'pending'`)) > 0);
+/** In an order that nobody could guess, but the same in every run. */
+function shuffled<T>(list: readonly T[]): T[] {
+  const result = [...list];
+  let state = 1;
+  for (let at = result.length - 1; at > 0; at--) {
+    state = (state * 48_271) % 2_147_483_647;
+    const other = state % (at + 1);
+    [result[at], result[other]] = [result[other] as T, result[at] as T];
+  }
+  return result;
+}
+
+const races = runs(1_500);
+
+test('no DATA is sent for mail whose cancel succeeded, all other mail reaches the provider once', {
+  timeout: 90_000 + races * 20,
+}, async () => {
+  await using postern = await startPostern({ workers: 2, provider: { keepBytes: 2_000 } });
+  const dataFor = new Set<string>();
+  postern.stack.provider.on('data', ({ envelope }) => {
+    for (const recipient of envelope.recipients) dataFor.add(recipient);
+    return undefined;
+  });
+  const dueAt = inSeconds(1 + races / 2_000);
+  const recipientOf = new Map<string, string>();
+  const ids = await insert(postern, races, { dueAt });
+  for (const [i, id] of ids.entries()) recipientOf.set(id, `r${i}@example.com`);
+  await until(async () => (await countOf(postern, `status <> 'pending'`)) > 0, { timeoutMs: 30_000 });
+
+  // Some are still at home, some with the relay, some on their way out.
   const outcomes = new Map<string, string>();
-  const toCancel = ids.toReversed();
+  const toCancel = shuffled(ids);
   const cancelOnAndOn = async () => {
-    for (let id = toCancel.shift(); id !== undefined; id = toCancel.shift()) {
+    for (let id = toCancel.pop(); id !== undefined; id = toCancel.pop()) {
       outcomes.set(id, (await cancelEmail(postern.database, id, 'test')).outcome);
     }
   };
   await Promise.all(Array.from({ length: 10 }, cancelOnAndOn));
-
   await until(async () => (await countOf(postern, `status not in ('sent', 'cancelled')`)) === 0, {
-    timeoutMs: 40_000,
+    timeoutMs: 40_000 + races * 10,
   });
+
+  const cancelled = ids.filter((id) => outcomes.get(id) === 'cancelled');
   const kept = ids.filter((id) => outcomes.get(id) === 'too-late');
+  expect(cancelled.length + kept.length).toBe(races);
+  expect(cancelled.filter((id) => dataFor.has(recipientOf.get(id) ?? ''))).toEqual([]);
   expect(copies(postern)).toEqual(onceEach(kept));
-  expect(ids.filter((id) => outcomes.get(id) === 'cancelled')).toHaveLength(ids.length - kept.length);
-  expect(kept.length).toBeGreaterThan(0);
-  expect(kept.length).toBeLessThan(ids.length);
+  const withTheRelay = await countOf(postern, `status = 'cancelled' and queue_id is not null`);
+  for (const count of [kept.length, cancelled.length, withTheRelay]) expect(count).toBeGreaterThan(0);
+  console.info(
+    `${races} races: ${kept.length} sent, ${cancelled.length} cancelled, ${withTheRelay} of them at the relay`,
+  );
 });
 
 test('a worker survives the death of PostgreSQL and goes on by itself', async () => {
