@@ -2,7 +2,7 @@
 // the same queue, so dashboards and alerts take the maximum over them and never the sum.
 import type { Queryable } from '../deploy/database.ts';
 import type { Metrics } from '../deploy/metrics.ts';
-import type { DeliveryReport } from './delivery/delivery.ts';
+import type { DeliveryReport } from './delivery/report.ts';
 
 /** @param report what delivery knows of the ways out; undefined before it has started */
 export function measureQueue(metrics: Metrics, q: Queryable, report: () => DeliveryReport | undefined): void {

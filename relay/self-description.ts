@@ -1,7 +1,7 @@
 // What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
 import type { PreflightReport, RelayReport } from './client/heartbeat.ts';
-import type { DeliveryReport } from './delivery/delivery.ts';
+import type { DeliveryReport } from './delivery/report.ts';
 import { type PlatformId, whereToType } from './verdict/where-to-type.ts';
 
 /**

@@ -21,7 +21,6 @@ import {
   countSilence,
   distrustRoute,
   holdSender,
-  type LaneState,
   liftHold,
   liftHoldsOfForeignLanes,
   readLanes,
@@ -34,6 +33,8 @@ import { openMeasures } from './measures.ts';
 import { notify } from './notify.ts';
 import { openSeconds, tickOpen } from './open-time.ts';
 import { forgetUsage, refund, spend } from './pacing.ts';
+import { every } from './repeat.ts';
+import { type DeliveryReport, reportOf } from './report.ts';
 import { type Change, openResults } from './results.ts';
 import type { Trouble } from './session.ts';
 import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
@@ -45,32 +46,6 @@ export type Delivery = AsyncDisposable & {
   wake(): void;
   /** What the heartbeat publishes about routes and lanes. No secrets. */
   report(): DeliveryReport;
-};
-
-export type DeliveryReport = {
-  readonly routes: readonly {
-    lane: string;
-    name: string;
-    host: string;
-    port: number;
-    tls_mode: string;
-    state: string;
-    cause: string | null;
-  }[];
-  readonly lanes: readonly {
-    name: string;
-    state: LaneState;
-    cause: string | null;
-    detail: string | null;
-    since: Date;
-    next_probe_at: Date | null;
-    connections: number;
-    /** When the hourly or daily limit has room again; null while it has. */
-    paced_until: Date | null;
-    max_per_hour: number | null;
-    max_per_day: number | null;
-    held_senders: readonly { sender: string; cause: string; detail: string }[];
-  }[];
 };
 
 type Start = {
@@ -547,38 +522,6 @@ export async function startDelivery({
     }
   }
 
-  function report(): DeliveryReport {
-    return {
-      routes: lanes.flatMap(({ provider, reading }) =>
-        provider.routes.map(({ name, host, port, tlsMode }) => {
-          const known = reading.routes.find((each) => each.name === name);
-          return {
-            lane: provider.name,
-            name,
-            host,
-            port,
-            tls_mode: tlsMode,
-            state: known?.state ?? 'good',
-            cause: known?.cause ?? null,
-          };
-        }),
-      ),
-      lanes: lanes.map(({ provider, reading, connections, pacedUntil }) => ({
-        name: provider.name,
-        state: reading.state,
-        cause: reading.cause,
-        detail: reading.detail,
-        since: reading.since,
-        next_probe_at: reading.nextProbeAt,
-        connections,
-        paced_until: pacedUntil,
-        max_per_hour: provider.maxPerHour ?? null,
-        max_per_day: provider.maxPerDay ?? null,
-        held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
-      })),
-    };
-  }
-
   const held = await checkIdentity(database);
   if (held !== undefined) {
     alert({
@@ -602,7 +545,7 @@ export async function startDelivery({
 
   return {
     wake: () => void pump(),
-    report,
+    report: () => reportOf(lanes),
 
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));
@@ -646,25 +589,5 @@ function once(work: () => void): () => void {
     if (done) return;
     done = true;
     work();
-  };
-}
-
-/** Runs `work` again and again, `pauseMs` after it ended; `stop` waits for the run under way. */
-function every(pauseMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void>;
-  const run = () => {
-    running = work().finally(() => {
-      if (!stopped) timer = setTimeout(run, pauseMs);
-    });
-  };
-  run();
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
-    },
   };
 }

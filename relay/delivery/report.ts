@@ -1,0 +1,61 @@
+// What a relay tells about its ways out: for the heartbeat, and so for the api and the dashboard. No secrets.
+import type { Lane } from './lane.ts';
+import type { LaneState } from './lane-state.ts';
+
+export type DeliveryReport = {
+  readonly routes: readonly {
+    lane: string;
+    name: string;
+    host: string;
+    port: number;
+    tls_mode: string;
+    state: string;
+    cause: string | null;
+  }[];
+  readonly lanes: readonly {
+    name: string;
+    state: LaneState;
+    cause: string | null;
+    detail: string | null;
+    since: Date;
+    next_probe_at: Date | null;
+    connections: number;
+    /** When the hourly or daily limit has room again; null while it has. */
+    paced_until: Date | null;
+    max_per_hour: number | null;
+    max_per_day: number | null;
+    held_senders: readonly { sender: string; cause: string; detail: string }[];
+  }[];
+};
+
+export function reportOf(lanes: readonly Lane[]): DeliveryReport {
+  return {
+    routes: lanes.flatMap(({ provider, reading }) =>
+      provider.routes.map(({ name, host, port, tlsMode }) => {
+        const known = reading.routes.find((each) => each.name === name);
+        return {
+          lane: provider.name,
+          name,
+          host,
+          port,
+          tls_mode: tlsMode,
+          state: known?.state ?? 'good',
+          cause: known?.cause ?? null,
+        };
+      }),
+    ),
+    lanes: lanes.map(({ provider, reading, connections, pacedUntil }) => ({
+      name: provider.name,
+      state: reading.state,
+      cause: reading.cause,
+      detail: reading.detail,
+      since: reading.since,
+      next_probe_at: reading.nextProbeAt,
+      connections,
+      paced_until: pacedUntil,
+      max_per_hour: provider.maxPerHour ?? null,
+      max_per_day: provider.maxPerDay ?? null,
+      held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
+    })),
+  };
+}
