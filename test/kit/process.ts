@@ -35,7 +35,7 @@ export type ProcessWishes = {
   readonly environment?: Readonly<Record<string, string>>;
   /** The address that answers 200 when it is ready; without one it counts as ready at once. */
   readonly readyUrl?: string;
-  /** How long it may take to become ready; 20,000 by default. */
+  /** How long it may take to become ready; 45,000 by default, because a start is work and machines are shared. */
   readonly readyMs?: number;
 };
 
@@ -54,7 +54,7 @@ process.once('exit', () => {
  * @throws with all its output when it ends before it is ready.
  */
 export async function startProcess(wishes: ProcessWishes): Promise<RunningProcess> {
-  const { script, args = [], environment = {}, readyUrl, readyMs = 20_000 } = wishes;
+  const { script, args = [], environment = {}, readyUrl, readyMs = 45_000 } = wishes;
   const name = script.replace(/\/main\.ts$/, '');
   keepSecretsOf(environment);
   const child = spawn(process.execPath, [script, ...args], {

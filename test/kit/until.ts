@@ -15,11 +15,11 @@ type Truthy<T> = Exclude<T, false | null | undefined | 0 | 0n | ''>;
  * Polls `condition` (every 5 ms at first, every 50 ms at last) and returns its first truthy value.
  * A condition that throws counts as not yet true: a process that is still starting refuses connections.
  *
- * @throws when `timeoutMs` (10,000 by default) has passed, telling what the condition last returned or threw.
+ * @throws when `timeoutMs` (20,000 by default) has passed, telling what the condition last returned or threw.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, what = 'the condition' }: Patience = {},
+  { timeoutMs = 20_000, what = 'the condition' }: Patience = {},
 ): Promise<Truthy<T>> {
   // Made here, so that the stack of a failure points at the waiting test and not at a timer.
   const failure = new Error();
