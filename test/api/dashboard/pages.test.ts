@@ -231,11 +231,13 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
   test('sends a test mail and shows its stages as they come', async () => {
     const page = await open('/diagnosis');
     await page.getByRole('button', { name: 'Send it' }).click();
-    await page.getByText('Sent. The provider said: 250').waitFor({ timeout: 30_000 });
+    const outcome = page.locator('.outcome');
+    await outcome.waitFor({ timeout: 40_000 });
+    expect(await outcome.innerText()).toContain('Sent. The provider said: 250');
     expect(await page.locator('.stages li').count()).toBeGreaterThan(3);
     expect(await faultsOf(page)).toEqual([]);
     await page.context().close();
-  }, 45_000);
+  });
 
   test('runs the doctor in the relay, and shows each stage on the way when it comes', async () => {
     const page = await open('/diagnosis');
