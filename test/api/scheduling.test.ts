@@ -85,6 +85,14 @@ describe('a form', () => {
     );
   });
 
+  test('it can be emptied, recipients and all', async () => {
+    const client = newClient();
+    await api.put(`${client}/email-config`, form([entry('last')]));
+    const { status, body } = await api.put(`${client}/email-config`, form([], { recipients: [] }));
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ config: { recipients: [] }, scheduled: { cancelled: 1 }, emails: [] });
+  });
+
   test('every entry at fault is named, and nothing of the form is saved', async () => {
     const client = newClient();
     const { status, body } = await api.put(
