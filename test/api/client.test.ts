@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const flow = `
 import { approveApplication, deleteApplication, getCustomer, getEmail, getEmailStatus, submitApplication } from './client/index.ts';
 import { client } from './client/client.gen.ts';
+import { until } from ${JSON.stringify(join(root, 'test', 'kit', 'until.ts'))};
 
 client.setConfig({ baseUrl: process.env.POSTERN_URL!, auth: () => process.env.POSTERN_KEY });
 
@@ -35,11 +36,10 @@ const { customer, owner, invitation } = approved.data;
 if (!invitation) throw new Error('nobody was invited');
 const found = await getCustomer({ path: { id: customer.id }, throwOnError: true });
 
-let email = await getEmail({ path: { id: invitation.email_id }, throwOnError: true });
-while (email.data.status !== 'sent') {
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  email = await getEmail({ path: { id: invitation.email_id }, throwOnError: true });
-}
+const email = await until(async () => {
+  const answer = await getEmail({ path: { id: invitation.email_id }, throwOnError: true });
+  return answer.data.status === 'sent' && answer;
+}, { what: 'the invitation to be sent' });
 const refused = await deleteApplication({ path });
 
 console.log(JSON.stringify({

@@ -12,7 +12,7 @@ import { until } from '../kit/until.ts';
 import { type Haraka, startHaraka } from './haraka.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { measureSource, startPostfix, whyNoPostfix } from './postfix.ts';
-import { type Sink, startCountingSink } from './sink.ts';
+import { type Sink, startCountingSink, towards } from './sink.ts';
 
 const rounds = 3;
 const sessions = 50;
@@ -92,21 +92,14 @@ function startRelay(template: Template, sink: Sink, certificate: Certificate | u
       processes: ['relay'],
       provider: false,
       relay: {
-        RELAY_TRUSTED_NETWORKS: '127.0.0.0/8',
-        LOG_LEVEL: 'warn',
-        SMTP_HOST: '127.0.0.1',
-        SMTP_PORT: String(sink.port),
-        SMTP_FAILOVER: 'off',
-        SMTP_FROM_EMAIL: 'ann@example.com',
+        ...towards(sink),
         SMTP_MAX_CONNECTIONS: String(connections),
-        ...(certificate
-          ? {
-              SMTP_TLS_MODE: 'implicit',
-              SMTP_USER: 'ann@example.com',
-              SMTP_PASSWORD: 'a password',
-              SMTP_CA_FILE: certificate.caFile,
-            }
-          : { SMTP_TLS_MODE: 'none' }),
+        ...(certificate && {
+          SMTP_TLS_MODE: 'implicit',
+          SMTP_USER: 'ann@example.com',
+          SMTP_PASSWORD: 'a password',
+          SMTP_CA_FILE: certificate.caFile,
+        }),
       },
     }),
   );

@@ -7,7 +7,7 @@ import { startPostgres } from '../kit/postgres.ts';
 import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import type { Benchmark } from './measurement.ts';
-import { startCountingSink } from './sink.ts';
+import { startCountingSink, towards } from './sink.ts';
 
 const messages = 50;
 const bytes = 25_000_000;
@@ -20,15 +20,7 @@ export const large: Benchmark = async (say) => {
     template: await createTemplate(server.url),
     processes: ['relay'],
     provider: false,
-    relay: {
-      RELAY_TRUSTED_NETWORKS: '127.0.0.0/8',
-      LOG_LEVEL: 'warn',
-      SMTP_HOST: '127.0.0.1',
-      SMTP_PORT: String(sink.port),
-      SMTP_TLS_MODE: 'none',
-      SMTP_FAILOVER: 'off',
-      SMTP_FROM_EMAIL: 'ann@example.com',
-    },
+    relay: towards(sink),
   });
   const body = Buffer.from(line.repeat(Math.ceil(bytes / line.length)));
   const began = performance.now();

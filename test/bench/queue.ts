@@ -7,7 +7,7 @@ import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { measureSource, whyNoPostfix } from './postfix.ts';
-import { type Sink, startCountingSink } from './sink.ts';
+import { type Sink, startCountingSink, towards } from './sink.ts';
 
 const few = 1_000;
 const many = 1_000_000;
@@ -86,15 +86,7 @@ async function withRelay<T>(
     database,
     processes: ['relay'],
     provider: false,
-    relay: {
-      RELAY_TRUSTED_NETWORKS: '127.0.0.0/8',
-      LOG_LEVEL: 'warn',
-      SMTP_HOST: '127.0.0.1',
-      SMTP_PORT: String(sink.port),
-      SMTP_TLS_MODE: 'none',
-      SMTP_FAILOVER: 'off',
-      SMTP_FROM_EMAIL: 'ann@example.com',
-    },
+    relay: towards(sink),
   });
   return await work(stack.relay.port);
 }

@@ -41,6 +41,17 @@ export async function startCountingSink(wishes: Wishes = {}): Promise<Sink> {
   };
 }
 
+/** The environment of a relay whose provider the sink is, in plain and without AUTH. */
+export const towards = ({ port }: Sink) => ({
+  RELAY_TRUSTED_NETWORKS: '127.0.0.0/8',
+  LOG_LEVEL: 'warn',
+  SMTP_HOST: '127.0.0.1',
+  SMTP_PORT: String(port),
+  SMTP_TLS_MODE: 'none',
+  SMTP_FAILOVER: 'off',
+  SMTP_FROM_EMAIL: 'ann@example.com',
+});
+
 const endOfData = Buffer.from('\r\n.\r\n');
 
 function serve({ certFile, keyFile }: Wishes): void {
