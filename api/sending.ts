@@ -1,5 +1,5 @@
 // What the API needs to get mail on its way: who it is from, and the hand-over right after a commit.
-import type { Database } from '../deploy/database.ts';
+import type { Database, Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { traceIdOf } from '../deploy/trace.ts';
 import type { Address, InsertedEmail } from '../relay/client/email.ts';
@@ -22,10 +22,17 @@ const senderLastsMs = 5_000;
 const usualMaxMessageSize = 26_214_400;
 
 export type Sending = {
-  /** The default From; undefined while nobody knows one. The mail is then kept as `held`. */
-  sender(): Promise<Address | undefined>;
+  /**
+   * The default From; undefined while nobody knows one. The mail is then kept as `held`.
+   *
+   * @param q whoever is in a transaction asks in that one: if every connection had a transaction that waits for
+   *   another connection, none would ever go on
+   */
+  sender(q: Queryable): Promise<Address | undefined>;
   /** What the relay takes. `allowedSenders` is undefined while no relay has said which; it then decides itself. */
-  limits(): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
+  limits(
+    q: Queryable,
+  ): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
   /**
    * Hands committed mail to the relay, waiting at most two seconds, and tells its status then; undefined when
    * that cannot be read. Never throws: what could not be handed over is found by the worker.
@@ -52,9 +59,9 @@ export function openSending({
   const deps = { database, handOver, log };
   let known: { at: number; status: Promise<EmailStatus> } | undefined;
 
-  function status(): Promise<EmailStatus> {
+  function status(q: Queryable): Promise<EmailStatus> {
     if (!known || performance.now() - known.at > senderLastsMs) {
-      known = { at: performance.now(), status: emailStatus(database) };
+      known = { at: performance.now(), status: emailStatus(q) };
       // A failed look is not remembered: the next request looks again.
       known.status.catch(() => {
         known = undefined;
@@ -65,19 +72,19 @@ export function openSending({
 
   /** Whether the relay queues what it accepts; otherwise it holds or captures it, and only the row tells. */
   async function delivers(): Promise<boolean> {
-    const { configured, relay, report } = await status();
+    const { configured, relay, report } = await status(database);
     return configured && relay === 'running' && report?.delivery_mode === 'deliver';
   }
 
   return {
-    async sender() {
+    async sender(q) {
       if (from) return from;
-      const { report: relay } = await status();
+      const { report: relay } = await status(q);
       if (!relay?.from) return undefined;
       return { address: relay.from, ...(relay.from_name && { name: relay.from_name }) };
     },
-    async limits() {
-      const { report } = await status();
+    async limits(q) {
+      const { report } = await status(q);
       return {
         allowedSenders: report?.allowed_senders,
         maxMessageSize: report?.limits.max_message_size ?? usualMaxMessageSize,

@@ -1,4 +1,5 @@
 // The way to PostgreSQL: one pool a process, short transactions, and one answer to "is it away?".
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import type { Log } from './log.ts';
 
@@ -34,7 +35,8 @@ export interface Database extends Queryable, AsyncDisposable {
   /**
    * Runs `work` in one transaction: commits its result, rolls back what it throws. When the
    * connection is lost during the commit nobody knows the outcome; the error is then one that
-   * `isUnavailable` recognises, and the caller looks its rows up.
+   * `isUnavailable` recognises, and the caller looks its rows up. Within `work` only `tx` may be asked: whoever asks
+   * the database for another connection gets an error.
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   connect(): Promise<Connection>;
@@ -78,12 +80,23 @@ export function openDatabase({
   pool.on('connect', (client) => client.on('error', () => {}));
   pool.on('error', (error) => log?.warn({ err: error }, 'An idle connection to PostgreSQL was lost'));
 
+  // Once every connection has a transaction that waits for another connection, none of them goes on: for as long as
+  // requests keep coming the process answers nobody, with a database that is well. So it fails at the first one.
+  const transactions = new AsyncLocalStorage<true>();
+  const ask: Queryable = queryable(pool);
+
+  function expectNoTransaction(): void {
+    if (transactions.getStore())
+      throw new Error('Within a transaction only the transaction itself may be asked');
+  }
+
   async function transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    expectNoTransaction();
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
       await client.query('begin');
-      const result = await work(queryable(client));
+      const result = await transactions.run(true, () => work(queryable(client)));
       const { command } = await client.query('commit');
       // After a failed statement that `work` swallowed, COMMIT rolls back and calls that a success.
       if (command !== 'COMMIT')
@@ -122,7 +135,10 @@ export function openDatabase({
   }
 
   return {
-    ...queryable(pool),
+    async query<Row>(statement: string | Statement, values?: readonly unknown[]) {
+      expectNoTransaction();
+      return ask.query<Row>(statement, values);
+    },
     pool,
     log,
     transaction,

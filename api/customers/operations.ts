@@ -62,7 +62,7 @@ export function customerOperations({
       answers: { 201: { description: 'Created.', schema: customerAnswer } },
       problems: ['customer-exists'],
       async handleMany(asked, tx) {
-        const from = await sending.sender();
+        const from = await sending.sender(tx);
         const created = await createCustomers(
           tx,
           asked.map(({ body: { name, email, owner, sendInvitation }, principal, traceparent }) => ({
@@ -246,7 +246,7 @@ export function customerOperations({
         await revokeInvitation(tx, row.owner_id);
         const invitation = await inviteAgain(tx, {
           row,
-          from: await sending.sender(),
+          from: await sending.sender(tx),
           publicUrl,
           apiKeyId: principal.apiKeyId,
           traceparent,

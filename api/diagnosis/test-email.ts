@@ -76,7 +76,7 @@ export async function* sendTestEmail({
     yield { kind: 'result', result: { sent: false, email_id: null, stages: [], failure: obstacle } };
     return;
   }
-  const from = await sending.sender();
+  const from = await sending.sender(database);
   const recipient = to ?? from;
   if (!from || !recipient) {
     yield { kind: 'result', result: { sent: false, email_id: null, stages: [], failure: senderUnknown } };

@@ -43,9 +43,10 @@ export async function checkEmail(
 
 /** What the relay said it would take, and who asks. */
 export async function surroundingsOf(
+  q: Queryable,
   sending: Sending,
   { principal, traceparent }: Pick<Asked, 'principal' | 'traceparent'>,
 ): Promise<Surroundings> {
-  const [sender, limits] = await Promise.all([sending.sender(), sending.limits()]);
+  const [sender, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
   return { sender, ...limits, apiKeyId: principal.apiKeyId, traceparent };
 }

@@ -80,7 +80,7 @@ export function emailOperations({
       bodyExample: example,
       answers: { 202: { description: 'Committed.', schema: emailListItem } },
       async handle(asked, tx) {
-        const draft = await checkEmail(tx, asked.body, await surroundingsOf(sending, asked));
+        const draft = await checkEmail(tx, asked.body, await surroundingsOf(tx, sending, asked));
         const inserted = await insertEmail(tx, draft);
         return {
           status: 202,
@@ -122,7 +122,7 @@ export function emailOperations({
         },
       },
       async handle(asked, tx) {
-        const items = await checkBatch(tx, asked.body.emails, await surroundingsOf(sending, asked));
+        const items = await checkBatch(tx, asked.body.emails, await surroundingsOf(tx, sending, asked));
         const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
         const inserted = await insertEmails(tx, drafts);
         const born = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));

@@ -208,7 +208,7 @@ export function onboardingOperations({
         if (row.status === 'archived') throw wrongState(row, 'It cannot be approved any more.');
 
         const invite = body.sendInvitation
-          ? { from: await sending.sender(), publicUrl, apiKeyId: principal.apiKeyId, traceparent }
+          ? { from: await sending.sender(tx), publicUrl, apiKeyId: principal.apiKeyId, traceparent }
           : undefined;
         const created = await createCustomer(tx, {
           name: row.company,
@@ -276,7 +276,7 @@ export function onboardingOperations({
         const application = toApplicationView(rejected);
         if (!body.sendMail) return { status: 200, body: { application, email: null } };
         const email = await insertRejectionMail(tx, rejected, {
-          from: await sending.sender(),
+          from: await sending.sender(tx),
           apiKeyId: principal.apiKeyId,
           traceparent,
         });

@@ -84,7 +84,7 @@ export function schedulingOperations({
         const saved = await saveEmailConfigWithin(tx, {
           clientId: path.client_id,
           ...readConfig(body),
-          from: await sending.sender(),
+          from: await sending.sender(tx),
           actor: actorOf(principal),
           apiKeyId: principal.apiKeyId,
           traceparent,

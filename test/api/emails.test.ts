@@ -41,6 +41,12 @@ async function countMails(): Promise<number> {
 }
 
 describe('sending', () => {
+  test('more mails at once than the API has connections are all accepted, also when they are the first', async () => {
+    await using fresh = await startApi();
+    const answers = await Promise.all(Array.from({ length: 64 }, () => fresh.post('/api/v1/emails', mail())));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+  });
+
   test('a mail is accepted with 202 and can be read with everything that was asked for', async () => {
     const { status, body, headers } = await api.post('/api/v1/emails', {
       from: { address: 'orders@shop.example.com', name: 'The Shop' },

@@ -57,6 +57,18 @@ test('a transaction commits its result and rolls back what it throws', async () 
   expect((await database.query('select text from note')).rows).toEqual([{ text: 'kept' }]);
 });
 
+test('whoever has a transaction cannot ask for a second connection, and can again afterwards', async () => {
+  await using opened = await open();
+  const { database } = opened;
+  const nested = [() => database.query('select 1'), () => database.transaction(async () => {})];
+  for (const ask of nested) {
+    await expect(database.transaction(() => ask())).rejects.toThrow('Within a transaction');
+    await ask();
+  }
+  const asked = await database.transaction((tx) => tx.query('select 1'));
+  expect(asked.rowCount).toBe(1);
+});
+
 test('a transaction whose failed statement was swallowed does not pass for committed', async () => {
   await using opened = await open();
   const swallowing = opened.database.transaction(async (tx) => {
