@@ -4,8 +4,6 @@ import { type Database, isUnavailable, type Queryable } from '../deploy/database
 import type { Answer, Asked } from './operation.ts';
 import { Problem } from './problem.ts';
 
-// Two, so that one group is being written while the other one is on its way to the disk.
-const lanes = 2;
 // Bounds how long the first of a group waits for the last.
 const mostAtOnce = 64;
 
@@ -29,16 +27,17 @@ export function inGroups({
   alone: (asked: Asked) => Promise<Answer>;
 }): (asked: Asked) => Promise<Answer> {
   let waiting: Waiting[] = [];
-  let running = 0;
+  let isRunning = false;
 
-  async function runNext(): Promise<void> {
-    running++;
+  // One at a time: whoever waits for the disk meanwhile makes the next group larger, and everybody has less to do.
+  async function run(): Promise<void> {
+    isRunning = true;
     while (waiting.length > 0) {
       const group = waiting.slice(0, mostAtOnce);
       waiting = waiting.slice(mostAtOnce);
       await runGroup(group);
     }
-    running--;
+    isRunning = false;
   }
 
   async function runGroup(group: readonly Waiting[]): Promise<void> {
@@ -64,6 +63,6 @@ export function inGroups({
   return (asked) =>
     new Promise((resolve, reject) => {
       waiting.push({ asked, resolve, reject });
-      if (running < lanes) void runNext();
+      if (!isRunning) void run();
     });
 }

@@ -23,6 +23,10 @@ import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { rateLimiter } from './rate-limit.ts';
 import { openSending } from './sending.ts';
 
+// A session waits for the relay's commit with one mail. The more of them wait together, the fewer commits the relay and
+// PostgreSQL need for them. The relay lets one address have 500 sessions.
+const handOverSessions = 64;
+
 await runProcess(
   'api',
   () => {
@@ -41,7 +45,7 @@ await runProcess(
         port: environment.relayPort,
         user: environment.relayUser,
         password: environment.relayPassword,
-        sessions: 16,
+        sessions: handOverSessions,
         log,
       }),
     );

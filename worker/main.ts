@@ -19,7 +19,7 @@ import { unlockDeadWorkers } from './unlock.ts';
 
 // While a mail waits for the commit that makes it the relay's, its session has nothing to do. The more mails wait
 // together, the fewer commits the relay and PostgreSQL need for them. The relay lets one address have 500 sessions.
-const sessionsEach = 8;
+const sessionsEach = 16;
 
 await runProcess(
   'worker',

@@ -11,7 +11,7 @@ import type { Benchmark, Measurement } from './measurement.ts';
 
 const clients = 50;
 const warmUp = 500;
-const requests = 4_000;
+const requests = 10_000;
 
 export const api: Benchmark = async (say) => {
   await using server = await startPostgres({ kind: 'embedded' });

@@ -86,26 +86,29 @@ async function insert(stack: Stack, times: readonly Date[]): Promise<void> {
 }
 
 async function handedOver(stack: Stack, count: number) {
-  const accepted = async () => {
-    const { rows } = await stack.database.query<{ n: number }>(
-      'select count(*)::int as n from email where accepted_at is not null',
+  // Asked often, so by an index: counting them all took a quarter of a processor from what is measured.
+  const isOver = async () => {
+    const { rows } = await stack.database.query<{ over: boolean }>(
+      `select not exists (select from email where status = 'pending' and not paused) as over`,
     );
-    return rows[0]?.n === count;
+    return rows[0]?.over === true;
   };
-  await until(accepted, { timeoutMs: 300_000, what: `${count} mails to be handed over` });
+  await until(isOver, { timeoutMs: 300_000, what: `${count} mails to be handed over` });
   const { rows } = await stack.database.query<{
     latest: number;
     p99: number;
     median: number;
+    taken: number;
     copies: number;
   }>(
     `select max(late) as latest, percentile_disc(0.99) within group (order by late) as p99,
             percentile_disc(0.5) within group (order by late) as median,
+            count(late)::int as taken,
             (select count(*)::int from message where email_id in (select id from email)) as copies
      from (select extract(epoch from accepted_at - due_at)::float8 as late from email) e`,
   );
   const [found] = rows;
-  if (!found) throw new Error('no mail was handed over');
+  if (found?.taken !== count) throw new Error(`${found?.taken} of ${count} mails were handed over`);
   return found;
 }
 
