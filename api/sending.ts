@@ -30,9 +30,7 @@ export type Sending = {
    */
   sender(q: Queryable): Promise<Address | undefined>;
   /** What the relay takes. `allowedSenders` is undefined while no relay has said which; it then decides itself. */
-  limits(
-    q: Queryable,
-  ): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
+  limits(q: Queryable): Promise<{ allowedSenders: readonly string[] | undefined; maxMessageSize: number }>;
   /**
    * Hands committed mail to the relay, waiting at most two seconds, and tells its status then; undefined when
    * that cannot be read. Never throws: what could not be handed over is found by the worker.
