@@ -18,8 +18,10 @@ import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
 
 // While a mail waits for the commit that makes it the relay's, its session has nothing to do. The more mails wait
-// together, the fewer commits the relay and PostgreSQL need for them. The relay lets one address have 500 sessions.
+// together, the fewer commits the relay and PostgreSQL need for them. The relay lets one address have 500 sessions, and
+// several workers may share one.
 const sessionsEach = 16;
+const mostSessions = 128;
 
 await runProcess(
   'worker',
@@ -30,6 +32,7 @@ await runProcess(
   },
   async ({ environment, log, resources, signal }) => {
     const { workerConcurrency: concurrency, workerPollIntervalMs: pollIntervalMs } = environment;
+    const sessions = Math.min(concurrency * sessionsEach, mostSessions);
     const retention = {
       bodySeconds: environment.retentionBodySeconds,
       rowsSeconds: environment.retentionRowsSeconds,
@@ -52,7 +55,7 @@ await runProcess(
         port: environment.relayPort,
         user: environment.relayUser,
         password: environment.relayPassword,
-        sessions: concurrency * sessionsEach,
+        sessions,
         log,
       }),
     );
@@ -62,7 +65,7 @@ await runProcess(
       startDrain(
         { database, handOver, log },
         {
-          concurrency: concurrency * sessionsEach,
+          concurrency: sessions,
           pollIntervalMs,
           signal,
           answered: measureHandOvers(metrics),

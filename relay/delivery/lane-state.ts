@@ -138,8 +138,8 @@ export async function takeProbe(
   return rows[0]?.state;
 }
 
-/** As long as the lease of a mail: a relay that lives says so far more often. */
-const silentAfterMs = 8_000;
+/** As long as the lease of a mail. */
+const authLeaseMs = 8_000;
 
 /**
  * Asks for the one AUTH that may be under way. `closed` means that the lane was closed meanwhile: no AUTH then,
@@ -148,23 +148,42 @@ const silentAfterMs = 8_000;
 export async function takeAuth(
   q: Queryable,
   key: string,
-  { instance, leaseMs, isProbe }: { instance: string; leaseMs: number; isProbe: boolean },
+  { instance, isProbe }: { instance: string; isProbe: boolean },
 ): Promise<'granted' | 'busy' | 'closed'> {
   const { rows } = await q.query<{ granted: boolean; isClosed: boolean }>(
     `with asked as (
        update lane set auth_by = $2, auth_until = now() + $3 * interval '1 millisecond'
        where key = $1 and (state = 'open' or $4)
-         and (auth_until is null or auth_until < now()
-           -- Killed while it signed in: nobody waits for a relay that has said nothing for as long as a lease.
-           or exists (select from lane_replica r
-                      where r.instance = auth_by and r.seen_at < now() - ${silentAfterMs} * interval '1 millisecond'))
+         and (auth_until is null or auth_until < now())
        returning key
      )
      select exists (select from asked) as granted, state <> 'open' and not $4 as "isClosed" from lane where key = $1`,
-    [key, instance, leaseMs, isProbe],
+    [key, instance, authLeaseMs, isProbe],
   );
   const row = rows[0];
   return row?.granted ? 'granted' : row?.isClosed ? 'closed' : 'busy';
+}
+
+/**
+ * Keeps the permission while the AUTH is under way, `longestMs` at most; the returned function ends that. The lease is
+ * short because a permission can be granted to nobody: to a relay that was killed, or one that never got the answer.
+ */
+export function keepAuth(
+  q: Queryable,
+  key: string,
+  { instance, longestMs }: { instance: string; longestMs: number },
+): () => void {
+  const until = performance.now() + longestMs;
+  const timer = setInterval(() => {
+    if (performance.now() > until) return clearInterval(timer);
+    q.query(
+      `update lane set auth_until = now() + $3 * interval '1 millisecond' where key = $1 and auth_by = $2`,
+      [key, instance, authLeaseMs],
+      // Without the database the lease runs out, for everybody who might ask as well.
+    ).catch(() => {});
+  }, authLeaseMs / 3);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 export async function leaveAuth(q: Queryable, key: string, instance: string, worked: boolean): Promise<void> {

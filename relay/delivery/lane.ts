@@ -9,6 +9,7 @@ import { dial, type FailedAttempt } from './dial.ts';
 import {
   closeLane,
   distrustRoute,
+  keepAuth,
   type LaneReading,
   leaveAuth,
   readLanes,
@@ -329,14 +330,15 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
   ): Promise<Trouble | 'closed' | undefined> {
     const { user, password } = provider;
     if (user === undefined || password === undefined) return undefined;
-    const leaseMs = provider.timeoutSeconds * 2_000 + 5_000;
     for (;;) {
-      const permission = await takeAuth(database, key, { instance, leaseMs, isProbe });
+      const permission = await takeAuth(database, key, { instance, isProbe });
       if (permission === 'granted') break;
       if (permission === 'closed' || signal.aborted || !session.isOpen) return 'closed';
       await pause(20);
     }
-    const trouble = await session.signIn(user, password);
+    const longestMs = provider.timeoutSeconds * 2_000 + 5_000;
+    const release = keepAuth(database, key, { instance, longestMs });
+    const trouble = await session.signIn(user, password).finally(release);
     if (trouble) {
       // Closed before the permission is given back, so that nobody slips in between.
       const judgement = judge(trouble);

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { ProviderReading } from '../../deploy/environment.ts';
 import { laneKey } from '../delivery/lane.ts';
-import { leaveAuth, takeAuth } from '../delivery/lane-state.ts';
+import { keepAuth, leaveAuth, takeAuth } from '../delivery/lane-state.ts';
 import type { Leave } from './examine.ts';
 import { type Trouble, wordsOf } from './walk.ts';
 
@@ -40,7 +40,6 @@ export async function askLeave(
   { instance, asks }: { instance: string; asks: 'preflight' | 'person' },
 ): Promise<Leave> {
   const key = laneKey(provider);
-  const leaseMs = provider.timeoutSeconds * 2_000 + 5_000;
   const deadline = performance.now() + busyMs;
   const lane = await readLane(q, key);
   // No relay has used this credential yet: there is nobody to share with.
@@ -49,7 +48,7 @@ export async function askLeave(
   if (known) return known;
 
   for (;;) {
-    const permission = await takeAuth(q, key, { instance, leaseMs, isProbe: asks === 'person' });
+    const permission = await takeAuth(q, key, { instance, isProbe: asks === 'person' });
     if (permission === 'granted') break;
     if (permission === 'closed' || performance.now() > deadline) {
       return { granted: false, known: 'nothing', says: 'Another process is signing in with it right now.' };
@@ -63,9 +62,11 @@ export async function askLeave(
     await leaveAuth(q, key, instance, false);
     return meanwhile;
   }
+  const release = keepAuth(q, key, { instance, longestMs: provider.timeoutSeconds * 2_000 + 5_000 });
   return {
     granted: true,
     async used(worked, trouble) {
+      release();
       await record(q, key, worked, trouble);
       await leaveAuth(q, key, instance, worked);
     },

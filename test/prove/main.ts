@@ -36,7 +36,8 @@ const rate = Number(flags.rate);
 const seed = Number(flags.seed);
 const sender = 'mailer@example.com';
 const submitters = 12;
-const askers = 8;
+// More than the API has connections to PostgreSQL.
+const askers = 24;
 /** After the load and the last kill, this long without any progress means that nothing more will happen. */
 const patienceMs = 120_000;
 
