@@ -387,7 +387,7 @@ export const variables = {
     type: 'count',
     default: '10',
     readBy: ['worker'],
-    help: 'Jobs at once.',
+    help: 'Jobs at once, and sixteen mails on their way to the relay for each of them, 128 at most.',
   },
   WORKER_POLL_INTERVAL: {
     group: 'Worker',
