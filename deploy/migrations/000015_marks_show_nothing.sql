@@ -1,5 +1,6 @@
 -- A mark tells the relay something and the reader of an email nothing: its recipient was and stays `sending`. Every
--- mail is marked, so the look at the email, and the lock on it, are spared.
+-- mail is marked, so the look at the email, and the lock on it, are spared. PostgreSQL replaces a function only whole:
+-- what is new is the condition in the first statement.
 create or replace function recipients_decide_the_email_status() returns trigger language plpgsql as $$
 begin
   -- Only a mark leaves a recipient both `sending` and marked: whoever claims it takes the old mark away.

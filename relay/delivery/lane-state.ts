@@ -165,21 +165,23 @@ export async function takeAuth(
 }
 
 /**
- * Keeps the permission while the AUTH is under way, `longestMs` at most; the returned function ends that. The lease is
- * short because a permission can be granted to nobody: to a relay that was killed, or one that never got the answer.
+ * Keeps the permission while the AUTH is under way, for as long as one may take and no longer; the returned function
+ * ends that. The lease is short because a permission can be granted to nobody: to a relay that was killed, or one that
+ * never got the answer. Without the database the lease runs out, but then nobody else can take it either.
+ *
+ * @param timeoutSeconds SMTP_TIMEOUT; an AUTH has twice that
  */
 export function keepAuth(
   q: Queryable,
   key: string,
-  { instance, longestMs }: { instance: string; longestMs: number },
+  { instance, timeoutSeconds }: { instance: string; timeoutSeconds: number },
 ): () => void {
-  const until = performance.now() + longestMs;
+  const until = performance.now() + timeoutSeconds * 2_000 + 5_000;
   const timer = setInterval(() => {
     if (performance.now() > until) return clearInterval(timer);
     q.query(
       `update lane set auth_until = now() + $3 * interval '1 millisecond' where key = $1 and auth_by = $2`,
       [key, instance, authLeaseMs],
-      // Without the database the lease runs out, for everybody who might ask as well.
     ).catch(() => {});
   }, authLeaseMs / 3);
   timer.unref();

@@ -336,8 +336,8 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
       if (permission === 'closed' || signal.aborted || !session.isOpen) return 'closed';
       await pause(20);
     }
-    const longestMs = provider.timeoutSeconds * 2_000 + 5_000;
-    const release = keepAuth(database, key, { instance, longestMs });
+    const { timeoutSeconds } = provider;
+    const release = keepAuth(database, key, { instance, timeoutSeconds });
     const trouble = await session.signIn(user, password).finally(release);
     if (trouble) {
       // Closed before the permission is given back, so that nobody slips in between.

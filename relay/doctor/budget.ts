@@ -62,7 +62,7 @@ export async function askLeave(
     await leaveAuth(q, key, instance, false);
     return meanwhile;
   }
-  const release = keepAuth(q, key, { instance, longestMs: provider.timeoutSeconds * 2_000 + 5_000 });
+  const release = keepAuth(q, key, { instance, timeoutSeconds: provider.timeoutSeconds });
   return {
     granted: true,
     async used(worked, trouble) {
