@@ -12,10 +12,14 @@ const locked = join(root, 'package-lock.json');
 const isCurrent = existsSync(installed) && statSync(installed).mtimeMs >= statSync(locked).mtimeMs;
 if (!isCurrent) {
   console.error('Installing the locked dependencies (npm ci) …');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status } = spawnSync(npm, ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+  const words = ['ci', '--no-fund', '--no-audit', '--loglevel=error'];
+  // The npm that runs us, where it does: on Windows `npm` is a batch file, which Node starts only through a shell.
+  const npm = process.env.npm_execpath;
+  const [program, given] = npm?.endsWith('.js') ? [process.execPath, [npm, ...words]] : ['npm', words];
+  const { status } = spawnSync(program, given, {
     cwd: root,
     stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32' && program === 'npm',
   });
   if (status !== 0) {
     console.error('npm ci failed; the lines above say why. Nothing was started.');

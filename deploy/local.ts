@@ -9,9 +9,11 @@ import { EnvironmentError } from './environment.ts';
 import { startChild } from './local/child.ts';
 import { claimFolder } from './local/folder.ts';
 import { greet } from './local/greeting.ts';
+import { watchNpm } from './local/npm.ts';
 import { makePlan, readWishes } from './local/plan.ts';
 import { startPostgres } from './local/postgres.ts';
 import { Trouble } from './local/trouble.ts';
+import { startWatchdog } from './local/watchdog.ts';
 import { openLog } from './log.ts';
 import { migrate } from './migrate.ts';
 
@@ -47,6 +49,8 @@ try {
 async function start(): Promise<void> {
   await mkdir(folder, { recursive: true });
   const claim = resources.use(await claimFolder(folder));
+  startWatchdog(folder);
+  void watchNpm(process.env, () => void stop(1));
   const plan = await makePlan(await readWishes(root, process.env), folder);
 
   let { databaseUrl } = plan;

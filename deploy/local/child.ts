@@ -51,6 +51,7 @@ export async function startChild({
   const rawLog = createWriteStream(logFile);
   let child: ChildProcess;
   let wasReady = false;
+  let lostItsPort = false;
   let isStopping = false;
 
   function launch(): void {
@@ -68,6 +69,11 @@ export async function startChild({
 
   async function afterExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     if (isStopping) return;
+    if (lostItsPort) {
+      return onGiveUp(
+        `${name} could not listen: another program has taken its port since npm start chose it. Start again.`,
+      );
+    }
     const end = signal ?? `exit code ${code}`;
     if (!wasReady || code === 78)
       return onGiveUp(`${name} ended (${end}). Its last words are above and in ${logFile}.`);
@@ -79,6 +85,7 @@ export async function startChild({
   function show(output: Readable): void {
     createInterface({ input: output }).on('line', (line) => {
       rawLog.write(`${line}\n`);
+      lostItsPort ||= line.includes('EADDRINUSE');
       const words = isNoise(line) ? '' : readable(line);
       if (words) console.log(`${column(name)} ${words}`);
     });

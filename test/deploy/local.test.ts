@@ -1,14 +1,16 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readable } from '../../deploy/local/log-line.ts';
 import { type RunningProcess, startProcess } from '../kit/process.ts';
 import { until } from '../kit/until.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
 
 beforeAll(async () => {
@@ -19,10 +21,13 @@ beforeAll(async () => {
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-async function startLocal(environment: Record<string, string> = {}): Promise<RunningProcess> {
-  const local = await startProcess({ script: 'deploy/local.ts', args: ['--folder', folder], environment });
+async function startLocal(wishes: { folder?: string; timeoutMs?: number } = {}): Promise<RunningProcess> {
+  const local = await startProcess({
+    script: 'deploy/local.ts',
+    args: ['--folder', wishes.folder ?? folder],
+  });
   await until(() => local.output.includes('Postern is running.') || local.exit, {
-    timeoutMs: 60_000,
+    timeoutMs: wishes.timeoutMs ?? 60_000,
     what: 'npm start to be ready',
   });
   if (local.exit) throw new Error(local.output);
@@ -104,19 +109,71 @@ describe.sequential('npm start', () => {
     );
   }, 90_000);
 
-  test('leaves nothing behind when it is stopped, nor when it is killed and started again', async () => {
+  test('leaves nothing behind when it is stopped, nor when it is killed', async () => {
     const killed = await startLocal();
     const { children } = await runningProcesses();
     killed.kill('SIGKILL');
     await killed.exited;
-    expect(children.map(({ pid }) => isAlive(pid))).toEqual(children.map(() => true));
+    await until(() => children.every(({ pid }) => !isAlive(pid)), {
+      timeoutMs: 45_000,
+      what: 'the processes of a killed npm start to end by themselves',
+    });
 
     const local = await startLocal();
-    expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
     const { children: own } = await runningProcesses();
+    expect(own).toHaveLength(5);
     expect(await local.stop()).toMatchObject({ code: 0 });
     expect(own.filter(({ pid }) => isAlive(pid))).toEqual([]);
-  }, 120_000);
+  }, 150_000);
+
+  test('ends what an earlier start left running, also where its watchdog was killed', async () => {
+    const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+    const record = {
+      owner: { pid: 0, command: 'deploy/local.ts' },
+      children: [{ pid: left.pid, command: 'setInterval' }],
+    };
+    await writeFile(join(folder, 'running.json'), JSON.stringify(record));
+    await using local = await startLocal();
+    expect(left.signalCode).toBe('SIGINT');
+    expect(local.output).toContain(`Ending setInterval (process ${left.pid})`);
+  }, 90_000);
+
+  test('stops when the npm that runs it is killed', async () => {
+    const npm = spawn('npm', ['start', '--', '--folder', folder], {
+      cwd: root,
+      env: { ...process.env, LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    npm.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    await until(() => output.includes('Postern is running.'), {
+      timeoutMs: 60_000,
+      what: 'npm start to be ready',
+    });
+    const { owner, children } = await runningProcesses();
+    npm.kill('SIGKILL');
+    await until(() => [owner, ...children].every(({ pid }) => !isAlive(pid)), {
+      timeoutMs: 45_000,
+      what: 'everything that npm started to end',
+    });
+  }, 150_000);
+
+  test('three starts at the same moment have ports of their own, and each prints the address it has', async () => {
+    const folders = await Promise.all([1, 2, 3].map(() => mkdtemp(join(tmpdir(), 'postern-local-'))));
+    await Promise.all(folders.map((each) => chmod(each, 0o755)));
+    await using starts = new AsyncDisposableStack();
+    const locals = await Promise.all(
+      folders.map(async (each) => starts.use(await startLocal({ folder: each, timeoutMs: 120_000 }))),
+    );
+    expect(new Set(locals.map((local) => told(local, 'API'))).size).toBe(3);
+    const keys = await Promise.all(locals.map((local) => api(local, '/api/customers')));
+    expect(keys).toEqual(locals.map(() => expect.objectContaining({ data: [] })));
+    expect(locals.map(({ output }) => output).join('')).not.toContain('EADDRINUSE');
+    await starts.disposeAsync();
+    await Promise.all(folders.map((each) => rm(each, { recursive: true })));
+  }, 240_000);
 
   test('never takes another port than the one it was told', async () => {
     await using local = await startLocal();
