@@ -10,7 +10,8 @@ import { readTimeline } from '../../relay/client/timeline.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
 import { emailKinds, toEmailView, toEventView } from '../emails/email.ts';
-import { noSuchEmail } from '../emails/operations.ts';
+import { shownEmail } from '../emails/invitation-link.ts';
+import { noSuchEmail } from '../emails/owner.ts';
 import { readParts } from '../faults.ts';
 import { id, toPage } from '../fields.ts';
 import { sendPage } from '../pages/page.ts';
@@ -172,7 +173,7 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
     sendJson(response, {
       email: toEmailView(email, deliveries, {
-        showsBodies: true,
+        showsContent: true,
         waitingFor: await waitingFor(database, email.status),
       }),
       events: events.map(toEventView),
@@ -185,7 +186,7 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     });
   });
   router.get('/dashboard/emails/:id/preview', async (request, response) => {
-    await sendPreview(database, response, await findEmail(request));
+    await sendPreview(database, response, shownEmail(await findEmail(request)));
   });
   router.get('/dashboard/emails/:id/source', async (request, response) => {
     const source = await readSource(database, await findEmail(request));

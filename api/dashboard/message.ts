@@ -5,6 +5,7 @@ import type { Response } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
 import { composeMessage } from '../../relay/client/compose.ts';
 import { type Attachment, type Email, readAttachments } from '../../relay/client/email.ts';
+import { hidesLink } from '../emails/invitation-link.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
 const cage =
@@ -52,6 +53,20 @@ export function countRemote(html: string | null): number {
 
 /** The message as it was handed over, or as it will be: bytes in their transfer encoding, for reading. */
 export async function readSource(q: Queryable, email: Email): Promise<Buffer | undefined> {
+  const source = await readBytes(q, email);
+  return source && hidesLink(email) ? headerOf(source) : source;
+}
+
+/** An invitation that was sent keeps its link to itself, in whatever transfer encoding the body is. */
+function headerOf(source: Buffer): Buffer {
+  const end = source.indexOf('\r\n\r\n');
+  return Buffer.concat([
+    source.subarray(0, end < 0 ? 0 : end + 4),
+    Buffer.from('(The body of an invitation is not shown once it was sent: its link lets people in.)\r\n'),
+  ]);
+}
+
+async function readBytes(q: Queryable, email: Email): Promise<Buffer | undefined> {
   if (email.queueId !== null) {
     const { rows } = await q.query<{ content: Buffer }>(
       'select content from message_part where queue_id = $1 order by part',

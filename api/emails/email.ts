@@ -5,6 +5,7 @@ import type { EmailList } from '../../relay/client/list.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import { waitingForView } from '../diagnosis/lanes.ts';
 import { id, instant } from '../fields.ts';
+import { shownEmail, withoutLink, withoutLinks } from './invitation-link.ts';
 
 export const emailKinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'] as const;
 
@@ -15,6 +16,9 @@ export const mailboxView = z
 const traceId = z.string().nullable().meta({
   description: 'The trace (W3C Trace Context) of the request that asked for the mail.',
 });
+
+/** Why a field may be missing. */
+export const ownerOnly = 'Absent unless the mail is of the same key, or the key has the scope admin.';
 
 const shape = {
   id,
@@ -77,9 +81,11 @@ const deliveryView = z
 export const emailView = z
   .strictObject({
     ...shape,
-    text: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
-    html: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
-    headers: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+    text: z.string().nullable().optional().meta({ description: ownerOnly }),
+    html: z.string().nullable().optional().meta({ description: ownerOnly }),
+    headers: z.array(
+      z.strictObject({ name: z.string(), value: z.string().optional().meta({ description: ownerOnly }) }),
+    ),
     recipients: z
       .array(deliveryView)
       .meta({ description: 'What became of each, once the relay has the mail.' }),
@@ -101,7 +107,8 @@ export const eventView = z
   })
   .meta({ id: 'Event' });
 
-export function toListItem(email: Email): z.output<typeof emailListItem> {
+export function toListItem(given: Email): z.output<typeof emailListItem> {
+  const email = shownEmail(given);
   const recipients = (kind: string) =>
     email.recipients.filter((each) => each.kind === kind).map(toMailboxView);
   return {
@@ -109,7 +116,7 @@ export function toListItem(email: Email): z.output<typeof emailListItem> {
     kind: email.kind,
     status: email.status,
     reason: email.reason,
-    reason_detail: email.reasonDetail,
+    reason_detail: email.reasonDetail && withoutLink(email.reasonDetail),
     from: email.from && toMailboxView(email.from),
     to: recipients('to'),
     cc: recipients('cc'),
@@ -148,27 +155,28 @@ export function toEmailPage({ emails, hasMore }: EmailList) {
   };
 }
 
-/** @param showsBodies whether the caller may read what the mail says */
+/** @param showsContent whether the caller may read what the mail says: bodies and the values of header fields */
 export function toEmailView(
-  email: Email,
+  given: Email,
   deliveries: readonly Delivery[],
-  { showsBodies, waitingFor }: { showsBodies: boolean; waitingFor: z.output<typeof waitingForView> | null },
+  { showsContent, waitingFor }: { showsContent: boolean; waitingFor: z.output<typeof waitingForView> | null },
 ): z.output<typeof emailView> {
+  const email = shownEmail(given);
   return {
     ...toListItem(email),
-    ...(showsBodies && { text: email.text, html: email.html }),
-    headers: email.headers.map(({ name, value }) => ({ name, value })),
+    ...(showsContent && { text: email.text, html: email.html }),
+    headers: email.headers.map(({ name, value }) => ({ name, ...(showsContent && { value }) })),
     recipients: deliveries.map((delivery) => ({
       address: delivery.address,
       status: delivery.status,
       attempts: delivery.attempts,
       next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
       reason: delivery.reason,
-      reason_detail: delivery.reasonDetail,
+      reason_detail: delivery.reasonDetail && withoutLink(delivery.reasonDetail),
       route: delivery.route,
       reply_code: delivery.replyCode,
       enhanced_code: delivery.enhancedCode,
-      reply: delivery.reply,
+      reply: delivery.reply && withoutLink(delivery.reply),
       provider_queue_id: delivery.providerQueueId,
       finished_at: delivery.finishedAt?.toISOString() ?? null,
     })),
@@ -182,7 +190,7 @@ export function toEventView(event: TimelineEvent): z.output<typeof eventView> {
     at: event.at.toISOString(),
     recipient: event.recipient,
     queue_id: event.queueId,
-    detail: { ...event.detail },
+    detail: withoutLinks(event.detail),
     trace_id: event.traceId,
   };
 }

@@ -15,7 +15,6 @@ import { resolveEmailWithin } from '../../relay/client/resolve.ts';
 import { retryEmailWithin } from '../../relay/client/retry.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
-import { allows } from '../authenticate.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
 import { faultsIn } from '../faults.ts';
 import { address, id, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
@@ -34,6 +33,7 @@ import {
   toEventView,
   toListItem,
 } from './email.ts';
+import { listedFor, noSuchEmail, owns, readOwn, readVisible } from './owner.ts';
 
 const emailPath = z.strictObject({ id });
 
@@ -155,7 +155,8 @@ export function emailOperations({
       path: '/api/v1/emails',
       tag,
       summary: 'Find mails, newest first',
-      description: 'Every filter that is given has to hold.',
+      description:
+        'Every filter that is given has to hold. A key with the scope send and neither read nor admin sees its own mail.',
       scope: 'read',
       query: z.strictObject({
         ...pageQuery,
@@ -171,8 +172,9 @@ export function emailOperations({
         due_before: time.optional(),
       }),
       answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
-      async handle({ query }) {
+      async handle({ query, principal }) {
         const filter = {
+          apiKeyId: listedFor(principal),
           statuses: query.status,
           kinds: query.kind,
           recipient: query.recipient,
@@ -199,11 +201,10 @@ export function emailOperations({
       params: emailPath,
       answers: { 200: { description: 'The mail.', schema: emailView } },
       async handle({ path, principal }) {
-        const email = await readEmail(database, path.id);
-        if (!email) throw noSuchEmail(path.id);
+        const email = await readVisible(database, path.id, principal);
         const deliveries = await readDeliveries(database, path.id);
         const body = toEmailView(email, deliveries, {
-          showsBodies: allows(principal, 'send'),
+          showsContent: owns(principal, email),
           waitingFor: await waitingFor(database, email.status),
         });
         return { status: 200, body, headers: { etag: `"${email.revision}"` } };
@@ -222,10 +223,9 @@ export function emailOperations({
       answers: {
         200: { description: 'The timeline.', schema: z.strictObject({ data: z.array(eventView) }) },
       },
-      async handle({ path }) {
+      async handle({ path, principal }) {
+        await readVisible(database, path.id, principal);
         const events = await readTimeline(database, path.id);
-        // Every mail has at least its `created` event.
-        if (events.length === 0) throw noSuchEmail(path.id);
         return { status: 200, body: { data: events.map(toEventView) } };
       },
     }),
@@ -262,6 +262,7 @@ export function emailOperations({
       answers: stateAnswer('It is on its way again.'),
       problems: ['email-state'],
       async handle({ path, principal }, tx) {
+        await readOwn(tx, path.id, principal);
         const result = await retryEmailWithin(tx, path.id, actorOf(principal));
         if (result.outcome === 'unknown') throw noSuchEmail(path.id);
         if (result.outcome === 'not-retryable')
@@ -286,6 +287,7 @@ export function emailOperations({
       answers: stateAnswer('Resolved.'),
       problems: ['email-state'],
       async handle({ path, body, principal }, tx) {
+        await readOwn(tx, path.id, principal);
         const result = await resolveEmailWithin(tx, path.id, body.outcome, actorOf(principal));
         if (result.outcome === 'unknown') throw noSuchEmail(path.id);
         if (result.outcome === 'nothing-uncertain')
@@ -334,6 +336,7 @@ async function checkBatch(
 
 /** Cancels, and tells the state; throws `email-state` when it is too late. */
 export async function cancel(tx: Queryable, emailId: string, principal: Asked['principal']) {
+  await readOwn(tx, emailId, principal);
   const result = await cancelEmailWithin(tx, emailId, actorOf(principal));
   if (result.outcome === 'unknown') throw noSuchEmail(emailId);
   if (result.outcome === 'too-late') {
@@ -346,5 +349,3 @@ export const wrongState = (status: Status, consequence: string) =>
   new Problem('email-state', `The mail is ${status}. ${consequence}`, {
     members: { current_status: status },
   });
-
-export const noSuchEmail = (emailId: string) => new Problem('not-found', `There is no mail ${emailId}.`);

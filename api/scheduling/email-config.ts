@@ -5,7 +5,7 @@ import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config.t
 import { isTimeZone } from '../../relay/client/scheduled-time.ts';
 import { mailbox } from '../emails/draft.ts';
 import { readDue } from '../emails/due.ts';
-import { emailListItem, mailboxView, toListItem, toMailboxView } from '../emails/email.ts';
+import { emailListItem, mailboxView, ownerOnly, toListItem, toMailboxView } from '../emails/email.ts';
 import { invalidFields } from '../faults.ts';
 import { line, prose } from '../fields.ts';
 import type { Fault } from '../problem.ts';
@@ -63,8 +63,8 @@ const configShape = z
 const entryView = z
   .strictObject({
     ...emailListItem.shape,
-    text: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
-    html: z.string().nullable().optional().meta({ description: 'Absent for keys with the scope read only.' }),
+    text: z.string().nullable().optional().meta({ description: ownerOnly }),
+    html: z.string().nullable().optional().meta({ description: ownerOnly }),
     locked: z.boolean().meta({ description: 'It has left or is leaving, so it stays as it is.' }),
   })
   .meta({ id: 'ScheduledEntry' });
@@ -118,11 +118,11 @@ export function toConfigView(config: EmailConfig): z.output<typeof configShape> 
 
 export function toEntryView(
   email: Email,
-  { showsBodies }: { showsBodies: boolean },
+  { showsContent }: { showsContent: boolean },
 ): z.output<typeof entryView> {
   return {
     ...toListItem(email),
-    ...(showsBodies && { text: email.text, html: email.html }),
+    ...(showsContent && { text: email.text, html: email.html }),
     locked: email.queueId !== null || email.finishedAt !== null,
   };
 }

@@ -7,12 +7,13 @@ import { type Email, readDeliveries, readEmail } from '../../relay/client/email.
 import { readEmailConfig, saveEmailConfigWithin } from '../../relay/client/email-config.ts';
 import { type EmailFilter, listByDueTime } from '../../relay/client/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
-import { allows } from '../authenticate.ts';
+import type { Principal } from '../authenticate.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
 import { isoDuration, scheduleFields } from '../emails/draft.ts';
 import { findPast, pastFault, readDue } from '../emails/due.ts';
 import { emailListItem, emailView, toEmailPage, toEmailView, toListItem } from '../emails/email.ts';
-import { actorOf, cancel, noSuchEmail, wrongState } from '../emails/operations.ts';
+import { actorOf, cancel, wrongState } from '../emails/operations.ts';
+import { listedFor, noSuchEmail, owns, readOwn, readVisible } from '../emails/owner.ts';
 import { invalidFields } from '../faults.ts';
 import { id, line, listOf, pageOf, pageQuery, prose, time } from '../fields.ts';
 import { type Answer, type Asked, changes, type Operation, reads } from '../operation.ts';
@@ -61,7 +62,9 @@ export function schedulingOperations({
       summary: "Save a client's scheduled mails as one form",
       description:
         'A reconciliation by `key`: unchanged entries are kept with their ids, changed ones updated in place, new ' +
-        'ones created, removed ones cancelled; what has left is never touched. Saving the same form again changes nothing.',
+        'ones created, removed ones cancelled; what has left is never touched. Saving the same form again changes nothing. ' +
+        'A form belongs to the first key that saves it, and its mail too; one of a revoked key, or that was only ever ' +
+        'saved with API_KEY or in the dashboard, to the next key. For other keys than its own and `admin` it is 404.',
       scope: 'send',
       bodyLimit: 16 * 1024 * 1024,
       params: clientPath,
@@ -86,9 +89,10 @@ export function schedulingOperations({
           ...readConfig(body),
           from: await sending.sender(tx),
           actor: actorOf(principal),
-          apiKeyId: principal.apiKeyId,
+          saver: { apiKeyId: principal.apiKeyId, isAdmin: principal.scopes.includes('admin') },
           traceparent,
         });
+        if (saved.outcome === 'of-another-key') throw noSuchForm(path.client_id);
         if (saved.outcome === 'in-the-past') {
           throw invalidFields(
             saved.entries.map((index) =>
@@ -102,7 +106,7 @@ export function schedulingOperations({
             config: toConfigView(saved.config),
             scheduled: saved.scheduled,
             warnings: saved.warnings.map((warning) => ({ ...warning })),
-            emails: saved.emails.map((email) => toEntryView(email, { showsBodies: true })),
+            emails: saved.emails.map((email) => toEntryView(email, { showsContent: owns(principal, email) })),
           },
         };
       },
@@ -119,13 +123,12 @@ export function schedulingOperations({
       answers: { 200: { description: 'The form as it was saved last.', schema: configAnswer } },
       async handle({ path, principal }) {
         const found = await readEmailConfig(database, path.client_id);
-        if (!found) throw new Problem('not-found', `The client ${path.client_id} has no email-config.`);
-        const showsBodies = allows(principal, 'send');
+        if (!found || !maySee(principal, found.apiKeyId)) throw noSuchForm(path.client_id);
         return {
           status: 200,
           body: {
             config: toConfigView(found.config),
-            emails: found.emails.map((email) => toEntryView(email, { showsBodies })),
+            emails: found.emails.map((email) => toEntryView(email, { showsContent: owns(principal, email) })),
           },
         };
       },
@@ -140,7 +143,7 @@ export function schedulingOperations({
       scope: 'read',
       query: listQuery,
       answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
-      handle: ({ query }) => list(query),
+      handle: ({ query, principal }) => list(query, principal),
     }),
 
     reads({
@@ -153,7 +156,7 @@ export function schedulingOperations({
       params: clientPath,
       query: listQuery,
       answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
-      handle: ({ path, query }) => list(query, path.client_id),
+      handle: ({ path, query, principal }) => list(query, principal, path.client_id),
     }),
 
     reads({
@@ -167,10 +170,10 @@ export function schedulingOperations({
       params: emailPath,
       answers: { 200: { description: 'The mail.', schema: emailView } },
       async handle({ path, principal }) {
-        const email = await readScheduled(database, path.id);
+        const email = scheduled(await readVisible(database, path.id, principal));
         const deliveries = await readDeliveries(database, path.id);
         const body = toEmailView(email, deliveries, {
-          showsBodies: allows(principal, 'send'),
+          showsContent: owns(principal, email),
           waitingFor: await waitingFor(database, email.status),
         });
         return { status: 200, body, headers: { etag: etagOf(email) } };
@@ -200,7 +203,7 @@ export function schedulingOperations({
       answers: { 200: { description: 'The mail as it is now.', schema: emailListItem } },
       problems: ['email-state', 'precondition-failed'],
       async handle({ path, body, principal, ifMatch }, tx) {
-        await readScheduled(tx, path.id);
+        scheduled(await readOwn(tx, path.id, principal));
         const reading = readDue(body);
         if ('fault' in reading) throw invalidFields([reading.fault]);
         const { dueAt } = reading.due;
@@ -236,7 +239,7 @@ export function schedulingOperations({
       answers: { 200: { description: 'It is due now.', schema: emailListItem } },
       problems: ['email-state', 'precondition-failed'],
       async handle({ path, principal, ifMatch }, tx) {
-        await readScheduled(tx, path.id);
+        scheduled(await readOwn(tx, path.id, principal));
         const now: EmailChanges = { dueAt: 'now', timeZone: null, localTime: null, paused: false };
         const answer = await edit(tx, path.id, { principal, ifMatch, changes: now });
         return {
@@ -308,8 +311,13 @@ export function schedulingOperations({
     }),
   ];
 
-  async function list(query: z.output<typeof listQuery>, clientId?: string): Promise<Answer> {
+  async function list(
+    query: z.output<typeof listQuery>,
+    principal: Principal,
+    clientId?: string,
+  ): Promise<Answer> {
     const filter: EmailFilter = {
+      apiKeyId: listedFor(principal),
       kinds: ['scheduled'],
       statuses: query.status,
       clientId,
@@ -320,11 +328,17 @@ export function schedulingOperations({
   }
 }
 
-async function readScheduled(q: Queryable, emailId: string): Promise<Email> {
-  const email = await readEmail(q, emailId);
-  if (email?.kind !== 'scheduled') throw new Problem('not-found', `There is no scheduled mail ${emailId}.`);
+function scheduled(email: Email): Email {
+  if (email.kind !== 'scheduled') throw noSuchEmail(email.id);
   return email;
 }
+
+/** The form may be seen by its own key, and by whoever sees all mail. */
+const maySee = (principal: Principal, apiKeyId: string | null) =>
+  listedFor(principal) === undefined || owns(principal, { apiKeyId });
+
+const noSuchForm = (clientId: string) =>
+  new Problem('not-found', `The client ${clientId} has no email-config of this key.`);
 
 async function edit(
   tx: Queryable,
@@ -354,7 +368,7 @@ async function cancelScheduled(
   emailId: string,
   principal: Asked['principal'],
 ): Promise<Answer> {
-  await readScheduled(tx, emailId);
+  scheduled(await readOwn(tx, emailId, principal));
   return { status: 200, body: await cancel(tx, emailId, principal) };
 }
 

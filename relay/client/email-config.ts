@@ -44,7 +44,12 @@ export type SavedConfig = {
 export type SaveResult =
   | ({ readonly outcome: 'saved' } & SavedConfig)
   /** Entries that are new or changed and due more than five minutes ago, by their position; nothing was saved. */
-  | { readonly outcome: 'in-the-past'; readonly entries: readonly number[] };
+  | { readonly outcome: 'in-the-past'; readonly entries: readonly number[] }
+  /** Nothing was saved. */
+  | { readonly outcome: 'of-another-key' };
+
+/** Who saves: the form belongs to the first key that does, and `admin` may change every form. */
+export type Saver = { readonly apiKeyId: string | undefined; readonly isAdmin: boolean };
 
 const graceMs = 5 * 60 * 1000;
 
@@ -62,7 +67,7 @@ export function saveEmailConfig(
     readonly entries: readonly ConfigEntry[];
     readonly from: Address | undefined;
     readonly actor: string;
-    readonly apiKeyId?: string | undefined;
+    readonly saver: Saver;
     readonly traceparent?: string | undefined;
   },
 ): Promise<SaveResult> {
@@ -72,9 +77,12 @@ export function saveEmailConfig(
 /** The same inside the caller's transaction, which must end in a commit or give up all of it. */
 export async function saveEmailConfigWithin(
   tx: Queryable,
-  { clientId, config, entries, from, actor, apiKeyId, traceparent }: Parameters<typeof saveEmailConfig>[1],
+  { clientId, config, entries, from, actor, saver, traceparent }: Parameters<typeof saveEmailConfig>[1],
 ): Promise<SaveResult> {
   await lockConfig(tx, clientId);
+  const owner = await findOwner(tx, clientId);
+  if (owner !== undefined && owner !== saver.apiKeyId && !saver.isAdmin) return { outcome: 'of-another-key' };
+  const apiKeyId = owner ?? saver.apiKeyId;
   const existing = await readEntries(tx, clientId, { lock: true });
   const wanted = entries.map((entry) => ({ ...entry, ...sharedOf(config, from) }));
   const plan = planReconciliation(existing, wanted);
@@ -86,7 +94,8 @@ export async function saveEmailConfigWithin(
   );
   if (past.length > 0) return { outcome: 'in-the-past', entries: past };
 
-  await storeConfig(tx, clientId, config);
+  await storeConfig(tx, clientId, { ...config, apiKeyId });
+  if (owner === undefined && apiKeyId !== undefined) await adoptEntries(tx, clientId, apiKeyId);
   const warnings = plan.locked.map(({ email }) => ({
     key: keyOf(email),
     reason: 'locked' as const,
@@ -148,12 +157,19 @@ export async function saveEmailConfigWithin(
 export async function readEmailConfig(
   q: Queryable,
   clientId: string,
-): Promise<{ config: EmailConfig; emails: Email[] } | undefined> {
+): Promise<{ config: EmailConfig; apiKeyId: string | null; emails: Email[] } | undefined> {
   const { rows } = await q.query<ConfigRow>(
-    `select enabled, recipients, from_name, reply_to, time_zone from client_email_config where client_id = $1`,
+    `select enabled, recipients, from_name, reply_to, time_zone, api_key_id
+     from client_email_config where client_id = $1`,
     [clientId],
   );
-  return rows[0] && { config: toConfig(rows[0]), emails: await readEntries(q, clientId) };
+  return (
+    rows[0] && {
+      config: toConfig(rows[0]),
+      apiKeyId: rows[0].api_key_id,
+      emails: await readEntries(q, clientId),
+    }
+  );
 }
 
 type Shared = {
@@ -246,11 +262,36 @@ async function lockConfig(tx: Queryable, clientId: string): Promise<void> {
   ]);
 }
 
-async function storeConfig(tx: Queryable, clientId: string, config: EmailConfig): Promise<void> {
+/** The key the form belongs to. That of a revoked key waits for another, or nobody but `admin` could change it again. */
+async function findOwner(tx: Queryable, clientId: string): Promise<string | undefined> {
+  const { rows } = await tx.query<{ id: string }>(
+    `select k.id from client_email_config c join api_key k on k.id = c.api_key_id
+     where c.client_id = $1 and k.revoked_at is null`,
+    [clientId],
+  );
+  return rows[0]?.id;
+}
+
+/** With the form go its mails that have not left; what has left stays with whoever sent it. */
+async function adoptEntries(tx: Queryable, clientId: string, apiKeyId: string): Promise<void> {
   await tx.query(
-    `insert into client_email_config (client_id, enabled, recipients, from_name, reply_to, time_zone)
-     values ($1, $2, $3, $4, $5, $6)
+    `update email set api_key_id = $2
+     where client_id = $1 and entry_key is not null and queue_id is null
+       and status in ('pending', 'held', 'expired') and api_key_id is distinct from $2`,
+    [clientId, apiKeyId],
+  );
+}
+
+async function storeConfig(
+  tx: Queryable,
+  clientId: string,
+  config: EmailConfig & { readonly apiKeyId: string | undefined },
+): Promise<void> {
+  await tx.query(
+    `insert into client_email_config (client_id, enabled, recipients, from_name, reply_to, time_zone, api_key_id)
+     values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (client_id) do update set
+       api_key_id = excluded.api_key_id,
        enabled = excluded.enabled, recipients = excluded.recipients, from_name = excluded.from_name,
        reply_to = excluded.reply_to, time_zone = excluded.time_zone, updated_at = now()`,
     [
@@ -260,6 +301,7 @@ async function storeConfig(tx: Queryable, clientId: string, config: EmailConfig)
       config.fromName ?? null,
       JSON.stringify(config.replyTo ?? []),
       config.timeZone ?? null,
+      config.apiKeyId ?? null,
     ],
   );
 }
@@ -333,6 +375,7 @@ type ConfigRow = {
   from_name: string | null;
   reply_to: AddressRow[];
   time_zone: string | null;
+  api_key_id: string | null;
 };
 
 const toConfig = (row: ConfigRow): EmailConfig => ({

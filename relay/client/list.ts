@@ -11,6 +11,8 @@ export type EmailFilter = {
   readonly recipient?: string | undefined;
   readonly customerId?: string | undefined;
   readonly clientId?: string | undefined;
+  /** The key that asked for it. */
+  readonly apiKeyId?: string | undefined;
   /** Words of the subject. */
   readonly subject?: string | undefined;
   readonly createdFrom?: Date | undefined;
@@ -64,6 +66,7 @@ async function list(
   where(filter.kinds, (p) => `e.kind = any(${p})`);
   where(filter.customerId, (p) => `e.customer_id = ${p}`);
   where(filter.clientId, (p) => `e.client_id = ${p}`);
+  where(filter.apiKeyId, (p) => `e.api_key_id = ${p}`);
   where(
     filter.recipient,
     (p) => `exists (

@@ -39,6 +39,7 @@ const save = (
     entries,
     from: sender ? { address: sender } : undefined,
     actor: 'ann',
+    saver: { apiKeyId: undefined, isAdmin: false },
   });
 
 const saved = async (...given: Parameters<typeof save>): Promise<SavedConfig> => {
@@ -61,7 +62,11 @@ test('saving the same form ten times changes nothing', async () => {
     expect(again.warnings).toEqual([]);
     expect(again.emails).toEqual(first.emails);
   }
-  expect(await readEmailConfig(postern.database, 'acme')).toEqual({ config, emails: first.emails });
+  expect(await readEmailConfig(postern.database, 'acme')).toMatchObject({
+    apiKeyId: null,
+    config,
+    emails: first.emails,
+  });
   expect(await readEmailConfig(postern.database, 'other')).toBeUndefined();
 });
 
