@@ -17,9 +17,10 @@ import { healthPages } from './health.ts';
 import { listen } from './listen.ts';
 import { allOperations } from './operations.ts';
 import { causesPage } from './pages/causes.ts';
-import { docsPages } from './pages/docs.ts';
 import { invitationPages } from './pages/invitation.ts';
+import { manualPages } from './pages/manual.ts';
 import { metricsPages, requestMetrics } from './pages/metrics.ts';
+import { referencePages, referenceSections } from './pages/reference.ts';
 import { rateLimiter } from './rate-limit.ts';
 import { openSending } from './sending.ts';
 
@@ -84,8 +85,9 @@ await runProcess(
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),
         invitationPages(),
-        docsPages(operations, packageJson.version),
+        referencePages(operations, packageJson.version),
         causesPage(database),
+        manualPages(referenceSections(operations, packageJson.version)),
         dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),
       ],
       database,

@@ -68,7 +68,7 @@ function switchedOff(): Router {
       title: 'Postern',
       body:
         '<h1>Postern is running</h1><p>Its dashboard is off, because nobody could sign in: set <code>ADMIN_PASSWORD</code> ' +
-        'for the api and restart it.</p><p><a href="/docs">The API</a></p>',
+        'for the api and restart it.</p><p><a href="/docs/api">The API</a></p>',
     });
   });
   return router;

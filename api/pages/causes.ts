@@ -16,7 +16,7 @@ export function causesPage(database: Queryable): Router {
         `<p>${e(meaning)}</p><p><strong>What to do:</strong> ${e(fix)}</p>`,
     );
     const body =
-      '<h1>Why mail waits or fails</h1><p class="soft"><a href="/docs">All of the API</a></p>' +
+      '<h1>Why mail waits or fails</h1><p class="soft"><a href="/docs">Manual</a></p>' +
       (entries.join('') || '<p>The relay writes this page when it starts for the first time.</p>');
     sendPage(response, { title: 'Why mail waits or fails', body });
   });

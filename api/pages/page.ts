@@ -16,15 +16,26 @@ pre { overflow: auto; padding: .8rem 1rem; background: var(--card); border-radiu
 table { border-collapse: collapse; width: 100% } td, th { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 summary { cursor: pointer; color: var(--soft) } .soft { color: var(--soft) } .method { font-weight: 600; text-transform: uppercase }
 button { padding: .7rem 1.2rem; border: 0; border-radius: 6px; background: #1a56db; color: #fff; font: inherit; cursor: pointer }
+input[type=search] { padding: .6rem .8rem; width: min(24rem, 60%); border: 1px solid var(--line); border-radius: 6px; background: transparent; color: inherit; font: inherit }
+th { font-weight: 600 } td code { overflow-wrap: anywhere }
 button:disabled { opacity: .5; cursor: default }
 `;
 
 const styleHash = createHash('sha256').update(style).digest('base64');
 
-/** @param script the address of a script of ours */
+/**
+ * @param script the address of a script of ours
+ * @param searchable whether the page holds the manual's search form
+ */
 export function sendPage(
   response: Response,
-  { title, body, script, status = 200 }: { title: string; body: string; script?: string; status?: number },
+  {
+    title,
+    body,
+    script,
+    searchable = false,
+    status = 200,
+  }: { title: string; body: string; script?: string; searchable?: boolean; status?: number },
 ): void {
   response
     .status(status)
@@ -32,7 +43,7 @@ export function sendPage(
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy':
         `default-src 'none'; style-src 'sha256-${styleHash}'; script-src 'self'; connect-src 'self'; ` +
-        `base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        `base-uri 'none'; form-action ${searchable ? "'self'" : "'none'"}; frame-ancestors 'none'`,
     })
     .end(
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +

@@ -14,7 +14,7 @@ export function greet(plan: Plan, { databaseUrl, folder }: { databaseUrl: string
   console.log(`
 Postern is running.
 
-  API        ${apiUrl}   (reference: ${apiUrl}/docs)
+  API        ${apiUrl}   (manual: ${apiUrl}/docs)
   API key    ${apiKey}
   Dashboard  ${apiUrl}/   password ${adminPassword}
   Relay      smtp://${relayAddress}

@@ -7,9 +7,10 @@ import { healthPages } from '../../api/health.ts';
 import { listen } from '../../api/listen.ts';
 import { allOperations } from '../../api/operations.ts';
 import { causesPage } from '../../api/pages/causes.ts';
-import { docsPages } from '../../api/pages/docs.ts';
 import { invitationPages } from '../../api/pages/invitation.ts';
+import { manualPages } from '../../api/pages/manual.ts';
 import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
+import { referencePages, referenceSections } from '../../api/pages/reference.ts';
 import { type RateLimit, rateLimiter } from '../../api/rate-limit.ts';
 import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
@@ -72,8 +73,9 @@ export async function startApi({
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),
       invitationPages(),
-      docsPages(operations, '0.0.0'),
+      referencePages(operations, '0.0.0'),
       causesPage(database),
+      manualPages(referenceSections(operations, '0.0.0')),
     ],
     database,
     authenticate,

@@ -95,7 +95,7 @@ test('references lead somewhere and nothing is described that nobody refers to',
 });
 
 test('the page for people names every operation and loads nothing from elsewhere', async () => {
-  const { status, text, headers } = await api.get('/docs', { key: null });
+  const { status, text, headers } = await api.get('/docs/api', { key: null });
   expect(status).toBe(200);
   for (const { id, path } of api.operations) {
     expect(text).toContain(`id="${id}"`);

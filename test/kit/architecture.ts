@@ -25,6 +25,8 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   helmet: ['api'],
   zod: ['api'],
   'temporal-polyfill': ['api', 'worker', 'relay/client'],
+  marked: ['api'],
+  'marked-gfm-heading-id': ['api'],
   'smtp-server': ['relay', 'test'],
   nodemailer: ['relay', 'relay/client', 'test'],
   mailparser: ['relay', 'test'],

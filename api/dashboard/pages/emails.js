@@ -32,7 +32,7 @@ export function Emails({ query }) {
             ${
               text || statuses || kind
                 ? html`<p>Words are found by their beginning, addresses too: <code>ann@</code>. <a href="/emails">Show all mail</a></p>`
-                : html`<p>Send the first one from <a href="/diagnosis">Diagnosis</a>, or through <a href="/docs" target="_blank">the API</a>.</p>`
+                : html`<p>Send the first one from <a href="/diagnosis">Diagnosis</a>, or through <a href="/docs/api" target="_blank">the API</a>.</p>`
             }
           </${Empty}>`
         : html`<${Rows} emails=${emails} chosen=${chosen} setChosen=${setChosen} loading=${loading} />`

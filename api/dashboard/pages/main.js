@@ -97,7 +97,7 @@ function Shell({ onSignOut }) {
       </nav>
       <div class="foot">
         <p class=${`live ${connected ? 'on' : 'off'}`} role="status">${connected ? 'Live' : 'Connecting …'}</p>
-        <a href="/docs" target="_blank" rel="noopener">API</a>
+        <a href="/docs" target="_blank" rel="noopener">Manual</a>
         <${Theme} />
         <button type="button" class="plain" onClick=${signOut}>Sign out</button>
       </div>

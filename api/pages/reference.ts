@@ -1,6 +1,7 @@
-// The API explained to people, from the same description that machines read: /docs, /openapi.json, and one page for
+// The API explained to people, from the same description that machines read: /docs/api, /openapi.json, and one page for
 // every problem type at the address that its `type` names.
 import { Router } from 'express';
+import type { Section } from '../manual/manual.ts';
 import { describeApi } from '../openapi.ts';
 import type { Operation } from '../operation.ts';
 import { Problem, type ProblemType, problemTypes } from '../problem.ts';
@@ -29,7 +30,7 @@ type DescribedResponse = {
   content?: Record<string, { schema: object; example?: unknown }>;
 };
 
-export function docsPages(operations: readonly Operation[], version: string): Router {
+export function referencePages(operations: readonly Operation[], version: string): Router {
   const described = describeApi(operations, version);
   const json = JSON.stringify(described, null, 2);
   const body = writeDocs(described as unknown as Described);
@@ -39,7 +40,7 @@ export function docsPages(operations: readonly Operation[], version: string): Ro
       .set({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache' })
       .end(json);
   });
-  router.get('/docs', (_request, response) => sendPage(response, { title: 'Postern API', body }));
+  router.get('/docs/api', (_request, response) => sendPage(response, { title: 'Postern API', body }));
   router.get('/problems/:type', (request, response) => {
     const type = request.params.type as ProblemType;
     if (!Object.hasOwn(problemTypes, type))
@@ -49,9 +50,30 @@ export function docsPages(operations: readonly Operation[], version: string): Ro
   return router;
 }
 
+/** What a search of the manual finds of the reference: one section an operation, one a type of problem. */
+export function referenceSections(operations: readonly Operation[], version: string): Section[] {
+  const { paths } = describeApi(operations, version) as unknown as Described;
+  const page = 'API reference';
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId, summary, description }]) => ({
+      page,
+      href: `/docs/api#${operationId}`,
+      heading: summary,
+      text: `${method.toUpperCase()} ${path} ${description}`,
+    })),
+  );
+  const problems = Object.entries(problemTypes).map(([type, { status, title, advice }]) => ({
+    page: 'Problems',
+    href: `/problems/${type}`,
+    heading: title,
+    text: `${status} ${type} ${advice}`,
+  }));
+  return [...described, ...problems];
+}
+
 function writeProblem(type: ProblemType): string {
   const { status, title, advice } = problemTypes[type];
-  return `<p class="soft"><code>${type}</code>, HTTP status ${status}</p><h1>${e(title)}</h1><p>${prose(advice)}</p><p><a href="/docs">All of the API</a></p>`;
+  return `<p class="soft"><code>${type}</code>, HTTP status ${status}</p><h1>${e(title)}</h1><p>${prose(advice)}</p><p><a href="/docs/api">All of the API</a></p>`;
 }
 
 function writeDocs({ info, tags, paths, components }: Described): string {

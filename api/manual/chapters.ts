@@ -1,0 +1,32 @@
+// The chapters of the manual: Markdown files of the repository, which are the same to read there and at /docs.
+export type Chapter = {
+  /** The page is /docs/SLUG. */
+  readonly slug: string;
+  readonly title: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly about: string;
+};
+
+/** In the order of the contents page. */
+export const chapters: readonly Chapter[] = [
+  { slug: 'start', title: 'Postern', file: 'README.md', about: 'What it is, how to try it, the statuses.' },
+  {
+    slug: 'running',
+    title: 'Running Postern',
+    file: 'deploy/README.md',
+    about: 'Docker Compose, backup, upgrade, alerts, other platforms, and every variable.',
+  },
+  {
+    slug: 'coolify',
+    title: 'Postern on Coolify',
+    file: 'deploy/coolify/README.md',
+    about: 'Eight steps, and what becomes of special characters in a password.',
+  },
+  {
+    slug: 'changes',
+    title: 'Changes',
+    file: 'CHANGELOG.md',
+    about: 'What each release added and asks of you.',
+  },
+];
