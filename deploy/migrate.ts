@@ -1,4 +1,5 @@
-// Brings the schema up to date: numbered files, forward only, one transaction each, one process at a time.
+// Brings the schema up to date: numbered files, forward only, one transaction each, one process at a time. A file whose
+// first line is `-- no transaction` runs outside of one: that is how an index is built beside running processes.
 // Run as `node deploy/migrate.ts` before the processes start; they wait for it (`awaitSchema`).
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -10,6 +11,8 @@ import type { Log } from './log.ts';
 import { runProcess } from './process.ts';
 
 type Migration = { id: number; name: string; sql: string; checksum: string };
+
+const isWithoutTransaction = ({ sql }: Migration) => /^-- no transaction\n/.test(sql);
 type AppliedRow = { id: number; name: string; checksum: string };
 
 const ourMigrations = join(import.meta.dirname, 'migrations');
@@ -39,7 +42,7 @@ export async function migrate(
   const database = opened ?? (target as Database);
 
   await using connection = await connectPatiently(database, { log, patienceSeconds, signal });
-  await connection.query('select pg_advisory_lock($1)', [advisoryLock]);
+  await takeLock(connection, advisoryLock, signal);
   await connection.query(
     `create table if not exists postern_migration (
        id         integer primary key,
@@ -51,7 +54,7 @@ export async function migrate(
 
   const missing = missingOf(migrations, await readApplied(connection));
   for (const migration of missing) {
-    await apply(connection, migration);
+    await apply(connection, migration, { log, patienceSeconds, signal });
     log.info({ migration: migration.name }, 'Migration applied');
   }
   if (missing.length === 0) log.info('The schema is current');
@@ -124,23 +127,119 @@ function missingOf(migrations: Migration[], applied: AppliedRow[]): Migration[] 
   return migrations.filter(({ id }) => !done.has(id));
 }
 
-async function apply(connection: Connection, { id, name, sql, checksum }: Migration): Promise<void> {
+/**
+ * Asks again and again instead of waiting in one statement: an index that is built concurrently waits for every
+ * statement that began before, and would wait for one that waits for us.
+ */
+async function takeLock(
+  connection: Connection,
+  lock: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (;;) {
+    const { rows } = await connection.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+      lock,
+    ]);
+    if (rows[0]?.taken) return;
+    await pause(pollMs, undefined, { signal });
+  }
+}
+
+/**
+ * How long a migration waits for a lock that a running process holds. Whoever asks for the same table meanwhile queues
+ * up behind the migration, so it gives up soon and tries again.
+ */
+const lockTimeoutMs = 3_000;
+const lockPauseMs = 1_000;
+
+const lockNotAvailable = '55P03';
+
+/** Tries again while a lock cannot be had, and says so. */
+async function apply(
+  connection: Connection,
+  migration: Migration,
+  { log, patienceSeconds, signal }: { log: Log; patienceSeconds: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  const deadline = performance.now() + patienceSeconds * 1000;
+  // Building an index concurrently makes nobody wait, so it may wait for as long as it takes.
+  const lockTimeout = isWithoutTransaction(migration) ? '0' : `${lockTimeoutMs}ms`;
+  await connection.query("select set_config('lock_timeout', $1, false)", [lockTimeout]);
+  for (;;) {
+    try {
+      return isWithoutTransaction(migration)
+        ? await applyInSteps(connection, migration)
+        : await applyAtOnce(connection, migration);
+    } catch (error) {
+      const isLocked = (error as { code?: unknown }).code === lockNotAvailable;
+      if (!isLocked || performance.now() > deadline) throw asFailure(migration, error as Error, isLocked);
+      log.warn(
+        { migration: migration.name },
+        'Another session holds a lock on a table that this migration changes; trying again',
+      );
+      await pause(lockPauseMs, undefined, { signal });
+    }
+  }
+}
+
+async function applyAtOnce(connection: Connection, migration: Migration): Promise<void> {
   try {
     await connection.query('begin');
     // Comes first, so that two runs that got past the lock collide here and not in the middle of a table.
-    await connection.query('insert into postern_migration (id, name, checksum) values ($1, $2, $3)', [
-      id,
-      name,
-      checksum,
-    ]);
-    await connection.query(sql);
+    await note(connection, migration);
+    await connection.query(migration.sql);
     await connection.query('commit');
   } catch (error) {
-    // The session ends with the error and takes the transaction with it.
-    throw new Error(`Migration ${name} failed and left nothing behind: ${(error as Error).message}`, {
-      cause: error,
-    });
+    await connection.query('rollback').catch(() => {});
+    throw error;
   }
+}
+
+/**
+ * Statement by statement, each on its own, and noted at the end. What a killed run left is taken up again: an index
+ * that exists and is valid is kept, one that was not finished is dropped and built anew.
+ */
+async function applyInSteps(connection: Connection, migration: Migration): Promise<void> {
+  for (const statement of statementsOf(migration)) {
+    const index = /^create (?:unique )?index concurrently ([a-z_]+) /.exec(statement)?.[1];
+    if (!index) {
+      throw new Error(
+        'A migration without a transaction holds nothing but "create index concurrently NAME …" in small letters',
+      );
+    }
+    const { rows } = await connection.query<{ valid: boolean }>(
+      'select indisvalid as valid from pg_index where indexrelid = to_regclass($1)',
+      [index],
+    );
+    if (rows[0]?.valid) continue;
+    if (rows[0]) await connection.query(`drop index concurrently ${index}`);
+    await connection.query(statement);
+  }
+  await note(connection, migration);
+}
+
+function statementsOf({ sql }: Migration): string[] {
+  return sql
+    .replaceAll(/^--.*$/gm, '')
+    .split(';')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
+}
+
+async function note(connection: Connection, { id, name, checksum }: Migration): Promise<void> {
+  await connection.query('insert into postern_migration (id, name, checksum) values ($1, $2, $3)', [
+    id,
+    name,
+    checksum,
+  ]);
+}
+
+function asFailure(migration: Migration, error: Error, isLocked: boolean): Error {
+  const { name } = migration;
+  const left = isWithoutTransaction(migration) ? 'can be run again' : 'left nothing behind';
+  const why = isLocked
+    ? 'another session holds a lock on a table that it changes. Look for a long transaction in pg_stat_activity, end it, and run the migration again'
+    : error.message;
+  return new Error(`Migration ${name} failed and ${left}: ${why}`, { cause: error });
 }
 
 async function readApplied(queryable: Queryable): Promise<AppliedRow[]> {

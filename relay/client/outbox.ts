@@ -29,6 +29,14 @@ const claimedColumns = `
   e.text_body, e.html_body, e.headers, e.message_id, e.due_at, e.traceparent,
   exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
 
+/**
+ * While the mail of a restored backup is being held (relay/delivery/restored.ts), nobody hands over what was due when
+ * it was restored: it may have been sent since the backup was taken.
+ */
+const isNotRestored = (email: string) => `(
+  ${email}.due_at > (select coalesce(max(restored_at), '-infinity') from database_identity)
+  or ${email}.id > (select restored_up_to_email from database_identity))`;
+
 /** Longer than a hand-over takes, short enough that the mail of a killed worker soon moves on. */
 export const defaultLeaseSeconds = 20;
 
@@ -46,7 +54,7 @@ export async function claimDue(
       with due as (
         select id, coalesce(due_at + max_lateness < now(), false) as too_late
         from email
-        where status = 'pending' and not paused and next_hand_over_at <= now()
+        where status = 'pending' and not paused and next_hand_over_at <= now() and ${isNotRestored('email')}
         order by next_hand_over_at
         limit $1
         for no key update skip locked
@@ -83,6 +91,7 @@ async function claimOne(q: Queryable, id: string): Promise<ClaimedEmail | undefi
        next_hand_over_at = now() + make_interval(secs => $2), hand_over_attempts = hand_over_attempts + 1
      where id = $1 and status = 'pending' and not paused
        and next_hand_over_at <= now() and coalesce(due_at + max_lateness >= now(), true)
+       and ${isNotRestored('e')}
      returning ${claimedColumns}`,
     [id, defaultLeaseSeconds],
   );

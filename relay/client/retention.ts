@@ -78,53 +78,40 @@ export async function forgetMessages(q: Queryable, olderThanSeconds: number): Pr
   return rows[0]?.messages ?? 0;
 }
 
-// A client that vanished in the middle of DATA is noticed within minutes.
-const orphanAgeMs = 60 * 60 * 1000;
-
 /**
  * Looks at the next batch of stored message bytes, in queue-id order from `after`, and deletes those that nobody
- * needs: parts whose message was never committed (their client vanished, or their relay was killed), and the
- * bytes of submitted messages finished `olderThanSeconds` ago. Answers where to go on, or undefined at the end.
+ * needs: parts whose message was never committed (their client vanished, or their relay was killed) and to which
+ * nothing was added for an hour by the database's clock, and the bytes of submitted messages finished
+ * `olderThanSeconds` ago. Answers where to go on, or undefined at the end.
  */
 export async function sweepParts(
   q: Queryable,
-  { after, olderThanSeconds, now = new Date() }: { after: string; olderThanSeconds: number; now?: Date },
+  { after, olderThanSeconds }: { after: string; olderThanSeconds: number },
 ): Promise<string | undefined> {
   const { rows } = await q.query<{ last: string | null; seen: number }>(
     `with seen as (
        select p.queue_id from message_part p
-       where p.part = 0 and p.queue_id > $1 and p.queue_id < $2
-       order by p.queue_id limit $3
+       where p.part = 0 and p.queue_id > $1
+       order by p.queue_id limit $2
      ), useless as (
        -- No message, or one that was submitted, and no recipient left who needs the bytes.
        select s.queue_id from seen s left join message m using (queue_id)
        where m.email_id is null and not exists (
          select from recipient r
          where r.queue_id = s.queue_id
-           and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $4))
-       )
+           and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $3))
+       ) and (m.queue_id is not null or not exists (
+         -- A client that vanished in the middle of DATA is noticed within minutes.
+         select from message_part p where p.queue_id = s.queue_id and p.stored_at > now() - interval '1 hour'
+       ))
      ), deleted as (
        delete from message_part p using useless u where p.queue_id = u.queue_id
      )
      select max(queue_id) as last, count(*) as seen from seen`,
-    [after, firstQueueIdAt(now.getTime() - orphanAgeMs), batchSize, olderThanSeconds],
+    [after, batchSize, olderThanSeconds],
   );
   const batch = rows[0];
   return batch && batch.seen === batchSize ? (batch.last ?? undefined) : undefined;
-}
-
-const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const timeCharacters = 9;
-
-/** The smallest queue id of an instant: queue ids begin with the milliseconds since 1970 in Crockford's base 32. */
-export function firstQueueIdAt(milliseconds: number): string {
-  let rest = milliseconds;
-  let id = '';
-  for (let i = 0; i < timeCharacters; i++) {
-    id = crockford[rest % 32] + id;
-    rest = Math.floor(rest / 32);
-  }
-  return id;
 }
 
 /** Forgets submission keys whose time is over; they made repeated submissions answer with the same queue id. */

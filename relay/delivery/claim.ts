@@ -58,6 +58,16 @@ type ClaimedRow = {
 const recipientsPerTransaction = 100;
 
 /**
+ * While the mail of a restored backup is being held (restored.ts), what was not looked at yet is not claimed. It has no
+ * id after that of the backup's newest message; and the time of its next attempt, which nearly all of it has behind it,
+ * spares the index the walk over a million of them.
+ */
+const fresh = `fresh as materialized (
+       select coalesce(max(restored_at), '-infinity') as since, coalesce(max(restored_up_to_message), '') as after
+       from database_identity
+     )`;
+
+/**
  * Claims up to `limit` due recipients and, with them, the due recipients of the same mails.
  * Any number of relays may ask at once; nobody waits for another.
  *
@@ -76,13 +86,14 @@ export async function claimDue(
   return claim(
     q,
     'claim-due',
-    `head as materialized (
+    `${fresh}, head as materialized (
        select due.queue_id, due.ordinal
        from generate_series(0, $5::integer) as priorities (priority)
        cross join lateral (
          select queue_id, ordinal from recipient
          where status in ('queued', 'deferred') and recipient.priority = priorities.priority
            and next_attempt_at <= now()
+           and next_attempt_at >= (select since from fresh) and queue_id > (select after from fresh)
          order by next_attempt_at limit $4
          for update skip locked
        ) due
@@ -111,9 +122,9 @@ export async function claimHeld(
   const claimed = await claim(
     q,
     'claim-held',
-    `mine as materialized (
+    `${fresh}, mine as materialized (
        select r.queue_id, r.ordinal from recipient r join message m using (queue_id)
-       where r.status = 'held' and r.reason = $5 and r.marked_at is null
+       where r.status = 'held' and r.reason = $5 and r.marked_at is null and r.queue_id > (select after from fresh)
          and (m.sender = $4 or m.header_from = $4)
        limit 1
        for update of r skip locked

@@ -1,14 +1,17 @@
-// Mail that arrived while no provider was usable is held, and goes out as soon as one is.
+// Mail that arrived while no provider was usable is held, and goes out as soon as one is. Both work in batches: each
+// call changes at most `configurationBatch` recipients and says how many; fewer means that none is left.
 import type { Queryable } from '../../deploy/database.ts';
 
 const cause = 'not-configured';
 
-/** Puts what was held for want of a provider into the queue. Returns how many recipients that were. */
+export const configurationBatch = 1_000;
+
+/** Puts what was held for want of a provider into the queue, the oldest first. */
 export async function releaseUnconfigured(q: Queryable): Promise<number> {
   const { rows } = await q.query<{ count: number }>(
     `with ours as materialized (
-       select queue_id, ordinal, email_id from recipient where status = 'held' and reason = $1
-       order by queue_id, ordinal for update
+       select queue_id, ordinal from recipient where status = 'held' and reason = $1
+       order by reason, queue_id, ordinal limit $2 for update skip locked
      ), released as (
        update recipient r set status = 'queued', next_attempt_at = now(), reason = null, reason_detail = null
        from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal
@@ -18,7 +21,7 @@ export async function releaseUnconfigured(q: Queryable): Promise<number> {
        select 'released', queue_id, email_id, address, jsonb_build_object('cause', $1::text) from released
      )
      select count(*)::integer from released`,
-    [cause],
+    [cause, configurationBatch],
   );
   return rows[0]?.count ?? 0;
 }
@@ -34,10 +37,10 @@ export async function holdUnconfigured(q: Queryable, missing: readonly string[])
       : 'The settings of the provider have problems; the log names them.';
   const { rows } = await q.query<{ count: number }>(
     `with ours as materialized (
-       select queue_id, ordinal, email_id from recipient
+       select queue_id, ordinal from recipient
        where status in ('queued', 'deferred')
          and not exists (select from lane_replica where seen_at > now() - interval '1 minute')
-       order by queue_id, ordinal for update skip locked
+       order by priority, next_attempt_at limit $3 for update skip locked
      ), held as (
        update recipient r set status = 'held', next_attempt_at = null, reason = $1, reason_detail = $2
        from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal
@@ -47,7 +50,7 @@ export async function holdUnconfigured(q: Queryable, missing: readonly string[])
        select 'held', queue_id, email_id, address, jsonb_build_object('cause', $1::text, 'detail', $2::text) from held
      )
      select count(*)::integer from held`,
-    [cause, detail],
+    [cause, detail, configurationBatch],
   );
   return rows[0]?.count ?? 0;
 }

@@ -12,9 +12,8 @@ import type { PlatformId } from '../verdict/where-to-type.ts';
 import { type Alert, openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
-import { holdUnconfigured, releaseUnconfigured } from './configuration.ts';
 import type { Effect } from './decide.ts';
-import { checkIdentity, restored } from './identity.ts';
+import { checkIdentity } from './identity.ts';
 import { createLane, type Lane, laneKey, wordsOf } from './lane.ts';
 import {
   announceLanes,
@@ -22,7 +21,6 @@ import {
   distrustRoute,
   holdSender,
   liftHold,
-  liftHoldsOfForeignLanes,
   readLanes,
   releaseLifted,
   takeSenderProbe,
@@ -35,11 +33,13 @@ import { openSeconds, tickOpen } from './open-time.ts';
 import { forgetUsage, refund, spend } from './pacing.ts';
 import { every } from './repeat.ts';
 import { type DeliveryReport, reportOf } from './report.ts';
+import { restored } from './restored.ts';
 import { type Change, openResults } from './results.ts';
 import type { Trouble } from './session.ts';
 import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
 import { leaseSlots, leaveSlots, meetReplicas, shareOf } from './share.ts';
 import { resendUncertain } from './uncertain.ts';
+import { startUpkeep } from './upkeep.ts';
 
 export type Delivery = AsyncDisposable & {
   /** New mail was accepted in this process: an idle system hands it over in milliseconds. */
@@ -400,9 +400,8 @@ export async function startDelivery({
   async function free(lane: Lane, sender: string): Promise<void> {
     await liftHold(database, lane.key, sender);
     lane.forgetHold(sender);
-    const recipients = await releaseLifted(database);
-    log.info({ event: 'sender-free', lane: lane.provider.name, recipients }, 'A sender is welcome again');
-    void pump();
+    log.info({ event: 'sender-free', lane: lane.provider.name }, 'A sender is welcome again');
+    follow(releaseLifted(database, { signal: stopping.signal, released: () => void pump() }));
   }
 
   async function probeSenders(lane: Lane): Promise<void> {
@@ -426,28 +425,8 @@ export async function startDelivery({
   }
 
   async function mindSlowThings(): Promise<void> {
-    await mindConfiguration();
-    if (lanes.length > 0)
-      await liftHoldsOfForeignLanes(
-        database,
-        lanes.map(({ key }) => key),
-      );
-    await releaseLifted(database);
     if (lanes.some(({ isOpen }) => isOpen)) await tickOpen(database);
     if (lanes.some(isLimited)) await forgetUsage(database);
-  }
-
-  async function mindConfiguration(): Promise<void> {
-    const changed =
-      settings.providers.length > 0
-        ? await releaseUnconfigured(database)
-        : await holdUnconfigured(database, settings.missing);
-    if (changed > 0) {
-      log.info(
-        { event: lanes.length > 0 ? 'released' : 'held', recipients: changed, cause: 'not-configured' },
-        'The configuration of the provider changed what happens to waiting mail',
-      );
-    }
   }
 
   async function shareConnections(): Promise<void> {
@@ -522,14 +501,14 @@ export async function startDelivery({
     }
   }
 
-  const held = await checkIdentity(database);
-  if (held !== undefined) {
+  if (await checkIdentity(database)) {
     alert({
       kind: 'database-restored',
       lane: '',
       cause: restored,
       stage: 'config',
-      detail: `This is another database than before; ${held} recipients are held until somebody releases them.`,
+      detail:
+        'This is another database than before; all mail that waited in it is held until somebody releases it.',
     });
   }
   await announceLanes(
@@ -542,6 +521,16 @@ export async function startDelivery({
   );
   const tending = every(tempo.pollMs, tend);
   const renewing = every(tempo.leaseMs / 3, renew);
+  const upkeep = startUpkeep({
+    database,
+    log,
+    missing: settings.providers.length > 0 ? undefined : settings.missing,
+    lanes: lanes.map(({ key }) => key),
+    pauseMs: slowly * tempo.pollMs,
+    signal: stopping.signal,
+    wake: () => void pump(),
+    stumbled: (error) => stumble(error, 'in its upkeep'),
+  });
 
   return {
     wake: () => void pump(),
@@ -549,7 +538,7 @@ export async function startDelivery({
 
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));
-      await tending.stop();
+      await Promise.all([tending.stop(), upkeep.stop()]);
       await pumped.promise;
       for (const mail of waiting.splice(0)) giveBack(mail);
       // What has not reached the dot goes back unharmed; what has waits for its final reply.

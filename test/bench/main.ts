@@ -12,6 +12,7 @@ import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
 import { queue } from './queue.ts';
+import { restored } from './restored.ts';
 import { schedule } from './schedule.ts';
 import { start } from './start.ts';
 
@@ -25,6 +26,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   api,
   dashboard,
   failover,
+  restored,
   start,
 };
 

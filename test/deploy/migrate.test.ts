@@ -72,6 +72,96 @@ test('one that fails leaves nothing behind and can be tried again', async () => 
   expect((await database.query('select from postern_migration')).rowCount).toBe(2);
 });
 
+const concurrently = {
+  '000002_index.sql':
+    '-- no transaction\n-- For the list.\ncreate index concurrently first_by_id on first (id);\n\ncreate unique index concurrently first_once on first (id);\n',
+};
+const validOf =
+  "select relname, indisvalid from pg_index join pg_class on oid = indexrelid where relname like 'first_%' order by 1";
+
+test('an index is built beside running processes, by one of many', async () => {
+  await using given = await begin({ ...first, ...concurrently });
+  const { database, directory } = given;
+  await Promise.all(Array.from({ length: 4 }, () => migrate(given.url, log, { directory })));
+  expect((await database.query(`${validOf} limit 3`)).rows).toContainEqual({
+    relname: 'first_by_id',
+    indisvalid: true,
+  });
+  expect((await database.query('select from postern_migration')).rowCount).toBe(2);
+});
+
+test('an index that was left unfinished is built anew, and one that is finished is kept', async () => {
+  await using given = await begin(first);
+  const { database, directory } = given;
+  await migrate(database, log, { directory });
+  await database.query('insert into first values (1), (1)');
+  await given.write(concurrently);
+  await expect(migrate(database, log, { directory })).rejects.toThrow(
+    '000002_index failed and can be run again: could not create unique index',
+  );
+  const valid = async () =>
+    (await database.query<{ relname: string; indisvalid: boolean }>(validOf)).rows
+      .filter(({ relname }) => relname !== 'first_id_idx')
+      .map(({ relname, indisvalid }) => [relname, indisvalid]);
+  expect(await valid()).toEqual([
+    ['first_by_id', true],
+    ['first_once', false],
+  ]);
+  const oidOf = "select 'first_by_id'::regclass::oid::text as oid";
+  const { rows: before } = await database.query(oidOf);
+  await database.query('delete from first');
+  await migrate(database, log, { directory });
+  expect(await valid()).toEqual([
+    ['first_by_id', true],
+    ['first_once', true],
+  ]);
+  expect((await database.query(oidOf)).rows).toEqual(before);
+});
+
+test('a file without a transaction holds nothing that could be left half-done', async () => {
+  await using given = await begin({
+    ...first,
+    '000002_bad.sql': '-- no transaction\nalter table first add column name text;\n',
+  });
+  await expect(migrate(given.database, log, { directory: given.directory })).rejects.toThrow(
+    'holds nothing but "create index concurrently',
+  );
+});
+
+test('a table that somebody has locked is asked for again, and others are not kept waiting', async () => {
+  await using given = await begin(first);
+  const { database, directory } = given;
+  await migrate(database, log, { directory });
+  await given.write(second);
+  const lines: string[] = [];
+  const loud = openLog('migrate', 'info', {
+    destination: { write: (line) => lines.push(JSON.parse(line).msg) },
+  });
+  let migrating: Promise<void> | undefined;
+  await database.transaction(async (tx) => {
+    await tx.query('select from first');
+    migrating = migrate(given.url, loud, { directory });
+    await until(() => lines.some((line) => line.includes('trying again')), {
+      what: 'the migration to give up the first time',
+    });
+  });
+  await migrating;
+  await database.query('select name from first');
+});
+
+test('a lock that is never given up ends the migration with what to do', async () => {
+  await using given = await begin(first);
+  const { database, directory } = given;
+  await migrate(database, log, { directory });
+  await given.write(second);
+  await database.transaction(async (tx) => {
+    await tx.query('select from first');
+    await expect(migrate(given.url, log, { directory, patienceSeconds: 0 })).rejects.toThrow(
+      'Migration 000002_second failed and left nothing behind: another session holds a lock',
+    );
+  });
+});
+
 test('an applied migration that was changed is refused', async () => {
   await using given = await begin(first);
   const { database, directory } = given;

@@ -1,0 +1,129 @@
+// Holding the mail of a restored backup, a batch at a time: with a million mails waiting one statement would run into
+// its time limit, and the relay would never start. The claims refuse what was not looked at yet (claim.ts and
+// relay/client/outbox.ts), so that none of it leaves meanwhile, and new mail goes on.
+import type { Database, Queryable } from '../../deploy/database.ts';
+
+export const restored = 'database-restored';
+
+/** Mails in one statement. */
+export const restoredBatch = 1_000;
+
+const detail =
+  'The database was restored from a backup or a standby took over: this mail may have been sent already.';
+
+type Restoration = {
+  restored_at: Date;
+  restored_up_to_message: string;
+  restored_emails_left: string | null;
+};
+
+export type HoldingStep =
+  /** Nothing to hold, or another relay is at it. */
+  | { readonly state: 'idle' }
+  | { readonly state: 'holding'; readonly held: number }
+  /** Nothing of the backup waits any more. */
+  | { readonly state: 'finished' };
+
+/**
+ * Holds the next batch. One relay works at a time; a killed one leaves nothing half-done, because progress and what
+ * it is about are committed together.
+ */
+export async function holdRestored(database: Database): Promise<HoldingStep> {
+  return database.transaction(async (tx) => {
+    const { rows } = await tx.query<Restoration>(
+      `select restored_at, restored_up_to_message, restored_emails_left from database_identity
+       where restored_at is not null for update skip locked`,
+    );
+    const [restoration] = rows;
+    if (!restoration) return { state: 'idle' };
+    const held = await holdRecipients(tx, restoration);
+    if (held > 0) return { state: 'holding', held };
+    if (restoration.restored_emails_left !== null)
+      return { state: 'holding', held: await holdEmails(tx, restoration.restored_emails_left) };
+    if (await isAnyLeft(tx, restoration)) return { state: 'holding', held: 0 };
+    await tx.query(
+      `update database_identity set restored_at = null, restored_up_to_message = null, restored_up_to_email = null`,
+    );
+    return { state: 'finished' };
+  });
+}
+
+// Each in the order of the index that holds these rows and no others: a batch reads what it changes and little else,
+// however much finished mail there is.
+const waiting = [
+  { where: "status in ('queued', 'deferred')", order: 'priority, next_attempt_at' },
+  { where: "status = 'sending'", order: 'lease_until' },
+  { where: "status = 'uncertain'", order: 'next_attempt_at' },
+  { where: `status = 'held' and reason < '${restored}'`, order: 'reason' },
+  { where: `status = 'held' and reason > '${restored}'`, order: 'reason' },
+] as const;
+
+async function holdRecipients(tx: Queryable, { restored_up_to_message: upTo }: Restoration): Promise<number> {
+  for (const { where, order } of waiting) {
+    const { rows } = await tx.query<{ held: number }>(
+      `with ours as materialized (
+         select queue_id, ordinal from recipient where ${where} and queue_id <= $1
+         order by ${order} limit $2 for update skip locked
+       ), held as (
+         update recipient r
+         set status = 'held', reason = $3, reason_detail = $4, next_attempt_at = null,
+             claim_token = null, claimed_by = null, lease_until = null
+         from ours where r.queue_id = ours.queue_id and r.ordinal = ours.ordinal
+         returning r.queue_id, r.email_id, r.address
+       ), told as (
+         insert into event (type, queue_id, email_id, recipient, detail)
+         select 'held', queue_id, email_id, address, jsonb_build_object('cause', $3::text) from held
+       )
+       select count(*)::integer as held from held`,
+      [upTo, restoredBatch, restored, detail],
+    );
+    const held = rows[0]?.held ?? 0;
+    if (held > 0) return held;
+  }
+  return 0;
+}
+
+/**
+ * Emails that the relay had not taken yet but that were due: they may have been handed over and sent since. What is
+ * due later than the restore cannot have been. Goes down by id, and notes how far it has come.
+ */
+async function holdEmails(tx: Queryable, left: string): Promise<number> {
+  const { rows } = await tx.query<{ held: number }>(
+    `with seen as materialized (
+       select id from (
+         select * from (select id from email where status = 'pending' and id < $1 order by id desc limit $2) pending
+         union all
+         select * from (select id from email where status = 'held' and id < $1 order by id desc limit $2) held
+       ) both_of_them order by id desc limit $2
+     ), ours as materialized (
+       select e.id from email e, database_identity i
+       where e.id in (select id from seen) and e.id <= i.restored_up_to_email
+         and e.queue_id is null and e.status in ('pending', 'held') and e.due_at <= i.restored_at
+       order by e.id for no key update of e
+     ), held as (
+       update email e
+       set status = 'held', reason = $3, reason_detail = $4, next_hand_over_at = null, updated_at = now()
+       from ours where e.id = ours.id
+       returning e.id
+     ), told as (
+       insert into event (type, email_id, detail)
+       select 'held', id, jsonb_build_object('cause', $3::text) from held
+     ), noted as (
+       update database_identity set restored_emails_left = (select id from seen order by id limit 1)
+     )
+     select count(*)::integer as held from held`,
+    [left, restoredBatch, restored, detail],
+  );
+  return rows[0]?.held ?? 0;
+}
+
+/** Also what was locked, and so skipped, when its batch came. */
+async function isAnyLeft(tx: Queryable, { restored_up_to_message: upTo }: Restoration): Promise<boolean> {
+  const found = waiting.map(
+    ({ where, order }) =>
+      `exists (select from (
+         select from recipient where ${where} and queue_id <= $1 order by ${order} limit 1) left_over)`,
+  );
+  const { rows } = await tx.query<{ any: boolean }>(`select ${found.join(' or ')} as any`, [upTo]);
+  return rows[0]?.any ?? false;
+}
