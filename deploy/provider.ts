@@ -1,6 +1,7 @@
 // The provider's settings. Nothing here ends a process: with a problem the provider is left out, the relay accepts
 // and holds mail, and the findings say what to type.
 import { domainToASCII } from 'node:url';
+import { isWrongDoor } from './doors.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Reading } from './reading.ts';
 import type { ProviderKey, VariableName } from './variables.ts';
@@ -200,10 +201,6 @@ function checkCompleteness(reading: Reading, tlsMode: TlsMode | undefined): void
 
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0|::)$/i;
 
-// People copy the server their mail program reads from, or the page where they read mail.
-const readingHost =
-  /^(?:imap|pop3?|webmail)[.-]|^imap-mail\.|^(?:mail\.google\.com|outlook\.(?:office|live)\.com|app\.)/i;
-
 const inventedHost =
   /^(?:(?:smtp|mail)\.)?(?:example\.(?:com|org|net)|your-?(?:domain|provider|host)\.[a-z]+)$/i;
 
@@ -248,12 +245,20 @@ function checkHost(
       fix: "Type the provider's mail server.",
       cause: 'env-placeholder',
     });
-  } else if (readingHost.test(host)) {
+  } else if (isWrongDoor(host)) {
     reading.add(`${prefix}_HOST`, {
       severity: 'warning',
-      problem: 'looks like the server for reading mail, not for sending',
+      problem:
+        'is another door of the provider (reading mail, a web page, mail from outside), not the one for sending',
       fix: "Type the provider's SMTP (outgoing) server; its name often begins with smtp or mail.",
-      cause: 'env-wrong-host',
+      cause: 'wrong-service-host',
+    });
+  } else if (!host.includes('.') && !host.includes(':')) {
+    reading.add(`${prefix}_HOST`, {
+      severity: 'warning',
+      problem: 'is a name without a dot: only this network can know it',
+      fix: "Type the provider's full name, such as smtp.example.com, unless it is a service beside this one.",
+      cause: 'local-name',
     });
   }
 }

@@ -2,6 +2,7 @@
 // hold what to do there instead; only what a source says (see providers.ts and platforms.ts).
 import type { FindingCause } from '../../deploy/findings.ts';
 import { ownCauses } from './own-causes.ts';
+import { providers } from './providers.ts';
 
 export type Entry = {
   readonly title: string;
@@ -12,6 +13,12 @@ export type Entry = {
 };
 
 const restart = 'then redeploy or restart the relay: a running process keeps its old environment.';
+
+const sendingHosts: Readonly<Record<string, string>> = Object.fromEntries(
+  providers
+    .filter(({ hosts }) => hosts.length > 0)
+    .map(({ id, hosts }) => [id, `Set SMTP_HOST to ${hosts.join(' or ')}, ${restart}`]),
+);
 
 export const catalogue = {
   ...ownCauses,
@@ -138,10 +145,18 @@ export const catalogue = {
     meaning: 'Mail would be handed to the relay that sends it, round and round.',
     fix: `Set SMTP_HOST to your mail provider; RELAY_HOST is the name of the relay, ${restart}`,
   },
-  'env-wrong-host': {
+  'wrong-service-host': {
     title: 'SMTP_HOST is not the sending server',
-    meaning: 'The name is that of webmail, IMAP or POP. It answers, but not to a mail that wants to leave.',
+    meaning:
+      'The name is another door of the provider: for reading mail (IMAP, POP), a web page, an API, mail that comes in, or a name that is no longer served.',
     fix: `Set SMTP_HOST to the provider's SMTP server (outgoing server), ${restart}`,
+    providers: sendingHosts,
+  },
+  'local-name': {
+    title: 'SMTP_HOST is a name without a dot',
+    meaning:
+      'Such a name is known only inside one network, for example to the services of one Compose file. From here it leads nowhere.',
+    fix: `Set SMTP_HOST to the full name of the SMTP server, for example smtp.example.com; for a server beside this one, put both into the same network, ${restart}`,
   },
   'env-tls-contradiction': {
     title: 'TLS setting and port contradict each other',

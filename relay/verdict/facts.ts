@@ -1,8 +1,10 @@
 // Reads a failure report once, so that the rules speak about what happened and not about how a tool spells it.
 import type { Stage } from '../client/vocabulary.ts';
 import type { Failure, Settings, Symptom } from './failure.ts';
+import { inEnglish } from './languages.ts';
 import { type Platform, platformOf } from './platforms.ts';
 import { type Provider, providerOf } from './providers.ts';
+import { reasonIn } from './reason-codes.ts';
 import { stageOf } from './stage.ts';
 import { type SystemError, systemErrorIn, systemErrorOf } from './system-errors.ts';
 
@@ -45,7 +47,7 @@ export function factsOf(failure: Failure): Facts {
   const reply = text(symptom.reply);
   const prose = [reply, text(symptom.message), text(symptom.reason)].filter((part) => part !== '').join('\n');
   const raw = straighten(shorten(prose)).toLowerCase();
-  const words = wordsOf(raw);
+  const words = wordsOf(`${inEnglish(raw)} ${reasonIn(raw)}`);
   const code =
     replyCodeOf(symptom.responseCode) ?? replyCodeOf(symptom.code) ?? replyCodeIn(raw) ?? replyClassIn(raw);
   const command = text(symptom.command).toUpperCase();

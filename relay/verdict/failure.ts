@@ -41,6 +41,11 @@ export type Judgement = {
   readonly scope: Scope;
   readonly cause: Cause;
   readonly stage: Stage;
+  /**
+   * A stop or a pause that the words do not support: at RCPT or later they name nobody. One mail alone is then no
+   * reason to stop a credential; three recipients in a row are.
+   */
+  readonly isSuspicion?: true;
   /** What the reply asked for, or the longest the named quota window can last. Probing earlier is allowed. */
   readonly retryAfterSeconds?: number;
 };

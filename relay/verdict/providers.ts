@@ -1,6 +1,8 @@
 // What is known of mail providers: where they listen, whom they let send as whom, and how much. A fact without a
 // source is left out; one that a single source claims without proof is marked `unverified`.
 
+import { doorOf } from '../../deploy/doors.ts';
+
 type ProviderPort = {
   readonly host: string;
   readonly port: number;
@@ -558,7 +560,11 @@ const otherNames: Readonly<Record<string, string>> = {
 export function providerOf(key: string | undefined, host: string, words: string): Provider | undefined {
   const id = key?.toLowerCase().split(/[(/]/)[0]?.trim().replaceAll(/[-. ]/g, '_') ?? '';
   return (
-    byId(id) ?? byId(otherNames[id] ?? '') ?? byHost(host.trim().toLowerCase()) ?? byId(mentioned(words))
+    byId(id) ??
+    byId(otherNames[id] ?? '') ??
+    byHost(host.trim().toLowerCase()) ??
+    byId(doorOf(host.trim().toLowerCase()) ?? '') ??
+    byId(mentioned(words))
   );
 }
 

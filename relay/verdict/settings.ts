@@ -1,9 +1,10 @@
 // Whether the settings in force explain a failure. A finding counts only where the failure is of its kind: a bad
 // password does not explain a closed port.
+import { doorOf, isWrongDoor } from '../../deploy/doors.ts';
 import type { Cause } from './catalogue.ts';
 import { type Facts, setting } from './facts.ts';
 
-type Subject = 'host' | 'port' | 'credentials' | 'sender' | 'tls';
+type Subject = 'host' | 'door' | 'port' | 'credentials' | 'sender' | 'tls';
 
 type SettingProblem = { readonly subject: Subject; readonly cause: Cause };
 
@@ -18,10 +19,13 @@ function explainable(facts: Facts): readonly Subject[] {
   const { stage, code, systemError, words } = facts;
   const nothingElseSaid = words === '' && code === undefined && systemError === undefined;
   if (stage === 'config' || (stage === undefined && nothingElseSaid)) {
-    return ['host', 'port', 'credentials', 'sender', 'tls'];
+    return ['host', 'door', 'port', 'credentials', 'sender', 'tls'];
   }
-  if (stage === 'dns' || systemError === 'ENOTFOUND' || systemError === 'EAI_AGAIN') return ['host'];
-  if (stage === 'tcp') return ['host', 'port'];
+  if (stage === 'dns' || systemError === 'ENOTFOUND' || systemError === 'EAI_AGAIN') return ['host', 'door'];
+  if (stage === 'tcp') return ['host', 'door', 'port'];
+  if (stage === 'tls' || stage === 'greeting' || stage === 'ehlo' || stage === 'starttls') {
+    return doorOf(facts.host ?? '') === undefined ? [] : ['door'];
+  }
   if (stage === 'auth' || code === 530 || code === 535) return ['credentials'];
   return [];
 }
@@ -36,6 +40,7 @@ function problemsIn(facts: Facts): readonly SettingProblem[] {
   const secure = setting(config, 'secure', 'usetls', 'tls');
   return [
     ...(host === undefined ? [] : asProblems('host', valueProblem(host) ?? hostProblem(host, user))),
+    ...(facts.host === undefined ? [] : asProblems('door', doorProblem(facts))),
     ...(port === undefined ? [] : asProblems('port', portProblem(port))),
     ...(user === undefined ? [] : asProblems('credentials', valueProblem(user))),
     ...(password === undefined
@@ -80,8 +85,17 @@ function hostProblem(host: unknown, user: unknown): Cause | undefined {
   if (/^\[[0-9a-f:]+/i.test(host)) return 'ipv6-literal';
   if (/:\d+$/.test(host) && !/:.*:/.test(host)) return 'env-host-garbage';
   if (/^\d+$|\s|^[^a-z0-9<[]/i.test(host)) return 'env-host-garbage';
-  if (/^(webmail|imap|imaps|pop|pop3|autodiscover|www)\./i.test(host)) return 'env-wrong-host';
   return undefined;
+}
+
+// A name without a dot that leads somewhere is a service of the same network; one that does not is a mistake.
+function doorProblem({ host = '', config, systemError, symptom }: Facts): Cause | undefined {
+  if (isWrongDoor(host)) return 'wrong-service-host';
+  const isBare = /^[a-z0-9_-]+$/.test(host) && !/^\d+$|^localhost$/.test(host);
+  const leadsNowhere =
+    systemError === 'ENOTFOUND' || systemError === 'ETIMEDOUT' || symptom.code === 'ETIMEDOUT';
+  const isPreset = setting(config, 'host', 'server', 'hostname') === undefined;
+  return isBare && leadsNowhere && !isPreset ? 'local-name' : undefined;
 }
 
 // People report several ports at once ("25/465/587", "465->587"): those are digits, not garbage.

@@ -14,6 +14,7 @@ import { reportRules } from './rules/reports.ts';
 import { beforeMail, connecting, fits, type Rule } from './rules/rule.ts';
 import { domainProofRules, senderRules } from './rules/sender.ts';
 import { settingsCause } from './settings.ts';
+import { mayBeAboutOne, type Subject, subjectOf } from './subject.ts';
 import { systemErrorOf } from './system-errors.ts';
 
 // In the order of trust: a limit, a lock or a sender problem also uses the words and codes of a refused recipient,
@@ -49,7 +50,9 @@ export function judge(failure: Failure): Judgement {
   if (setting !== undefined) {
     return { verdict: 'stop', scope: 'credential', cause: setting, stage: facts.stage ?? 'config' };
   }
-  const rule = rules.find((candidate) => fits(candidate, facts)) ?? defaultRule;
+  const subject = facts.code === undefined || !mayBeAboutOne(facts.stage) ? 'us' : subjectOf(facts);
+  const rule =
+    rules.find((candidate) => fits(candidate, facts) && isWithinReach(candidate, subject)) ?? defaultRule;
   const stage = facts.stage ?? rule.stage;
   const { verdict, scope } = withinBounds(rule, stage, facts.code);
   const seconds =
@@ -61,9 +64,20 @@ export function judge(failure: Failure): Judgement {
     scope,
     cause: rule.cause,
     stage,
+    ...(subject === 'nobody' && reachesFurther(rule) ? { isSuspicion: true } : {}),
     ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
   };
 }
+
+/**
+ * The blast radius. What speaks of a recipient or of a mail ends there: no rule may stop or pause more for it, however
+ * well it fits. When the words name nobody, the rule stands, but as a suspicion.
+ */
+const isWithinReach = (rule: Rule, subject: Subject): boolean =>
+  subject === 'us' || subject === 'nobody' || !reachesFurther(rule);
+
+const reachesFurther = ({ verdict, scope }: Rule): boolean =>
+  (verdict === 'stop' || verdict === 'pause') && scope !== 'recipient' && scope !== 'message';
 
 /** A broken socket beside a bare code proves no reply: only a line that ended is one. */
 function hasFinalReply({ code, replyIsComplete, symptom }: Facts): boolean {

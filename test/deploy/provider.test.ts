@@ -131,8 +131,8 @@ describe('a problem keeps the provider out', () => {
 describe('a warning changes nothing', () => {
   test.each([
     ['SMTP_HOST', 'env-localhost', { SMTP_HOST: 'localhost' }],
-    ['SMTP_HOST', 'env-wrong-host', { SMTP_HOST: 'imap.provider.test' }],
-    ['SMTP_HOST', 'env-wrong-host', { SMTP_HOST: 'webmail.provider.test' }],
+    ['SMTP_HOST', 'wrong-service-host', { SMTP_HOST: 'imap.provider.test' }],
+    ['SMTP_HOST', 'wrong-service-host', { SMTP_HOST: 'webmail.provider.test' }],
     ['SMTP_PASSWORD', 'env-trailing-char', { SMTP_PASSWORD: 'password;' }],
     ['SMTP_PASSWORD', 'env-interpolated', { SMTP_PASSWORD: 'pass$$word' }],
     ['SMTP_PASSWORD', 'env-escaped', { SMTP_PASSWORD: 'pass\\"word' }],

@@ -37,8 +37,8 @@ describe('JSON lines', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    const questions = corpus.map(({ id, stage, symptom, config }) =>
-      JSON.stringify({ id, stage, symptom, config }),
+    const questions = corpus.map(({ id, stage, symptom, config, platform }) =>
+      JSON.stringify({ id, stage, symptom, config, platform }),
     );
 
     const { exitCode, answers, errors } = await diagnose(`${questions.join('\n')}\n`);
@@ -87,7 +87,7 @@ describe('JSON lines', () => {
     ['env-newline', { SMTP_HOST: 'smtp.example.com\n' }],
     ['env-scheme-in-host', { SMTP_HOST: 'smtps://smtp.example.com' }],
     ['env-host-garbage', { SMTP_HOST: '1234' }],
-    ['env-wrong-host', { SMTP_HOST: 'imap.example.com' }],
+    ['wrong-service-host', { SMTP_HOST: 'imap.example.com' }],
     ['env-blank', { SMTP_HOST: '' }],
     ['env-missing', { SMTP_HOST: null }],
     ['env-missing', { SMTP_HOST: 'smtp.example.com', SMTP_PORT: '465' }],

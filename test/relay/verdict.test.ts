@@ -49,7 +49,11 @@ describe('the corpus of real failures', () => {
     if (stageOf(known) !== undefined) expect(judged.stage).toBe(known.stage);
   });
 
-  test.each(corpus)('$id needs neither provider nor platform for its verdict', (known) => {
+  // A bare timeout is a blocked platform only for who knows the platform.
+  const onlyThePlatformTells = new Set(['cloud-014', 'cloud-015']);
+  const selfContained = corpus.filter(({ id }) => !onlyThePlatformTells.has(id));
+
+  test.each(selfContained)('$id needs neither provider nor platform for its verdict', (known) => {
     const { symptom, config = {} } = known;
     expect(judge({ stage: stageOf(known), symptom, config }).verdict).toBe(known.verdict);
   });

@@ -117,6 +117,18 @@ export const accountRules: readonly Rule[] = [
     says: /(account|user|sender|mailbox|address|access|you|domain)\b.{0,50}(blocked|suspend|disabled|deactivat|inactive|banned|terminated|closed|restricted)|(blocked|suspended|disabled|deactivated|banned)\b.{0,20}(account|user|sender|mailbox)|(bad|failed|wrong|invalid|incorrect|unsuccessful) (auth\w*|login)\b.{0,15}(attempts?|tries|commands)/,
     when: (facts) => atAuth(facts) && !/authentication (is )?disabled|mechanism/.test(facts.words),
   },
+  {
+    ...stop,
+    cause: 'account-permission',
+    says: /(does not|not) have (an? |the |any )?(valid |active )?(subscription|access|permission|right|privilege)|(plan|subscription|package|licen[sc]e) does not (include|allow|permit)|not (entitled|subscribed|permitted to use|authorized to use) |authorizationfailed/,
+    when: (facts) => atAuth(facts) && !/expired|send as|from/.test(facts.words),
+  },
+  {
+    ...stop,
+    cause: 'account-inactive',
+    says: /account\b.{0,30}\b(not|un) ?(yet |been |be )*(activated|confirmed|approved|verified|validated)|(activate|request activation of) your( \w+)? account|request activation/,
+    when: (facts) => atAuth(facts),
+  },
   // the server's own trouble
   {
     cause: 'auth-provider-fault',
@@ -139,10 +151,8 @@ export const accountRules: readonly Rule[] = [
     says: /(unrecognized|unsupported|unknown|invalid|no (supported|suitable|compatible|common|matching|acceptable|available|authentication)|not supported) .{0,20}(auth\w* )?(type|mechanism|method|scheme)s?|mechanism\b.{0,40}(not (supported|available|recognized|allowed)|unsupported|too weak|available|found|supported by both)|(no|none of the) .{0,30}(mechanism|authenticator)s?\b/,
     when: (facts) => atAuth(facts) || /authenticat/.test(facts.words),
   },
-  { ...stop, cause: 'auth-mechanism', codes: [504, 536], at: ['auth'] },
   // RFC 4954 §6: 432 4.7.12 asks for a sign-in with PLAIN once; no other try will be answered otherwise.
   { ...stop, cause: 'auth-mechanism', enhanced: /^7\.12$/, codes: [432] },
-  { ...stop, cause: 'auth-not-advertised', codes: [500, 502, 503], at: ['auth'] },
   // not at all
   {
     ...stop,
@@ -154,13 +164,6 @@ export const accountRules: readonly Rule[] = [
       !/logged in as\b/.test(words) &&
       !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
       stage !== 'dns',
-  },
-  {
-    ...stop,
-    cause: 'auth-missing',
-    stage: 'mail',
-    codes: [530],
-    when: ({ words }) => !/(sender|domain|from)\b.{0,40}\b(verif|regist)/.test(words),
   },
   { ...stop, cause: 'auth-missing', stage: 'mail', enhanced: /^7\.57$/ },
   // wrong
@@ -195,7 +198,6 @@ export const accountRules: readonly Rule[] = [
     says: /(user ?name|user|login|pass(word|phrase)?|credentials?|account)\b.{0,50}(not accepted|incorrect|invalid|wrong|mismatch|bad|denied|failed|not (match|recognized|correct|found|valid)|does not (match|exist)|unknown)|(incorrect|invalid|wrong|bad|unknown) .{0,20}(user|login|pass|credentials?|auth\w*)|auth\w*\b.{0,30}(fail|unsuccessful|denied|rejected|error|invalid|refused|not successful)|badcredentials|could not (authenticate|login)|(fail\w*|unable|not) to (authenticate|login)|login (fail|denied|incorrect|invalid)|not authenticate|smtpauthentication/,
     when: (facts) => atAuth(facts) && (facts.code === undefined || facts.code >= 500),
   },
-  { ...stop, cause: 'auth-bad-credentials', codes: [534, 535] },
 ];
 
 /** The account is known and signed in, but may not send. At RCPT the same words are about the recipient. */

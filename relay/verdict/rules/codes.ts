@@ -8,6 +8,9 @@ const broken = (facts: Facts): boolean =>
   (facts.systemError !== undefined ||
     /^(ECONNECTION|ESOCKET|ETIMEDOUT|ETLS|EPROTOCOL)$/.test(String(facts.symptom.code ?? '')));
 
+const asksToComeBack =
+  /(try|retry|send|resend|come back)( it)?( again)? (later|in (a )?(few|\d+)|after|again|soon)|try again|temporar\w+ (deferred|blocked|rejected|unavailable|limit)/;
+
 export const codeRules: readonly Rule[] = [
   // A final code that asks to come back: the provider's limits in disguise, since one mailbox cannot know.
   {
@@ -16,7 +19,17 @@ export const codeRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'rcpt',
     codes: [5],
-    says: /(try|retry|send|resend|come back)( it)?( again)? (later|in (a )?(few|\d+)|after|again|soon)|try again|temporar\w+ (deferred|blocked|rejected|unavailable|limit)/,
+    says: asksToComeBack,
+    at: transaction,
+  },
+  {
+    // The same about one mail or one recipient: it waits alone.
+    cause: 'temporary-refusal',
+    verdict: 'retry',
+    scope: 'message',
+    stage: 'rcpt',
+    codes: [5],
+    says: asksToComeBack,
     at: transaction,
   },
   {
@@ -26,6 +39,23 @@ export const codeRules: readonly Rule[] = [
     stage: 'rcpt',
     codes: [450, 451],
     enhanced: /^7\.1$/,
+    at: transaction,
+  },
+  {
+    // RFC 3463 §3.4: the receiving system itself. A 5yz of it is a mistake of that server; it may be well tomorrow.
+    cause: 'temporary-refusal',
+    verdict: 'retry',
+    scope: 'message',
+    stage: 'dot',
+    enhanced: /^3\.[125]$/,
+    at: transaction,
+  },
+  {
+    cause: 'temporary-refusal',
+    verdict: 'retry',
+    scope: 'message',
+    stage: 'dot',
+    says: /\b(internal|system|server|local|config\w*|software|disk|database|queue file|directory|resources?|i o|unexpected|processing)\b( \w+)? (error|failure|fault|problem)|\bmisconfigured|^(\w+ ){0,2}transaction (has )?failed$|cannot (create|write|open) |insufficient (system )?(storage|resources|disk)|system (is )?(full|storage)|(service|server|system|resources?|gateway|backend)\b.{0,20}\b(unavailable|not available|busy|overload\w*|down|out of service)|out of (memory|disk|resources)|interrupted system call|timeout waiting|(operation|command|lookup|dns) (timed out|time ?out|now in progress)|not (currently )?accepting (connections|email|messages)|encountered an error|could not (load|complete)|error (reading|writing|in processing|while processing)|because there is no mdb|temporary (local )?(problem|failure|error)|connection (dropped|reset|was dropped|timed out)/,
     at: transaction,
   },
   // enhanced codes
@@ -153,6 +183,26 @@ export const codeRules: readonly Rule[] = [
     at: ['rcpt'],
   },
 
+  // What a code says about signing in, when the words say nothing: 530 (RFC 4954 §6) is about us at any stage.
+  { cause: 'auth-bad-credentials', verdict: 'stop', scope: 'credential', stage: 'auth', codes: [534, 535] },
+  { cause: 'auth-missing', verdict: 'stop', scope: 'credential', stage: 'mail', codes: [530] },
+  {
+    cause: 'auth-mechanism',
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'auth',
+    codes: [504, 536],
+    onlyAt: ['auth'],
+  },
+  {
+    cause: 'auth-not-advertised',
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'auth',
+    codes: [500, 502, 503],
+    onlyAt: ['auth'],
+  },
+
   // Before a sign-in: the server speaks about itself or about us.
   {
     cause: 'server-421',
@@ -220,6 +270,16 @@ export const codeRules: readonly Rule[] = [
     scope: 'recipient',
     stage: 'rcpt',
     codes: [4],
+    onlyAt: ['rcpt'],
+  },
+  {
+    // A policy is no count of recipients (RFC 3463 §3.8).
+    cause: 'message-refused',
+    verdict: 'fail',
+    scope: 'message',
+    stage: 'rcpt',
+    codes: [552],
+    enhanced: /^7\./,
     onlyAt: ['rcpt'],
   },
   // RFC 5321 §4.5.3.1.10: at RCPT, 552 is an old way to say "too many recipients".

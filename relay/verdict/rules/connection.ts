@@ -54,6 +54,8 @@ function everyPortIsBlocked(facts: Facts): boolean {
       .every((known) => platform.blockedPorts.includes(known));
   }
   if (!namesNoRoute(facts)) return false;
+  // A program's bare error says nothing about other ports; a person who reports settings or a story does.
+  if (facts.symptom.code !== undefined && Object.keys(facts.config ?? {}).length === 0) return false;
   // A report without a host. 465 alone is closed on some platforms, 587 only together with everything else.
   const ports = String(setting(facts.config, 'port') ?? '');
   return (

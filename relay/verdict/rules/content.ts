@@ -44,10 +44,13 @@ export const contentRules: readonly Rule[] = [
   {
     ...fail,
     cause: 'malformed-message',
-    says: /(line|header)s? (is |are |length )?(too long|exceed)|maximum line length|bare (lf|cr|newline|line ?feed)|lone (lf|cr)|(header|subject|date|from|message id)s?\b.{0,40}(missing|mandatory|required|absent|duplicate|malformed|invalid syntax|not (present|found))|(missing|duplicate|multiple|malformed|no|without|invalid|non compliant)\b.{0,30}(header|from field|subject|message id|mime)|not (rfc|compliant)|rfc ?\d{3,4} (complian|violat)|mime (error|structure|parse)|improper(ly)? (formed|formatted)|illegal (8bit|header)|non ascii .{0,20}header|body (contains|too)|syntax of (the )?(header|message)/,
+    says: /(line|header)s? (is |are |length |size )?(too long|exceed)|max\w* (allowed )?line length|line length (limit|is \d)|bare (lf|cr|newline|line ?feed)|lone (lf|cr)|(header|subject|date|from|message id)s?\b.{0,40}(missing|mandatory|required|absent|duplicate|malformed|invalid syntax|not (present|found))|(missing|duplicate|multiple|malformed|no|without|invalid|non compliant)\b.{0,30}(header|from field|subject|message id|mime)|not (rfc|compliant)|rfc ?\d{3,4} (complian|violat)|(duplicate|multiple|more than one|repeated) (\w+ ){0,2}headers?|headers? (is |are |not )(not )?(rfc|complian|unique|valid)|mime (error|structure|parse)|improper(ly)? (formed|formatted)|illegal (8bit|header)|non ascii .{0,20}header|body (contains|too)|syntax of (the )?(header|message)/,
     at: ['mail', ...body],
     when: ({ words }) =>
-      !/spf|dkim|dmarc|verified|too (big|large)\b.*message|not (match|authoriz)|recipient/.test(words),
+      /\b(duplicate|multiple|repeated) (\w+ ){0,2}header/.test(words) ||
+      !/\bptr\b|\bips?\b|spf|dkim|dmarc|verified|too (big|large)\b.*message|not (match|authoriz)|recipient/.test(
+        words,
+      ),
   },
   {
     ...fail,
@@ -68,6 +71,7 @@ export const spamRules: readonly Rule[] = [
     ...fail,
     cause: 'spam-reject',
     says: /spam|unsolicited|\bjunk\b|\bubes?\b|\bbulk email\b|phish|content\b.{0,40}(reject|filter|polic|restrict|block|refus|denied|not accept|violat|unacceptable|prohibited)|(reject|block|refus|denied|due to|because of)\w*.{0,30}(content|security polic|filter)|(black|block)list(ed)? (url|link|domain)|(url|link)s?\b.{0,40}((black|block)list|listed|malicious)|blocklist.{0,30}url|uribl|surbl|looks like|high (score|probability)|suspicious (content|link|message)|message (was |is )?(classified|considered|scored)|scored? .{0,10}(too high|above)|rule imposed|policy (violation|reasons|reject)|violat\w+ .{0,20}polic|against .{0,20}polic/,
-    at: body,
+    at: ['rcpt', ...body],
+    when: ({ stage, words }) => stage !== 'rcpt' || /\b(message|content|email|spam)\b/.test(words),
   },
 ];

@@ -71,7 +71,10 @@ export const limitRules: readonly Rule[] = [
     stage: 'rcpt',
     says: /too many recipients|(recipients?|rcpts?)\b.{0,30}(limit|exceed|maximum|too many)|(maximum|max|limit|exceed\w*)\b.{0,30}(number of |count of )?(recipients|rcpts?)/,
     at: transaction,
-    when: ({ words }) => !/hour|day|daily|24|minute|rate|quota|sending limit|invalid/.test(words),
+    when: ({ words }) =>
+      !/hour|day|daily|24|minute|rate|quota|sending limit|invalid|storage|disk|space|mailbox|header/.test(
+        words,
+      ),
   },
   {
     cause: 'concurrency',

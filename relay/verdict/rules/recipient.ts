@@ -20,7 +20,7 @@ export const closedGroupRules: readonly Rule[] = [
   {
     ...fail,
     cause: 'policy-reject',
-    says: /\b(to|for) (this|the|that) (group|list|distribution)\b|notauthenticatedforgroup|delivery restriction/,
+    says: /\b(to|for) (this|the|that) (group|list|distribution)\b|blocked by (the |this )?(recipient|user|addressee)|(recipient|user|addressee) (has )?blocked (you|your|this|the sender)|notauthenticatedforgroup|delivery restriction/,
   },
 ];
 
@@ -36,12 +36,13 @@ export const recipientRules: readonly Rule[] = [
   {
     ...retry,
     cause: 'greylist',
+    codes: [4, 5],
     says: /gr[ea]ylist|gr[ea]y listed|postgrey|postgray|come back (in|later)|first (time|contact)|new (sender|triplet)|delayed delivery policy/,
   },
   {
     ...fail,
     cause: 'mailbox-full',
-    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota)|overquota|quota violation/,
+    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota)|overquota|quota violation|too many messages (on|in) (the |this )?(server|mailbox|inbox)|(mailbox|recipient|user|account)\b.{0,40}exceed\w* .{0,20}(storage|disk|space|mailbox)/,
   },
   {
     ...fail,
@@ -52,7 +53,7 @@ export const recipientRules: readonly Rule[] = [
   {
     ...fail,
     cause: 'bad-domain',
-    says: /(recipient|destination|target|to|rcpt|invalid|unknown|email)? ?(domain|host)s?\b.{0,40}(not (found|exist|resolv|valid|accept email)|does not (exist|resolve|accept|receive)|unknown|invalid|no (mx|valid mx|email)|unrouteable|unroutable|has no)|find the recipient domain|(unknown|invalid|nonexistent|no such|bad|illegal) (destination |recipient |email )?(domain|host)|unroute?able|no route to (domain|address)|unable to (route|find .{0,20}domain)|(null mx|nullmx)|no mx|domain name not found|mx record/,
+    says: /(recipient|destination|target|to|rcpt|invalid|unknown|email)? ?(domain|host)s?\b.{0,40}(not (found|exist|resolv|valid|accept email)|does not (exist|resolve|accept|receive)|unknown|invalid|no (mx|valid mx|email)|unrouteable|unroutable|has no)|find the recipient domain|(unknown|invalid|nonexistent|no such|bad|illegal) (destination |recipient |email )?(domain|host)|unroute?able|no route to (domain|address)|(domain|host) (is |was )?(not |un)reach\w+|(domain|host) could not be (reached|found|resolved)|unable to (route|find .{0,20}domain)|(null mx|nullmx)|no mx|domain name not found|mx record/,
     when: ({ words }) => !/sender|client|helo/.test(words),
   },
   {
@@ -66,7 +67,7 @@ export const recipientRules: readonly Rule[] = [
   {
     ...fail,
     cause: 'user-unknown',
-    says: /(user|mailbox|recipient|account|address|addressee|person|alias|inbox|name|email box)\b.{0,60}(unknown|does not exist|not (exist|found|known|here|recognized|listed|a (valid|known)|valid|available here)|no longer|undeliverable|not have|nonexistent|doesnt exist|invalid)|(unknown|no such|invalid|nonexistent|non existent|not a valid|bad|undeliverable|unable to find) (local |recipient |destination |virtual |email )?(user|mailbox|recipient|address|account|person|addressee|part)|no mailbox (here|by|for)|nosuchuser|user not local|not our customer|nobody here|cannot (verify|find) (your )?(recipient|user)|does not have an? .{0,30}account|who (are you|\?)|recipientnotfound|resolver adr|unrouteable address|no such (person|address|user)/,
+    says: /(user|mailbox|recipient|account|address|addressee|person|alias|inbox|name|email box)\b.{0,60}(unknown|does not exist|not (exist|found|known|here|recognized|listed|a (valid|known)|valid|available here)|no longer|undeliverable|not have|nonexistent|doesnt exist|invalid)|(unknown|no such|invalid|nonexistent|non existent|not a valid|bad|undeliverable|unable to find) (local |recipient |destination |virtual |email )?(user|mailbox|recipient|address|account|person|addressee|part)|no mailbox (here|by|for)|nosuchuser|user not local|not our customer|nobody here|cannot (verify|find) (your )?(recipient|user)|does not have an? .{0,30}account|who (are you|\?)|domain or user is not in my list|recipientnotfound|resolver adr|unrouteable address|no such (person|address|user)/,
     when: ({ words }) =>
       !/^.{0,40}(sender|from address)|syntax|format|malformed|unverified address/.test(words),
   },

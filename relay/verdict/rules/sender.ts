@@ -57,17 +57,19 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'no-reverse-dns',
-    says: /\bptr\b|reverse (dns|lookup|host|name|resolution|mapping)|\brdns\b|cannot find your (reverse )?host ?name|(client|your|connecting) .{0,20}host ?name .{0,20}(not found|unknown)|no dns (record|entry) for .{0,20}ip|fcrdns|iprev/,
+    says: /\bptr\b|\bip\b.{0,20}name lookup failed|forward dns|unverif\w+ sending ip|mismatches? client ip|unresolvable relay|reverse (dns|lookup|host|name|resolution|mapping)|\brdns\b|cannot find your (reverse )?host ?name|(client|your|connecting) .{0,20}host ?name .{0,20}(not found|unknown)|no dns (record|entry) for .{0,20}ip|fcrdns|iprev/,
     when: ({ code }) => code !== undefined,
   },
   { ...lane, cause: 'no-reverse-dns', enhanced: /^7\.25$/ },
   {
     ...lane,
     cause: 'ip-blocklist',
-    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential/,
+    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential|\bip\b.{0,30}(reject|forbidden|bad|profile)|(bad|extreme bad|banned|forbidden) ip|open proxy|(you are|your (ip|host|server|remotehost))\b.{0,30}(spam|abus)|(spams?|errors|unwanted)\b.{0,40}(your|following) ip|refused see weblink|^(\w+ ){0,3}blocked (using|by)( |$)|(email )?server at .{0,20} is blocked|no access from email server|use the smtp server of your isp|(confirm this|your) (email )?server requires? confirmation|host refused to talk to me/,
     when: (facts) =>
       facts.code !== undefined &&
-      !/\b(urls?|links?|content|body|domain in)\b/.test(facts.words) &&
+      !/\b(urls?|links?|content|body|domain in)\b|spam ?(assassin|filter)|(detected|classified|identified) as spam/.test(
+        facts.words,
+      ) &&
       // Who is on a list stays there; what is merely slowed down comes with a 4yz and asks to come back.
       !(
         facts.code < 500 &&
@@ -87,6 +89,14 @@ export const senderRules: readonly Rule[] = [
       !/(send|sent) (as|from|on behalf)|(this|that|the) sender|sender address|from (this|the|that|your)? ?(address|sender|domain)|email from/.test(
         facts.words,
       ),
+  },
+  {
+    // Any other refusal of the machine that delivers.
+    ...lane,
+    cause: 'client-refused',
+    codes: [5],
+    says: /\b(ips?|ipnumber|client|connecting (host|server)|your (server|host|network|isp)|sending (mta|server|host|ip)|host network|this email server|relay host)\b.{0,60}\b(reject|refus|denied|forbidden|blocked|not (allowed|permitted|authorized|accept|passed)|invalid|unwelcome|bad|poor)|\b(reject|refus|denied|forbidden|blocked|invalid|no access|not (allowed|permitted|accept\w*))\w*.{0,40}\b(your ip|ips?|ipnumber|client|your (server|host|network)|sending (mta|server|host)|email server)\b/,
+    when: ({ words }) => !/\b(content|url|link|spam|virus|attachment|recipient|user|mailbox)\b/.test(words),
   },
   // the address
   {
@@ -122,7 +132,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'sender-not-owned',
-    says: /not owned|owned by|not logged in as|^sender\b.{0,30}(not|un)\b ?(allowed|authorized|permitted) to relay|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|(not|cannot)\b.{0,30}\buse (this|that|the|another) (sender|from|email|address)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
+    says: /not owned|owned by|^(the )?(from|sender)( sender)? (name|address) (is )?not (valid|correct|permitted)|not logged in as|^sender\b.{0,30}(not|un)\b ?(allowed|authorized|permitted) to relay|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|(not|cannot)\b.{0,30}\buse (this|that|the|another) (sender|from|email|address)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
     when: (facts) =>
       inTransaction(facts) &&
       !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|unable to relay|relay access|relay(ing)? denied|(?<!^sender\b.{0,60})to relay/.test(
@@ -141,7 +151,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'relay-denied',
-    says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not relay/,
+    says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized|configured)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not relay/,
     when: inTransaction,
   },
 ];
