@@ -1,7 +1,10 @@
 // Forgetting a person: mail and its traces by those who own them (relay/client/erase.ts), and here what only the API
 // knows. What happened stays countable (statuses, times, reply codes), but neither words nor the address remain.
 import type { Queryable } from '../../deploy/database.ts';
-import { type ErasedMail, erasedAddress, eraseRecipient } from '../../relay/client/erase.ts';
+import { type ErasedMail, eraseRecipient } from '../../relay/client/erase.ts';
+import { erasedAddress, type Person, personOf } from '../../relay/client/person.ts';
+import { redactTable } from '../../relay/client/redact.ts';
+import { apiTables } from './personal.ts';
 
 export type Erasure = ErasedMail & {
   readonly applications: number;
@@ -11,32 +14,33 @@ export type Erasure = ErasedMail & {
 
 /** Erases inside the caller's transaction. Mail to the address that has not left is withdrawn first. */
 export async function forgetPerson(tx: Queryable, address: string, actor: string): Promise<Erasure> {
+  const person = personOf(address);
   const mail = await eraseRecipient(tx, address, actor);
   // Stored answers quote what was asked for; without them a repeated request is a new one.
-  await tx.query('delete from idempotency_key where strpos(lower(answer), lower($1)) > 0', [address]);
-  return {
-    ...mail,
-    applications: await eraseApplications(tx, address),
-    customerIds: await findCustomers(tx, address),
-  };
+  await tx.query('delete from idempotency_key where answer ~* $1 or path ~* $1 or key ~* $1', [
+    person.pattern,
+  ]);
+  const applications = await eraseApplications(tx, person);
+  for (const [name, table] of Object.entries(apiTables)) await redactTable(tx, person, name, table);
+  return { ...mail, applications, customerIds: await findCustomers(tx, person) };
 }
 
-async function eraseApplications(tx: Queryable, address: string): Promise<number> {
+async function eraseApplications(tx: Queryable, { spellings }: Person): Promise<number> {
   const { rowCount } = await tx.query(
     `update application set
-       email = $2, contact_name = '(erased)', phone = null, website = null, message = null, note = null,
-       updated_at = now()
-     where lower(email) = lower($1)`,
-    [address, erasedAddress],
+       email = $2, company = '(erased)', contact_name = '(erased)', phone = null, website = null, message = null,
+       note = null, reason = null, updated_at = now()
+     where lower(email) = any($1)`,
+    [spellings, erasedAddress],
   );
   return rowCount;
 }
 
-async function findCustomers(tx: Queryable, address: string): Promise<string[]> {
+async function findCustomers(tx: Queryable, { spellings }: Person): Promise<string[]> {
   const { rows } = await tx.query<{ id: string }>(
     `select c.id from customer c join owner o on o.customer_id = c.id
-     where lower(c.email) = lower($1) or lower(o.email) = lower($1) order by c.id`,
-    [address],
+     where lower(c.email) = any($1) or lower(o.email) = any($1) order by c.id`,
+    [spellings],
   );
   return rows.map(({ id }) => id);
 }

@@ -15,7 +15,9 @@ export function recipientOperations(): Operation[] {
       summary: 'Forget a person: erase what was written to an address, and the address',
       description:
         'Withdraws mail to the address that has not left, removes bodies, subjects and attachments, and masks the ' +
-        'address in mails, timelines and applications. Statuses and times stay. Customer accounts are deleted by ' +
+        'address wherever it stands: in mail to others, timelines, forms, applications, templates and submitted mail, ' +
+        'also inside of links and transfer encodings. A form goes on for its other recipients. Attachments of mail to ' +
+        'others are searched as they are, not unpacked. Statuses and times stay. Customer accounts are deleted by ' +
         'themselves; `customer_ids` names them. Erasing again is harmless.',
       scope: 'admin',
       params: z.strictObject({ address }),
@@ -26,7 +28,8 @@ export function recipientOperations(): Operation[] {
             erased: z.strictObject({ emails: z.int(), messages: z.int(), applications: z.int() }),
             still_leaving: z.int().meta({
               description:
-                'Not finished yet, for this address or another of theirs; erase again when they are.',
+                'Not finished yet, for this address or another of theirs, or naming it on their way to others; erase again ' +
+                'when they are.',
             }),
             customer_ids: z.array(id),
           }),

@@ -1,0 +1,67 @@
+// The whole list of what may know a person: the tables of the mail, and here those of the api. test/hostile compares it
+// with the database, column by column.
+import { mailTables, type PersonalTable, type Treatment } from '../../relay/client/personal.ts';
+
+const fixed: Treatment = { never: 'one of a fixed list of words' };
+const digest: Treatment = { never: 'random, or a digest' };
+const account: Treatment = { own: 'an account is deleted by itself: the answer names it' };
+
+/** The tables of the api. */
+export const apiTables: Readonly<Record<string, PersonalTable>> = {
+  customer: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: { name: 'words', email: account, status: fixed },
+  },
+  owner: { key: 'id', keyType: 'uuid', columns: { name: 'words', email: account } },
+  invitation: { key: 'id', keyType: 'uuid', columns: { token_hash: digest } },
+  application: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      status: fixed,
+      company: 'words',
+      contact_name: 'words',
+      email: { own: 'with it goes everything the applicant wrote' },
+      phone: 'words',
+      website: 'words',
+      message: 'words',
+      note: 'words',
+      reason: 'words',
+    },
+  },
+  template: {
+    key: 'kind',
+    columns: { kind: fixed, subject: 'words', text: 'words', html: 'words' },
+  },
+  api_key: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: { name: 'words', secret_hash: digest, ending: digest, scopes: fixed },
+  },
+  idempotency_key: {
+    key: 'principal',
+    columns: {
+      principal: { never: 'the id of a key, or the network of a stranger' },
+      method: fixed,
+      path: { own: 'deleted where any column names the person' },
+      key: { own: 'deleted where any column names the person' },
+      fingerprint: digest,
+      answer: { own: 'deleted where any column names the person' },
+    },
+  },
+  rate_window: {
+    key: 'subject',
+    columns: { subject: { never: 'an operation, and the id of a key or a network' } },
+  },
+  dashboard_session: { key: 'token_hash', keyType: 'bytea', columns: { token_hash: digest } },
+  search_document: {
+    key: 'email_id',
+    keyType: 'uuid',
+    columns: { words: { own: 'written again from the mail' } },
+  },
+  mail_minute: { key: 'minute', keyType: 'timestamptz', columns: {} },
+  postern_migration: { key: 'id', keyType: 'integer', columns: { name: fixed, checksum: digest } },
+};
+
+export const personalTables: Readonly<Record<string, PersonalTable>> = { ...mailTables, ...apiTables };

@@ -1,0 +1,135 @@
+// What our tables know of a person: every column that can hold text, and what an erasure does to it. A column that is in
+// no list makes a test fail, so a new table or column is decided here (api/recipients/personal.ts for those of the api).
+
+/**
+ * `words` and `document` (jsonb) are redacted in place: the address is replaced wherever it stands. For rows that
+ * otherwise never change this is the one update there is. `own` has statements of its own, `never` cannot hold the
+ * address of a person whom somebody writes to; both say why.
+ */
+export type Treatment = 'words' | 'document' | { readonly own: string } | { readonly never: string };
+
+export type PersonalTable = {
+  /** An indexed column that its rows are read by, a page at a time, with its type where that is not text. */
+  readonly key: string;
+  readonly keyType?: 'text' | 'uuid' | 'bigint' | 'integer' | 'boolean' | 'bytea' | 'timestamptz';
+  readonly columns: Readonly<Record<string, Treatment>>;
+  /** Rows that may be changed now. */
+  readonly only?: string;
+  /** Set beside the redacted columns. */
+  readonly also?: string;
+};
+
+const fixed: Treatment = { never: 'one of a fixed list of words' };
+const digest: Treatment = { never: 'random, or a digest' };
+const operators = { never: "the operator's configuration, written again by every running process" } as const;
+
+/** The tables of relay/ and relay/client/. */
+export const mailTables = {
+  // Before the email, in the order of the relay.
+  recipient: {
+    key: 'queue_id',
+    columns: {
+      queue_id: digest,
+      address: { own: 'mail that has not left needs it' },
+      reason: fixed,
+      reason_detail: 'words',
+      route: operators,
+      enhanced_code: fixed,
+      reply: 'words',
+      provider_queue_id: 'words',
+    },
+  },
+  email: {
+    key: 'id',
+    keyType: 'uuid',
+    // What the relay has goes out byte for byte, so it is erased when it is over.
+    only: '(t.finished_at is not null or t.queue_id is null)',
+    // Whoever is handing over the old words is refused by the new token.
+    also: `revision = t.revision + 1, updated_at = now(),
+      token = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')`,
+    columns: {
+      kind: fixed,
+      reason: fixed,
+      reason_detail: 'words',
+      client_id: { own: 'the key of a form: renamed together with it' },
+      entry_key: { own: 'is unique: renamed' },
+      from_address: { own: 'mail that has not left needs its sender' },
+      from_name: 'words',
+      reply_to: { own: 'the entry goes, so that no answer goes nowhere' },
+      recipients: { own: 'decides which mail is about the person' },
+      subject: 'words',
+      text_body: 'words',
+      html_body: 'words',
+      headers: 'document',
+      message_id: { own: 'mail that has not left needs it' },
+      time_zone: fixed,
+      local_time: fixed,
+      on_uncertain: fixed,
+      token: digest,
+      queue_id: digest,
+      traceparent: digest,
+    },
+  },
+  email_attachment: {
+    key: 'email_id',
+    keyType: 'uuid',
+    columns: {
+      filename: { own: 'deleted with its content' },
+      content_type: fixed,
+      content_id: { own: 'deleted with its content' },
+      content: { own: 'deleted where it names the person' },
+    },
+  },
+  event: {
+    key: 'id',
+    keyType: 'bigint',
+    columns: { type: fixed, queue_id: digest, recipient: 'words', detail: 'document' },
+  },
+  message: {
+    key: 'queue_id',
+    only: `not exists (select from recipient r where r.queue_id = t.queue_id and r.finished_at is null)`,
+    columns: {
+      queue_id: digest,
+      credential: operators,
+      sender: 'words',
+      header_from: 'words',
+      message_id: 'words',
+      on_uncertain: fixed,
+    },
+  },
+  message_part: {
+    key: 'queue_id',
+    columns: { queue_id: digest, content: { own: 'deleted where it names the person' } },
+  },
+  submission: { key: 'credential', columns: { credential: operators, key: digest, queue_id: digest } },
+  client_email_config: {
+    key: 'client_id',
+    also: 'updated_at = now()',
+    columns: {
+      client_id: { own: 'the key of a form: renamed together with its mail' },
+      recipients: { own: 'the entry goes' },
+      reply_to: { own: 'the entry goes' },
+      from_name: 'words',
+      time_zone: fixed,
+    },
+  },
+  lane: {
+    key: 'key',
+    columns: { key: operators, name: operators, state: fixed, cause: fixed, detail: 'words' },
+  },
+  route: { key: 'lane', columns: { lane: operators, name: operators, state: fixed, cause: fixed } },
+  sender_hold: {
+    key: 'lane',
+    columns: { lane: operators, sender: operators, cause: fixed, detail: 'words' },
+  },
+  sign_in: { key: 'lane', columns: { lane: operators, reply: 'words' } },
+  connection_slot: { key: 'lane', columns: { lane: operators } },
+  lane_usage: { key: 'lane', columns: { lane: operators } },
+  lane_replica: { key: 'instance', keyType: 'uuid', columns: {} },
+  lane_closure: { key: 'from_at', keyType: 'timestamptz', columns: {} },
+  open_clock: { key: 'only_row', keyType: 'boolean', columns: {} },
+  database_identity: { key: 'only_row', keyType: 'boolean', columns: { system_identifier: digest } },
+  heartbeat: { key: 'instance', keyType: 'uuid', columns: { process: fixed, report: operators } },
+  doctor_run: { key: 'id', keyType: 'uuid', columns: { walks: 'document', report: 'document' } },
+  cause: { key: 'slug', columns: { slug: fixed, title: fixed, meaning: fixed, fix: fixed } },
+} as const satisfies Readonly<Record<string, PersonalTable>>;
