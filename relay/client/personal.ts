@@ -128,7 +128,11 @@ export const mailTables = {
   lane_replica: { key: 'instance', keyType: 'uuid', columns: {} },
   lane_closure: { key: 'from_at', keyType: 'timestamptz', columns: {} },
   open_clock: { key: 'only_row', keyType: 'boolean', columns: {} },
-  database_identity: { key: 'only_row', keyType: 'boolean', columns: { system_identifier: digest } },
+  database_identity: {
+    key: 'only_row',
+    keyType: 'boolean',
+    columns: { system_identifier: digest, restored_up_to_message: digest },
+  },
   heartbeat: { key: 'instance', keyType: 'uuid', columns: { process: fixed, report: operators } },
   doctor_run: { key: 'id', keyType: 'uuid', columns: { walks: 'document', report: 'document' } },
   cause: { key: 'slug', columns: { slug: fixed, title: fixed, meaning: fixed, fix: fixed } },
