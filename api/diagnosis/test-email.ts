@@ -13,6 +13,7 @@ import {
   readEmail,
 } from '../../relay/client/email.ts';
 import { beatIntervalMs, emailStatus, type LaneReport } from '../../relay/client/heartbeat.ts';
+import { askAboutLanes, askAboutSender } from '../../relay/client/probe.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { type Stage, type Status, stages, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import type { Sending } from '../sending.ts';
@@ -83,8 +84,11 @@ export async function* sendTestEmail({
     return;
   }
 
-  const email = await database.transaction((tx) =>
-    insertEmail(tx, {
+  const email = await database.transaction(async (tx) => {
+    // A test mail shows what is true now, not what was true when the sender was held.
+    await askAboutSender(tx, from.address);
+    await askAboutLanes(tx);
+    return insertEmail(tx, {
       kind: 'test',
       from,
       recipients: [{ kind: 'to', ...recipient }],
@@ -92,8 +96,8 @@ export async function* sendTestEmail({
       text: 'This mail took the same way as every other: from the API through the relay to your provider.\n',
       apiKeyId,
       traceparent,
-    }),
-  );
+    });
+  });
   await sending.handOver(email);
 
   const told: StageTold[] = [];

@@ -92,6 +92,9 @@ export type LaneReport = {
     readonly sender: string;
     readonly cause: string;
     readonly detail: string;
+    readonly since: string;
+    /** When one mail of this sender tries again whether the provider takes it. */
+    readonly next_probe_at: string | null;
   }[];
 };
 

@@ -120,7 +120,15 @@ export const mailTables = {
   route: { key: 'lane', columns: { lane: operators, name: operators, state: fixed, cause: fixed } },
   sender_hold: {
     key: 'lane',
-    columns: { lane: operators, sender: operators, cause: fixed, detail: 'words' },
+    columns: {
+      lane: operators,
+      sender: operators,
+      cause: fixed,
+      causes: fixed,
+      stage: fixed,
+      asked_for: digest,
+      detail: 'words',
+    },
   },
   sign_in: { key: 'lane', columns: { lane: operators, reply: 'words' } },
   connection_slot: { key: 'lane', columns: { lane: operators } },

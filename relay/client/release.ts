@@ -1,6 +1,7 @@
 // Releasing: mail that waited for configuration or for a person goes on.
 import type { Queryable } from '../../deploy/database.ts';
 import { type Address, newMessageId } from './email.ts';
+import { askAboutHolds } from './probe.ts';
 
 /**
  * Gives a sender to emails that were asked for while no From address was configured, and puts them back into the
@@ -38,6 +39,7 @@ export async function releaseWithoutSender(tx: Queryable, from: Address): Promis
  * resolve, one by one. Answers how many recipients were released; call again until it is none.
  */
 export async function releaseHeld(tx: Queryable, reason: string, actor: string): Promise<number> {
+  await askAboutHolds(tx, reason);
   const { rowCount } = await tx.query(
     `with held as (
        select queue_id, ordinal from recipient

@@ -1,6 +1,7 @@
 // Trying again because a person says so: what is held, put off, expired or was refused.
 import { randomBytes } from 'node:crypto';
 import type { Database, Queryable } from '../../deploy/database.ts';
+import { askAboutLanes, askWithMail } from './probe.ts';
 import type { Status } from './vocabulary.ts';
 
 export type RetryResult =
@@ -41,6 +42,9 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
   if (!email) return { outcome: 'unknown' };
   if (email.queue_id === null) return { outcome: 'not-retryable', status: email.status };
 
+  await askWithMail(tx, email.queue_id);
+  const isLaneAsked = await askAboutLanes(tx);
+
   const { rowCount: atRelay } = await tx.query(
     `with waiting as (
        select ordinal, status from recipient
@@ -62,5 +66,8 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
     [email.queue_id, id, detail],
   );
   const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
-  return { outcome: atRelay > 0 ? 'retried' : 'not-retryable', status: after[0]?.status ?? email.status };
+  const status = after[0]?.status ?? email.status;
+  // Queued mail waits for its lane: to ask whether that is open again is all that can be tried.
+  const isTried = atRelay > 0 || (isLaneAsked && status === 'queued');
+  return { outcome: isTried ? 'retried' : 'not-retryable', status };
 }

@@ -48,7 +48,7 @@ export function openAlerts({
 }): (alert: Alert) => void {
   return (alert) => {
     const fix = fixFor(alert.cause, surroundings(alert.lane));
-    const recovered = alert.kind === 'lane-open';
+    const recovered = alert.kind === 'lane-open' || alert.kind === 'sender-free';
     log[recovered ? 'info' : 'error'](
       { event: 'alert', ...alert, fix },
       `Mail alert: ${alert.kind}: ${alert.cause}`,

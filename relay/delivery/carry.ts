@@ -31,8 +31,12 @@ export type Carrier = {
   refund(lane: Lane, recipients: number): Promise<void>;
   /** Whether a mail that would be deferred has been around for longer than the queue keeps it. */
   isExpired(mail: Claimed): Promise<boolean>;
-  /** Results are stored: somebody may have to be told. */
-  settled(mail: Claimed, changes: readonly Change[]): Promise<void>;
+  /**
+   * Results are stored: somebody may have to be told.
+   *
+   * @param taken what the provider said yes to in this transaction
+   */
+  settled(mail: Claimed, changes: readonly Change[], taken: readonly ('mail' | 'rcpt')[]): Promise<void>;
 };
 
 /** A mail under way, so that a stopping relay knows what it interrupts. */
@@ -183,9 +187,16 @@ async function transact(
       const change = changes[index];
       if (change) tell(carrier, mail, recipient, change);
     }
-    await carrier.settled(mail, changes);
+    await carrier.settled(mail, changes, takenStages(transaction));
   };
   return { again: decision.again, store };
+}
+
+/** Whether the provider took the sender, and a recipient: by its own replies, not by what we left out. */
+function takenStages({ accepted, refused }: Transaction): ('mail' | 'rcpt')[] {
+  if (accepted.length > 0) return ['mail', 'rcpt'];
+  const heard = [...refused.values()].some(({ symptom }) => symptom.responseCode !== undefined);
+  return heard ? ['mail'] : [];
 }
 
 function endAttempt(

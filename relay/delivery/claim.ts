@@ -117,20 +117,22 @@ export async function claimDue(
 /** Claims one held mail of a sender, to see whether the provider lets it pass by now. */
 export async function claimHeld(
   q: Queryable,
-  { sender, cause, instance, leaseMs }: { sender: string; cause: string; instance: string; leaseMs: number },
+  { lane, sender, instance, leaseMs }: { lane: string; sender: string; instance: string; leaseMs: number },
 ): Promise<Claimed | undefined> {
   const claimed = await claim(
     q,
     'claim-held',
     `${fresh}, mine as materialized (
        select r.queue_id, r.ordinal from recipient r join message m using (queue_id)
-       where r.status = 'held' and r.reason = $5 and r.marked_at is null and r.queue_id > (select after from fresh)
+       where r.status = 'held' and r.marked_at is null and r.queue_id > (select after from fresh)
          and (m.sender = $4 or m.header_from = $4)
+         and r.reason = any (
+           select unnest(h.causes || h.cause) from sender_hold h where h.lane = $5 and h.sender = $4)
        limit 1
        for update of r skip locked
      )`,
     { instance, leaseMs },
-    [sender, cause],
+    [sender, lane],
   );
   return claimed[0];
 }

@@ -20,7 +20,9 @@ import {
   countSilence,
   distrustRoute,
   holdSender,
+  type LaneReading,
   liftHold,
+  probeAgain,
   readLanes,
   releaseLifted,
   takeSenderProbe,
@@ -122,7 +124,7 @@ export async function startDelivery({
     results,
     judge,
     stopping: stopping.signal,
-    apply,
+    apply: (lane, mail, effect) => apply(lane, mail, effect, false),
     heard,
     spend: spendOn,
     refund: async (lane, recipients) => {
@@ -199,7 +201,7 @@ export async function startDelivery({
       else if (mail.recipients.some(({ address }) => firstStatus(address).status === 'captured'))
         keepHere(mail);
       else if (choice === 'none') giveBack(mail, lanes.some(({ isOpen }) => isOpen) ? notWelcomeSeconds : 0);
-      else if ('hold' in choice) settle(mail, { status: 'held', ...choice.hold });
+      else if ('hold' in choice) follow(holdOrProbe(mail, choice));
       else if (choice.lane.capacity > 0) start(mail, choice.lane);
       else kept.push(mail);
     }
@@ -212,7 +214,8 @@ export async function startDelivery({
     return open.length > 0 && open.every(({ capacity }) => capacity <= 0);
   };
 
-  type Choice = { lane: Lane } | { hold: { cause: string; detail: string } } | 'none';
+  type Held = { readonly lane: Lane; readonly hold: LaneReading['heldSenders'][number] };
+  type Choice = { readonly lane: Lane } | Held | 'none';
 
   /** The first open lane on which the sender is welcome; held when those that are open do not let it pass. */
   function chooseLane(mail: Claimed): Choice {
@@ -222,8 +225,21 @@ export async function startDelivery({
     );
     const free = open[holds.indexOf(undefined)];
     if (free) return { lane: free };
+    const [lane] = open;
     const [hold] = holds;
-    return hold ? { hold } : 'none';
+    return lane && hold ? { lane, hold } : 'none';
+  }
+
+  /** When the next probe of its sender is due, as it is when a person has just released this mail, the mail is it. */
+  async function holdOrProbe(mail: Claimed, { lane, hold }: Held): Promise<void> {
+    const { queueId } = mail;
+    const [leaseMs] = tempo.senderProbeMs;
+    const isProbe =
+      lane.capacity > 0 &&
+      (await trying(() => takeSenderProbe(database, lane.key, { sender: hold.sender, queueId, leaseMs })));
+    if (isProbe && !stopping.signal.aborted) start(mail, lane, probing(lane));
+    else if (isProbe) giveBack(mail);
+    else settle(mail, { status: 'held', cause: hold.cause, detail: hold.detail });
   }
 
   function start(mail: Claimed, lane: Lane, by: Carrier = carrier): void {
@@ -293,16 +309,22 @@ export async function startDelivery({
     void done.finally(() => underWay.delete(done));
   }
 
-  async function apply(lane: Lane, mail: Claimed, { kind, judgement, trouble }: Effect): Promise<void> {
+  async function apply(
+    lane: Lane,
+    mail: Claimed,
+    { kind, judgement, trouble }: Effect,
+    isProbe: boolean,
+  ): Promise<void> {
     if (kind === 'hold-sender') {
       // Until the data is seen only the envelope is known; at the dot it is the header that offended.
       const sender = trouble.stage === 'dot' ? mail.headerFrom : mail.sender;
       const detail = wordsOf(trouble);
       const { cause } = judgement;
+      const hold = { sender, cause, detail, stage: trouble.stage };
       const isNew = await trying(() =>
-        holdSender(database, lane.key, { sender, cause, detail, probeMs: tempo.senderProbeMs }),
+        holdSender(database, lane.key, { ...hold, probeMs: tempo.senderProbeMs, isProbe }),
       );
-      lane.learnHold({ sender, cause, detail });
+      lane.learnHold(hold);
       if (isNew)
         alert({ kind: 'sender-held', lane: lane.provider.name, cause, stage: trouble.stage, detail, sender });
     } else {
@@ -398,30 +420,52 @@ export async function startDelivery({
   }
 
   async function free(lane: Lane, sender: string): Promise<void> {
-    await liftHold(database, lane.key, sender);
+    const cause = lane.reading.heldSenders.find((hold) => hold.sender === sender)?.cause ?? '';
+    const isNews = await liftHold(database, lane.key, sender);
     lane.forgetHold(sender);
-    log.info({ event: 'sender-free', lane: lane.provider.name }, 'A sender is welcome again');
+    if (isNews) {
+      log.info({ event: 'sender-free', lane: lane.provider.name }, 'A sender is welcome again');
+      const detail = 'The provider takes this sender again.';
+      alert({ kind: 'sender-free', lane: lane.provider.name, cause, stage: 'accepted', detail, sender });
+    }
     follow(releaseLifted(database, { signal: stopping.signal, released: () => void pump() }));
   }
 
   async function probeSenders(lane: Lane): Promise<void> {
-    for (const { sender, cause, isProbeDue } of lane.reading.heldSenders) {
+    for (const { sender, isProbeDue } of lane.reading.heldSenders) {
       if (!isProbeDue || lane.capacity === 0) continue;
-      if (!(await takeSenderProbe(database, lane.key, sender, tempo.senderProbeMs[0]))) continue;
-      const mail = await claimHeld(database, { sender, cause, instance, leaseMs: tempo.leaseMs });
-      if (!mail) {
-        await free(lane, sender);
-        continue;
-      }
-      const probe: Carrier = {
-        ...carrier,
-        settled: async (probed, changes) => {
-          await carrier.settled(probed, changes);
-          if (changes.some(({ status }) => status === 'sent')) await trying(() => free(lane, sender));
-        },
-      };
-      start(mail, lane, probe);
+      const [leaseMs] = tempo.senderProbeMs;
+      if (!(await takeSenderProbe(database, lane.key, { sender, leaseMs }))) continue;
+      const mail = await claimHeld(database, { lane: lane.key, sender, instance, leaseMs: tempo.leaseMs });
+      if (mail) start(mail, lane, probing(lane));
+      else await free(lane, sender);
     }
+  }
+
+  /** Carries one mail of a held sender, and learns from it whether the provider takes the sender by now. */
+  function probing(lane: Lane): Carrier {
+    let isRefused = false;
+    return {
+      ...carrier,
+      async apply(of, mail, effect) {
+        if (effect.kind === 'hold-sender') isRefused = true;
+        await apply(of, mail, effect, true);
+      },
+      async settled(mail, changes, taken) {
+        await carrier.settled(mail, changes, taken);
+        if (isRefused) return;
+        const isSent = changes.some(({ status }) => status === 'sent');
+        const ours = lane.reading.heldSenders.filter(
+          ({ sender }) => sender === mail.sender || sender === mail.headerFrom,
+        );
+        for (const { sender, stage } of ours) {
+          // Whatever else was wrong with this mail: at the stage that refused the sender, it passed.
+          const isTaken = isSent || (sender === mail.sender && taken.some((passed) => passed === stage));
+          if (isTaken) await trying(() => free(lane, sender));
+          else if (taken.length > 0) await trying(() => probeAgain(database, lane.key, sender));
+        }
+      },
+    };
   }
 
   async function mindSlowThings(): Promise<void> {

@@ -29,6 +29,9 @@ export type LaneReading = {
     cause: string;
     detail: string;
     since: string;
+    /** RFC 3339; null when it was placed here and has not been read from the database yet. */
+    nextProbeAt: string | null;
+    stage: string | null;
     isProbeDue: boolean;
   }[];
   readonly isProbeDue: boolean;
@@ -61,7 +64,7 @@ export async function readLanes(q: Queryable, keys: readonly string[]): Promise<
             'silences', uncertain_in_a_row))
           from route where route.lane = lane.key), '[]') as routes,
         coalesce((select json_agg(json_build_object('sender', sender, 'cause', cause, 'detail', detail, 'since', since,
-            'isProbeDue', next_probe_at <= now()))
+            'nextProbeAt', next_probe_at, 'stage', stage, 'isProbeDue', next_probe_at <= now()))
           from sender_hold where sender_hold.lane = lane.key and lifted_at is null), '[]') as "heldSenders"
       from lane where key = any($1)`,
     values: [keys],
@@ -131,7 +134,7 @@ export async function takeProbe(
   leaseMs: number,
 ): Promise<LaneReading['state'] | undefined> {
   const { rows } = await q.query<{ state: LaneState }>(
-    `update lane set next_probe_at = now() + $2 * interval '1 millisecond'
+    `update lane set next_probe_at = now() + $2 * interval '1 millisecond', probed_at = now()
      where key = $1 and state <> 'open' and next_probe_at <= now() returning state`,
     [key, leaseMs],
   );
@@ -269,7 +272,12 @@ export async function countSilence(
   return rows[0]?.inARow ?? 0;
 }
 
-/** @returns whether that sender was not held before */
+/**
+ * Holds the mail of a sender. Several mails of one sender are refused at the same time when a provider stops taking it:
+ * that is one refusal, and only a probe that is refused makes the wait until the next one longer.
+ *
+ * @returns whether that sender was not held before
+ */
 export async function holdSender(
   q: Queryable,
   lane: string,
@@ -277,46 +285,98 @@ export async function holdSender(
     sender,
     cause,
     detail,
+    stage,
     probeMs,
-  }: { sender: string; cause: string; detail: string; probeMs: readonly [number, number] },
+    isProbe,
+  }: {
+    sender: string;
+    cause: string;
+    detail: string;
+    stage: string;
+    probeMs: readonly [first: number, longest: number];
+    isProbe: boolean;
+  },
 ): Promise<boolean> {
   const { rows } = await q.query<{ isNew: boolean }>(
     `with before as (select lifted_at from sender_hold where lane = $1 and sender = $2)
-     insert into sender_hold as h (lane, sender, cause, detail, next_probe_at)
-     values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+     insert into sender_hold as h (lane, sender, cause, causes, detail, stage, next_probe_at)
+     values ($1, $2, $3, array[$3], $4, $7, now() + $5 * interval '1 millisecond')
      on conflict (lane, sender) do update
-     set cause = excluded.cause, detail = excluded.detail, lifted_at = null,
+     set cause = excluded.cause, detail = excluded.detail, stage = excluded.stage, lifted_at = null,
+         causes = array(select distinct unnest(h.causes || h.cause || excluded.cause)),
          since = case when h.lifted_at is null then h.since else now() end,
-         probe_failures = case when h.lifted_at is null then h.probe_failures + 1 else 0 end,
-         next_probe_at = case when h.lifted_at is not null then excluded.next_probe_at
-           else greatest(h.next_probe_at,
-             now() + least($5 * 2 ^ least(h.probe_failures + 1, 20), $6) * interval '1 millisecond') end
+         probe_failures = case when h.lifted_at is null then h.probe_failures + $8::boolean::integer else 0 end,
+         next_probe_at = case
+           when h.lifted_at is not null then excluded.next_probe_at
+           when $8 then now() + least($5 * 2 ^ least(h.probe_failures + 1, 20), $6) * interval '1 millisecond'
+           else h.next_probe_at end
      returning not exists (select from before where lifted_at is null) as "isNew"`,
-    [lane, sender, cause, detail, ...probeMs],
+    [lane, sender, cause, detail, ...probeMs, stage, isProbe],
   );
   return rows[0]?.isNew ?? false;
 }
 
+/**
+ * Takes the probe that is due: one mail of the sender, and for `leaseMs` no other. While a mail that a person tried again
+ * is on its way here, it alone may be the probe.
+ *
+ * @param queueId the mail that would be the probe, when it is chosen already
+ */
 export async function takeSenderProbe(
   q: Queryable,
   lane: string,
-  sender: string,
-  leaseMs: number,
+  { sender, queueId, leaseMs }: { sender: string; queueId?: string; leaseMs: number },
 ): Promise<boolean> {
   const { rowCount } = await q.query(
-    `update sender_hold set next_probe_at = now() + $3 * interval '1 millisecond'
-     where lane = $1 and sender = $2 and lifted_at is null and next_probe_at <= now()`,
-    [lane, sender, leaseMs],
+    `update sender_hold h set next_probe_at = now() + $3 * interval '1 millisecond', asked_for = null
+     where lane = $1 and sender = $2 and lifted_at is null and next_probe_at <= now()
+       and (asked_for is null or asked_for = $4 or not exists (
+         select from recipient r where r.queue_id = h.asked_for and r.status in ('queued', 'sending')))`,
+    [lane, sender, leaseMs, queueId ?? null],
   );
   return rowCount > 0;
 }
 
-/** Lifts the hold on a sender. Its mail follows with `releaseLifted`. */
-export async function liftHold(q: Queryable, lane: string, sender: string): Promise<void> {
-  await q.query(
+/**
+ * Lifts the hold on a sender. Its mail follows with `releaseLifted`.
+ *
+ * @returns whether it was held
+ */
+export async function liftHold(q: Queryable, lane: string, sender: string): Promise<boolean> {
+  const { rowCount } = await q.query(
     'update sender_hold set lifted_at = now() where lane = $1 and sender = $2 and lifted_at is null',
     [lane, sender],
   );
+  return rowCount > 0;
+}
+
+/** A probe told nothing about the sender, because something else was wrong with its mail: the next mail is the probe. */
+export async function probeAgain(q: Queryable, lane: string, sender: string): Promise<void> {
+  await q.query(
+    'update sender_hold set next_probe_at = now() where lane = $1 and sender = $2 and lifted_at is null',
+    [lane, sender],
+  );
+}
+
+/**
+ * The provider took this sender at these stages, from somebody who sends no mail: the doctor. Lifts a hold that was
+ * placed at one of them, and the relay releases its mail; where a later stage had refused, the next mail finds out at once.
+ *
+ * @returns whether the sender was held and is not any more
+ */
+export async function hearOfSender(
+  q: Queryable,
+  lane: string,
+  { sender, taken }: { sender: string; taken: readonly ('mail' | 'rcpt')[] },
+): Promise<boolean> {
+  const { rows } = await q.query<{ isLifted: boolean }>(
+    `update sender_hold
+     set lifted_at = case when stage = any($3) then now() end, next_probe_at = now()
+     where lane = $1 and lower(sender) = lower($2) and lifted_at is null
+     returning lifted_at is not null as "isLifted"`,
+    [lane, sender, taken],
+  );
+  return rows.some((row) => row.isLifted);
 }
 
 /** Lifts the holds of lanes that no relay uses any more: a new credential may be allowed what the old one was not. */
@@ -344,7 +404,7 @@ export async function releaseLifted(
 ): Promise<number> {
   await q.query("delete from sender_hold where lifted_at < now() - interval '1 day'");
   const { rows: causes } = await q.query<{ cause: string }>(
-    'select distinct cause from sender_hold where lifted_at is not null',
+    'select distinct unnest(causes || cause) as cause from sender_hold where lifted_at is not null',
   );
   let total = 0;
   for (const { cause } of causes) {
@@ -377,10 +437,10 @@ async function releaseLiftedAfter(
        where r.status = 'held' and r.reason = $1 and r.marked_at is null
          and exists (
            select from sender_hold h
-           where h.cause = $1 and h.lifted_at is not null and h.sender in (m.sender, m.header_from)
+           where $1 = any(h.causes || h.cause) and h.lifted_at is not null and h.sender in (m.sender, m.header_from)
              and not exists (
                select from sender_hold held
-               where held.sender = h.sender and held.cause = $1 and held.lifted_at is null))
+               where held.sender = h.sender and $1 = any(held.causes || held.cause) and held.lifted_at is null))
        for update of r skip locked
      ), released as (
        update recipient r set status = 'queued', next_attempt_at = now(), reason = null, reason_detail = null

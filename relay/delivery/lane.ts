@@ -60,7 +60,7 @@ export type Lane = {
   ease(): void;
   close(judgement: Judgement, trouble: Trouble, isProbe?: boolean): Promise<void>;
   /** A sender is held from now on, before the next reading says so. */
-  learnHold(hold: { sender: string; cause: string; detail: string }): void;
+  learnHold(hold: { sender: string; cause: string; detail: string; stage: string }): void;
   forgetHold(sender: string): void;
   /** Probes what is due, if this relay gets to do it. */
   probe(signal: AbortSignal): Promise<void>;
@@ -253,7 +253,8 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
 
     learnHold(hold) {
       const others = reading.heldSenders.filter(({ sender }) => sender !== hold.sender);
-      change({ heldSenders: [...others, { ...hold, since: new Date().toISOString(), isProbeDue: false }] });
+      const since = new Date().toISOString();
+      change({ heldSenders: [...others, { ...hold, since, nextProbeAt: null, isProbeDue: false }] });
     },
 
     forgetHold(freed) {

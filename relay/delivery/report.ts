@@ -24,7 +24,13 @@ export type DeliveryReport = {
     paced_until: Date | null;
     max_per_hour: number | null;
     max_per_day: number | null;
-    held_senders: readonly { sender: string; cause: string; detail: string }[];
+    held_senders: readonly {
+      sender: string;
+      cause: string;
+      detail: string;
+      since: string;
+      next_probe_at: string | null;
+    }[];
   }[];
 };
 
@@ -55,7 +61,13 @@ export function reportOf(lanes: readonly Lane[]): DeliveryReport {
       paced_until: pacedUntil,
       max_per_hour: provider.maxPerHour ?? null,
       max_per_day: provider.maxPerDay ?? null,
-      held_senders: reading.heldSenders.map(({ sender, cause, detail }) => ({ sender, cause, detail })),
+      held_senders: reading.heldSenders.map(({ sender, cause, detail, since, nextProbeAt }) => ({
+        sender,
+        cause,
+        detail,
+        since,
+        next_probe_at: nextProbeAt,
+      })),
     })),
   };
 }

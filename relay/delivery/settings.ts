@@ -75,7 +75,7 @@ export const usualTempo: Tempo = {
   resendMs: 15 * minute,
   unreachableProbeMs: [5 * second, minute],
   stoppedProbeMs: [minute, 30 * minute],
-  senderProbeMs: [15 * minute, 4 * 60 * minute],
+  senderProbeMs: [minute / 2, 30 * minute],
   holdDownMs: 5 * minute,
   stopMs: 20 * second,
 };

@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { ProviderReading } from '../../deploy/environment.ts';
 import { laneKey } from '../delivery/lane.ts';
-import { keepAuth, leaveAuth, takeAuth } from '../delivery/lane-state.ts';
-import type { Leave } from './examine.ts';
+import { hearOfSender, keepAuth, leaveAuth, takeAuth } from '../delivery/lane-state.ts';
+import type { HeardOfSender, Leave } from './examine.ts';
 import { type Trouble, wordsOf } from './walk.ts';
 
 /** A credential that worked this recently is not tried again by the preflight. */
@@ -70,6 +70,13 @@ export async function askLeave(
       await record(q, key, worked, trouble);
       await leaveAuth(q, key, instance, worked);
     },
+  };
+}
+
+/** What an examination learns about the sender ends a hold on it. Without the database it is not written down. */
+export function passOn(q: Queryable): HeardOfSender {
+  return async (provider, sender, taken) => {
+    await hearOfSender(q, laneKey(provider), { sender, taken }).catch(() => {});
   };
 }
 

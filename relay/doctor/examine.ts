@@ -45,6 +45,13 @@ export type Leave =
     }
   | { readonly granted: false; readonly known: 'nothing'; readonly says: string };
 
+/** Told when the provider took the From address at these stages. Must not reject. */
+export type HeardOfSender = (
+  provider: ProviderReading,
+  sender: string,
+  taken: readonly ('mail' | 'rcpt')[],
+) => Promise<void>;
+
 export type Examining = {
   readonly reading: SettingsReading;
   readonly platform: Surroundings;
@@ -56,6 +63,7 @@ export type Examining = {
   readonly patience?: Patience;
   /** Asks for leave to sign in; without it every credential gets its one AUTH. */
   readonly askLeave?: (provider: ProviderReading) => Promise<Leave>;
+  readonly heardOfSender?: HeardOfSender;
   /** A message to send to oneself in the end; composed by the caller. */
   readonly canary?: (provider: ProviderReading) => string;
   /** What only the caller knows, such as that the running relay has other settings. */
@@ -76,6 +84,7 @@ export async function examine({
   patience = usualPatience,
   askLeave = async () => ({ granted: true, used: async () => {} }),
   canary,
+  heardOfSender,
   findings: more = [],
   notes: given = [],
   underWay,
@@ -97,6 +106,7 @@ export async function examine({
         patience,
         askLeave,
         canary,
+        heardOfSender,
         findings,
         platform,
         underWay: underWay && ((look) => underWay(() => redact(look(), reading.secrets))),
@@ -170,6 +180,7 @@ type Tools = {
   readonly patience: Patience;
   readonly askLeave: (provider: ProviderReading) => Promise<Leave>;
   readonly canary: ((provider: ProviderReading) => string) | undefined;
+  readonly heardOfSender: HeardOfSender | undefined;
   readonly findings: readonly EnvironmentFinding[];
   readonly platform: Surroundings;
   readonly underWay: UnderWay | undefined;
@@ -306,6 +317,8 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
 
   if (from === undefined) return signedIn;
   const accepted = await tryEnvelope(walk, talk, { from, to: from, patience, signal });
+  const isSenderTaken = walk.steps.some(({ stage, outcome }) => stage === 'mail' && outcome === 'passed');
+  if (isSenderTaken) await tools.heardOfSender?.(provider, from, accepted ? ['mail', 'rcpt'] : ['mail']);
   if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), patience, signal });
   else talk.say('RSET\r\n');
   return signedIn;

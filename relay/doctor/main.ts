@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs, parseEnv } from 'node:util';
 import { type Database, openDatabase } from '../../deploy/database.ts';
-import { askLeave } from './budget.ts';
+import { askLeave, passOn } from './budget.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
@@ -113,6 +113,7 @@ async function askDatabase(
       notes,
       askLeave: (provider: (typeof environment.providers)[number]) =>
         askLeave(database, provider, { instance, asks: 'person' }),
+      heardOfSender: passOn(database),
     };
   } catch {
     const note =

@@ -11,7 +11,7 @@ import { closeLane } from '../delivery/lane-state.ts';
 import { usualTempo } from '../delivery/settings.ts';
 import { judge } from '../verdict/verdict.ts';
 import { answerDoctorRuns, type UnderWay } from './answer.ts';
-import { askLeave } from './budget.ts';
+import { askLeave, passOn } from './budget.ts';
 import type { Controls } from './controls.ts';
 import type { Examination } from './examination.ts';
 import { type Examining, examine, type Leave } from './examine.ts';
@@ -93,6 +93,7 @@ export function startPreflight({
       ...(controls !== undefined && { controls }),
       findings: await lookForMisplaced(database, environment, platform.id),
       askLeave: (provider) => mayISignIn(provider, asks),
+      heardOfSender: passOn(database),
       ...(underWay && { underWay }),
       signal: stopping.signal,
     });

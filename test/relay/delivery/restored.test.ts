@@ -42,7 +42,12 @@ test('mail that was not looked at yet is not claimed, new mail is', async () => 
   );
   const claimed = await claimDue(database, { ...lease, limit: 10 });
   expect(claimed.map(({ queueId }) => queueId)).toEqual([fresh.queueId]);
-  const held = { sender: 'mailer@example.com', cause: 'sender-refused' };
+  const held = { lane: 'SMTP', sender: 'mailer@example.com' };
+  await given.query("insert into lane (key, name) values ('SMTP', 'SMTP')");
+  await given.query(
+    `insert into sender_hold (lane, sender, cause, detail, next_probe_at)
+     values ('SMTP', 'mailer@example.com', 'sender-refused', '', now())`,
+  );
   expect(await claimHeld(database, { ...lease, ...held })).toBeUndefined();
 
   while ((await holdRestored(database)).state !== 'finished');
