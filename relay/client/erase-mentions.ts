@@ -33,6 +33,7 @@ export async function eraseMentions(
        and not exists (select from recipient r where r.queue_id = t.queue_id and r.finished_at is null)`,
     [person.spellings, erasedAddress],
   );
+  await eraseXtext(tx, person);
   const changed = new Set(await eraseAttachments(tx, attachments));
   for (const [name, table] of Object.entries(mailTables)) {
     const keys = await redactTable(tx, person, name, table);
@@ -45,6 +46,21 @@ export async function eraseMentions(
     [[...changed]],
   );
   return (await eraseMessages(tx, person, messages)) + (await countOnTheirWay(tx, person));
+}
+
+/** What submitters said in xtext (RFC 3461 section 4), where `+` and `=` are written as +2B and +3D. */
+async function eraseXtext(tx: Queryable, { pattern }: Person): Promise<void> {
+  for (const [table, column] of [
+    ['recipient', 'orcpt'],
+    ['message', 'envid'],
+  ] as const) {
+    await tx.query(
+      `update ${table} t set ${column} = null
+       where t.${column} is not null and replace(replace(t.${column}, '+2B', '+'), '+3D', '=') ~* $1
+         and not exists (select from recipient r where r.queue_id = t.queue_id and r.finished_at is null)`,
+      [pattern],
+    );
+  }
 }
 
 /** The columns of an email that are neither words nor documents. */

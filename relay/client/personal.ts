@@ -37,6 +37,8 @@ export const mailTables = {
       enhanced_code: fixed,
       reply: 'words',
       provider_queue_id: 'words',
+      notify: fixed,
+      orcpt: { own: 'in xtext: cleared where it names the person' },
     },
   },
   email: {
@@ -95,12 +97,15 @@ export const mailTables = {
       header_from: 'words',
       message_id: 'words',
       on_uncertain: fixed,
+      ret: fixed,
+      envid: { own: 'in xtext: cleared where it names the person' },
     },
   },
   message_part: {
     key: 'queue_id',
     columns: { queue_id: digest, content: { own: 'deleted where it names the person' } },
   },
+  notice_owed: { key: 'queue_id', columns: { queue_id: digest, action: fixed } },
   submission: { key: 'credential', columns: { credential: operators, key: digest, queue_id: digest } },
   client_email_config: {
     key: 'client_id',

@@ -6,6 +6,7 @@ import type { Judgement } from '../verdict/failure.ts';
 import { fixFor } from './alert.ts';
 import { type Claimed, type ClaimedRecipient, readParts } from './claim.ts';
 import { type Decision, type Disposition, decide, type Effect, takenAs } from './decide.ts';
+import type { DsnRequest } from './envelope-commands.ts';
 import { type Lane, wordsOf } from './lane.ts';
 import type { Marked, Marks } from './marks.ts';
 import type { Change, Results, TimelineEntry } from './results.ts';
@@ -139,6 +140,7 @@ async function transact(
       size: mail.size,
       eightBit: mail.eightBit,
       utf8Header: mail.utf8Header,
+      dsn: dsnOf(mail, batch),
       body: mail.content ?? readParts(carrier.database, mail.queueId, mail.size),
     },
     fence,
@@ -175,7 +177,7 @@ async function transact(
     const expired =
       decision.dispositions.some(({ status }) => status === 'deferred') && (await carrier.isExpired(mail));
     const changes = decision.dispositions.map((disposition) =>
-      changeOf(mail, disposition, { transaction, route, marked, expired }),
+      changeOf(mail, disposition, { transaction, route, marked, expired, dsnPassedOn: session.offersDsn }),
     );
     entries.push(attemptOf(mail, lane, route, transaction, decision));
     for (const [index, disposition] of decision.dispositions.entries()) {
@@ -225,7 +227,14 @@ function changeOf(
     route,
     marked,
     expired,
-  }: { transaction: Transaction; route: Route; marked: Marked | undefined; expired: boolean },
+    dsnPassedOn,
+  }: {
+    transaction: Transaction;
+    route: Route;
+    marked: Marked | undefined;
+    expired: boolean;
+    dsnPassedOn: boolean;
+  },
 ): Change {
   const { end } = transaction;
   const reply = status === 'sent' && end.kind === 'answered' ? end.reply : undefined;
@@ -246,7 +255,15 @@ function changeOf(
     enhancedCode: reply?.enhanced ?? trouble?.symptom.enhanced ?? enhancedIn(trouble?.symptom.reply),
     reply: reply?.text ?? trouble?.symptom.reply ?? null,
     providerQueueId: status === 'sent' ? takenAs(transaction) : null,
+    dsnPassedOn,
   };
+}
+
+/** What the submitter of this mail wants to hear; undefined when it said nothing. */
+function dsnOf({ ret, envid }: Claimed, batch: readonly ClaimedRecipient[]): DsnRequest | undefined {
+  const asked = batch.filter(({ notify, orcpt }) => notify !== null || orcpt !== null);
+  if (ret === null && envid === null && asked.length === 0) return undefined;
+  return { ret, envid, recipients: new Map(asked.map((recipient) => [recipient.address, recipient])) };
 }
 
 /** Back into the queue as if nothing had happened; nothing has, as far as the provider is concerned. */

@@ -9,6 +9,9 @@ export type ClaimedRecipient = {
   /** Attempts that have counted so far. */
   readonly attempts: number;
   readonly resends: number;
+  /** NOTIFY and ORCPT as the submitter gave them (RFC 3461). */
+  readonly notify: string | null;
+  readonly orcpt: string | null;
 };
 
 /** One mail for the recipients that are due. Nothing is written about them but under `token`. */
@@ -24,6 +27,9 @@ export type Claimed = {
   /** Its client said SMTPUTF8, and the header is not ASCII. */
   readonly utf8Header: boolean;
   readonly onUncertain: 'resend' | 'hold' | null;
+  /** RET and ENVID as the submitter gave them (RFC 3461). */
+  readonly ret: string | null;
+  readonly envid: string | null;
   readonly receivedAt: Date;
   /** Seconds since it was accepted, by the database's clock. */
   readonly ageSeconds: number;
@@ -46,6 +52,8 @@ type ClaimedRow = {
   eightBit: boolean;
   utf8Header: boolean;
   onUncertain: 'resend' | 'hold' | null;
+  ret: string | null;
+  envid: string | null;
   receivedAt: Date;
   ageSeconds: number;
   tooLate: boolean;
@@ -154,14 +162,16 @@ async function claim(
             lease_until = clock_timestamp() + $3 * interval '1 millisecond',
             next_attempt_at = null, marked_at = null, reason = null, reason_detail = null
         from mine where r.queue_id = mine.queue_id and r.ordinal = mine.ordinal
-        returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends
+        returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends, r.notify, r.orcpt
       ), mails as (
         select queue_id, json_agg(json_build_object(
-          'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends) order by ordinal) as recipients
+          'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends,
+          'notify', notify, 'orcpt', orcpt) order by ordinal) as recipients
         from claimed group by queue_id
       )
       select m.queue_id as "queueId", m.email_id as "emailId", m.priority, m.sender, m.header_from as "headerFrom",
-        m.size, m.eight_bit as "eightBit", m.smtputf8 as "utf8Header", m.on_uncertain as "onUncertain", m.received_at as "receivedAt",
+        m.size, m.eight_bit as "eightBit", m.smtputf8 as "utf8Header", m.on_uncertain as "onUncertain", m.ret, m.envid,
+         m.received_at as "receivedAt",
         extract(epoch from now() - m.received_at)::float8 as "ageSeconds",
         coalesce(e.due_at + e.max_lateness < now(), false) as "tooLate", e.traceparent,
         mails.recipients, p.content

@@ -30,7 +30,7 @@ import {
 import { reapLeases, renewLeases } from './leases.ts';
 import { openMarks } from './marks.ts';
 import { openMeasures } from './measures.ts';
-import { notify } from './notify.ts';
+import { writeNotices } from './notify.ts';
 import { openSeconds, tickOpen } from './open-time.ts';
 import { forgetUsage, refund, spend } from './pacing.ts';
 import { every } from './repeat.ts';
@@ -133,7 +133,7 @@ export async function startDelivery({
     isExpired: async ({ ageSeconds, queueId }) =>
       ageSeconds > settings.queueLifetimeSeconds &&
       ((await trying(() => openSeconds(database, queueId))) ?? 0) > settings.queueLifetimeSeconds,
-    settled: tellSubmitter,
+    settled,
   };
   const firstStatus = firstStatusBy(settings);
 
@@ -347,21 +347,44 @@ export async function startDelivery({
     return false;
   }
 
-  async function tellSubmitter(mail: Claimed, changes: readonly Change[]): Promise<void> {
+  async function settled({ recipients }: Claimed, changes: readonly Change[]): Promise<void> {
     for (const { status, reason = null } of changes) measures.outcome(status, reason);
+    // Which of these are owed a notice the database knows; a plain success must not cost a look.
+    const wantsSuccess = recipients.some(({ notify }) => notify?.includes('SUCCESS'));
+    if (changes.some(({ status }) => failures.includes(status) || (wantsSuccess && status === 'sent'))) {
+      await tellSubmitters();
+    }
+  }
+
+  let telling: Promise<void> | undefined;
+  let tellAgain = false;
+  /** One at a time, and once more when something was stored meanwhile. */
+  function tellSubmitters(): Promise<void> {
+    tellAgain = true;
+    telling ??= (async () => {
+      while (tellAgain && !stopping.signal.aborted) {
+        tellAgain = false;
+        await writeDueNotices();
+      }
+    })().finally(() => {
+      telling = undefined;
+    });
+    return telling;
+  }
+
+  async function writeDueNotices(): Promise<void> {
     const { from } = settings;
-    if (!from || mail.emailId !== null) return;
-    const failed = changes.flatMap(
-      ({ ordinal, status, enhancedCode = null, reply = null, reason = null }) => {
-        const recipient = mail.recipients.find((each) => each.ordinal === ordinal);
-        return recipient && (status === 'bounced' || status === 'expired')
-          ? [{ address: recipient.address, status, enhancedCode, reply, reason }]
-          : [];
-      },
-    );
+    if (!from) return;
     const remoteMta = settings.providers[0]?.host ?? null;
-    const notice = await trying(() => notify(database, { mail, failed, from, remoteMta }));
-    if (notice) void pump();
+    const written = await trying(() =>
+      writeNotices(database, { from, remoteMta }, (error, queueId) =>
+        log.error(
+          { err: error, event: 'notice-failed', queueId },
+          'A notice to a submitter could not be written yet',
+        ),
+      ),
+    );
+    if (written) void pump();
   }
 
   async function heard(lane: Lane, route: { name: string }, wasSilent: boolean): Promise<void> {
@@ -469,6 +492,7 @@ export async function startDelivery({
   }
 
   async function mindSlowThings(): Promise<void> {
+    await tellSubmitters();
     if (lanes.some(({ isOpen }) => isOpen)) await tickOpen(database);
     if (lanes.some(isLimited)) await forgetUsage(database);
   }
@@ -599,6 +623,8 @@ export async function startDelivery({
     },
   };
 }
+
+const failures: readonly string[] = ['bounced', 'expired', 'suppressed'];
 
 /** Mails that lie ready for each connection at the most. */
 const mostAhead = 8;

@@ -26,6 +26,8 @@ export type Change = {
   readonly enhancedCode?: string | null;
   readonly reply?: string | null;
   readonly providerQueueId?: string | null;
+  /** The provider has taken over what the submitter wants to hear (RFC 3461): no notice of ours for its 250. */
+  readonly dsnPassedOn?: boolean;
 };
 
 export type TimelineEntry = {
@@ -143,12 +145,12 @@ async function write(
         select * from jsonb_to_recordset($1) as c (
           "queueId" text, ordinal smallint, token uuid, "markedAt" timestamptz, resends smallint, status mail_status,
           reason text, "reasonDetail" text, "delaySeconds" float8, counts boolean, route text,
-          "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text)
+          "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text, "dsnPassedOn" boolean)
       ), ours as materialized (
-        select c.*
+        select c.*, r.email_id, r.notify
         from (select * from c order by "queueId" collate "C", ordinal) c
         cross join lateral (
-          select from recipient r
+          select r.email_id, r.notify from recipient r
           where r.queue_id = c."queueId" and r.ordinal = c.ordinal
             and ((r.status = 'sending' and r.claim_token = c.token)
               -- Late, but certain: our attempt was given up for uncertain, and perhaps queued to be sent again.
@@ -173,6 +175,20 @@ async function write(
             finished_at = case when ours.status in ('bounced', 'expired', 'captured', 'sent') then now() end
         from ours where r.queue_id = ours."queueId" and r.ordinal = ours.ordinal
         returning r.queue_id, r.ordinal
+      ), owed as (
+        -- In this very statement, so that no crash parts a failure from the word about it. RFC 3461 section 5.2:
+        -- FAILURE when nothing was asked for; SUCCESS is ours to answer when the provider knows nothing of DSN.
+        insert into notice_owed (queue_id, ordinal, action)
+        select ours."queueId", ours.ordinal, case when ours.status = 'sent' then 'relayed' else 'failed' end
+        from ours
+        join changed on changed.queue_id = ours."queueId" and changed.ordinal = ours.ordinal
+        join message m on m.queue_id = ours."queueId" and m.sender <> ''
+        where ours.email_id is null
+          and case when ours.status = 'sent'
+            then ours.notify like '%SUCCESS%' and ours."dsnPassedOn" is not true
+            else ours.status::text in ('bounced', 'expired', 'suppressed')
+              and coalesce(ours.notify, 'FAILURE') like '%FAILURE%' end
+        on conflict do nothing
       ), told as (
         insert into event (type, queue_id, email_id, recipient, detail)
         select t.type, t."queueId", t."emailId", t.recipient, t.detail

@@ -9,6 +9,7 @@ import type { Stage } from '../client/vocabulary.ts';
 import type { Symptom } from '../verdict/failure.ts';
 import { type Body, fencedBody } from './body.ts';
 import { connect, tlsOptions } from './connect.ts';
+import { completeCommands, type DsnRequest } from './envelope-commands.ts';
 import { type Reply, readReply } from './reply.ts';
 import type { Route, Tempo } from './settings.ts';
 import { type StageTracker, type Timings, trackStages } from './stages.ts';
@@ -26,6 +27,8 @@ export type Letter = {
   readonly size: number;
   readonly eightBit: boolean;
   readonly utf8Header: boolean;
+  /** Passed on where the provider offers DSN. */
+  readonly dsn?: DsnRequest | undefined;
   readonly body: Body;
 };
 
@@ -57,6 +60,8 @@ export type Session = {
   /** How many mails it has carried. */
   readonly carried: number;
   readonly isOpen: boolean;
+  /** It takes over what the submitter wants to hear (RFC 3461). */
+  readonly offersDsn: boolean;
   /** Signs in. One call is one AUTH command. */
   signIn(user: string, password: string): Promise<Trouble | undefined>;
   send(letter: Letter, fence: Fence): Promise<Transaction>;
@@ -245,6 +250,9 @@ function sessionOn({
     get isOpen() {
       return !conversation.lost && !connection.destroyed;
     },
+    get offersDsn() {
+      return offers(connection, 'DSN');
+    },
 
     async signIn(user, password) {
       tracker.restart();
@@ -261,7 +269,7 @@ function sessionOn({
       return trouble;
     },
 
-    async send({ sender, recipients, size, eightBit, utf8Header, body }, fence) {
+    async send({ sender, recipients, size, eightBit, utf8Header, dsn, body }, fence) {
       tracker.restart();
       if (eightBit && !offers(connection, '8BITMIME')) {
         // RFC 6152 §3: it must not be sent. Converting it would break signatures and the promise of unchanged bytes.
@@ -333,9 +341,12 @@ function sessionOn({
         tracker.enter('dot');
       };
 
+      const usualCommands = completeCommands(connection, {
+        needsUtf8: utf8Header,
+        dsn: offers(connection, 'DSN') ? dsn : undefined,
+      });
       const trouble = await conversation.ask((done) => {
         const socket = connection._socket as Socket;
-        if (utf8Header) askForUtf8(connection);
         const stream = fencedBody(body, socket, onBlock, passFence);
         connection.send(envelope, stream, (error, info) => {
           // Only a whole reply to the dot comes as EMESSAGE or as success; a torn one comes with the lost connection.
@@ -351,6 +362,7 @@ function sessionOn({
           done(error);
         });
       });
+      usualCommands();
       hush();
       const timings = tracker.timings;
       // With PIPELINING a refused MAIL is followed by "503 no transaction" for everybody: that is not about them.
@@ -407,20 +419,9 @@ function sessionOn({
 }
 
 /** What the server said to EHLO, which nodemailer keeps to itself. */
-function offers(connection: SMTPConnection, extension: '8BITMIME' | 'SMTPUTF8'): boolean {
+function offers(connection: SMTPConnection, extension: '8BITMIME' | 'SMTPUTF8' | 'DSN'): boolean {
   const { _supportedExtensions: offered } = connection as SMTPConnection & { _supportedExtensions: string[] };
   return offered.includes(extension);
-}
-
-/** nodemailer looks at the addresses only; a header in UTF-8 needs the extension as well (RFC 6531 section 3.4). */
-function askForUtf8(connection: SMTPConnection): void {
-  const inner = connection as unknown as { _sendCommand?: (line: string) => void };
-  const send = inner._sendCommand?.bind(connection);
-  inner._sendCommand = (line) => {
-    // MAIL is the first command of a transaction; the others are sent as nodemailer means them.
-    delete inner._sendCommand;
-    send?.(line.includes(' SMTPUTF8') ? line : `${line} SMTPUTF8`);
-  };
 }
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);

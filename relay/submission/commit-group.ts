@@ -59,7 +59,8 @@ const commitStatement = `
     select * from json_to_recordset($1) as i (
       queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval,
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
-      status mail_status, reason text, reason_detail text, detail jsonb, start_at integer, length integer)
+      status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
+      start_at integer, length integer)
   ), asked as materialized (
     select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent
     from email e where e.id in (select email_id from incoming)
@@ -81,23 +82,29 @@ const commitStatement = `
     end
   ), new_message as (
     insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
-                         smtputf8, eight_bit, on_uncertain)
+                         smtputf8, eight_bit, on_uncertain, ret, envid)
     select queue_id, email_id, credential, sender, header_from, message_id, size, priority,
-           smtputf8, eight_bit, on_uncertain
+           smtputf8, eight_bit, on_uncertain, ret, envid
     from taken
   ), new_part as (
     insert into message_part (queue_id, part, content)
     select queue_id, 0, substring($3::bytea from start_at for length) from taken where length is not null
   ), new_recipient as (
     insert into recipient (queue_id, ordinal, email_id, address, status, priority, next_attempt_at,
-                           reason, reason_detail, finished_at)
+                           reason, reason_detail, finished_at, notify, orcpt)
     select r.queue_id, r.ordinal, t.email_id, r.address, r.status, t.priority,
            case when r.status = 'queued' then now() end,
            r.reason, r.reason_detail,
-           case when r.status = 'captured' then now() end
+           case when r.status = 'captured' then now() end, r.notify, r.orcpt
     from json_to_recordset($2) as r (
-      queue_id text, ordinal smallint, address text, status mail_status, reason text, reason_detail text)
+      queue_id text, ordinal smallint, address text, status mail_status, reason text, reason_detail text,
+      notify text, orcpt text)
     join taken t using (queue_id)
+  ), owed_notice as (
+    -- RFC 3461 section 4.1: DELAY asks for a word when the mail is still here after a while.
+    insert into notice_owed (queue_id, ordinal, action, due_at)
+    select t.queue_id, d.ordinal, 'delayed', now() + interval '4 hours'
+    from json_to_recordset($5) as d (queue_id text, ordinal smallint) join taken t using (queue_id)
   ), accepted_email as (
     update email e set
       queue_id = t.queue_id, accepted_at = now(), next_hand_over_at = null, updated_at = now(),
@@ -127,7 +134,7 @@ type OutcomeRow = {
   traceparent: string | null;
 };
 
-function parametersOf(group: readonly Submission[]): [string, string, Buffer, number] {
+function parametersOf(group: readonly Submission[]): [string, string, Buffer, number, string] {
   const contents: Buffer[] = [];
   let position = 1;
   const messages = group.map((submission) => {
@@ -160,25 +167,37 @@ function parametersOf(group: readonly Submission[]): [string, string, Buffer, nu
         size: submission.size,
         recipients: recipients.length,
       },
+      ret: submission.ret,
+      envid: submission.envid,
       start_at: startAt,
       length: content?.length,
     };
   });
   const recipients = group.flatMap((submission) =>
-    submission.recipients.map(({ address, status, reason, reasonDetail }, ordinal) => ({
+    submission.recipients.map(({ address, status, reason, reasonDetail, notify, orcpt }, ordinal) => ({
       queue_id: submission.queueId,
       ordinal,
       address,
       status,
       reason,
       reason_detail: reasonDetail,
+      notify,
+      orcpt,
     })),
+  );
+  const wantDelay = group.flatMap(({ queueId, sender, email, recipients }) =>
+    sender === '' || email
+      ? []
+      : recipients.flatMap(({ notify, status }, ordinal) =>
+          notify?.includes('DELAY') && status !== 'captured' ? [{ queue_id: queueId, ordinal }] : [],
+        ),
   );
   return [
     JSON.stringify(messages),
     JSON.stringify(recipients),
     Buffer.concat(contents),
     priorities.submitted,
+    JSON.stringify(wantDelay),
   ];
 }
 

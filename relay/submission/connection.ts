@@ -3,7 +3,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import { DsnConnection } from './dsn-connection.ts';
 
 // A client that is told 5xx this often without one message accepted in between does not listen.
 const mostErrors = 30;
@@ -40,7 +41,7 @@ export class SubmissionServer extends SMTPServer {
   }
 }
 
-class SubmissionConnection extends SMTPConnection {
+class SubmissionConnection extends DsnConnection {
   readonly #server: SubmissionServer;
   #isGreeted = false;
   #isGathering = false;

@@ -1,8 +1,9 @@
 // Which waiting messages share the next commit. Pure: the lanes in accept.ts do the rest.
+import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
 import type { FirstStatus } from './first-status.ts';
 
 /** A message that has been read, checked, and only lacks the commit. */
-export type Submission = {
+export type Submission = MessageRequest & {
   readonly queueId: string;
   readonly credential: string;
   /** Where it came from, for the timeline. */
@@ -20,7 +21,7 @@ export type Submission = {
   readonly eightBit: boolean;
   /** What the mail as a whole shows. */
   readonly status: FirstStatus;
-  readonly recipients: readonly (FirstStatus & { readonly address: string })[];
+  readonly recipients: readonly (FirstStatus & RecipientRequest & { readonly address: string })[];
   /** The only part, or undefined when all parts are stored already. */
   readonly content: Buffer | undefined;
 };

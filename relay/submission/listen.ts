@@ -18,6 +18,7 @@ import { openAcceptance } from './accept.ts';
 import { openBudget } from './budget.ts';
 import { SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
+import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
 import { firstStatusBy, statusOfAll } from './first-status.ts';
 import { openNetworks, readDefaultGateways } from './networks.ts';
 import { type Received, receive } from './receive.ts';
@@ -120,6 +121,7 @@ export async function listenSubmission({
     authOptional: true,
     allowInsecureAuth: true,
     hideENHANCEDSTATUSCODES: false,
+    hideDSN: false,
     disableReverseLookup: true,
     logger: false,
     maxClients: mostSessions,
@@ -292,7 +294,11 @@ export async function listenSubmission({
     using message = received;
 
     const { admission } = message;
-    const statuses = recipients.map((address) => ({ address, ...firstStatus(address) }));
+    const statuses = recipients.map((address, at) => ({
+      address,
+      ...firstStatus(address),
+      ...recipientRequestOf(envelope.rcptTo[at] as object),
+    }));
     const result = await acceptance.accept({
       queueId,
       credential,
@@ -306,6 +312,7 @@ export async function listenSubmission({
       size: message.size,
       smtputf8: smtputf8Asked && admission.eightBitHeader,
       eightBit: message.eightBit,
+      ...messageRequestOf(envelope.mailFrom),
       status: statusOfAll(statuses),
       recipients: statuses,
       content: message.content,
@@ -366,7 +373,7 @@ const neverOffered = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 const mailParameters = ['SIZE', 'BODY', 'SMTPUTF8', 'AUTH'];
 const recipientParameters: readonly string[] = [];
 
-/** RFC 5321 section 4.1.1.11: to accept NOTIFY= or RET= would promise what no EHLO of ours has offered. */
+/** RFC 5321 section 4.1.1.11: to accept what no EHLO of ours has offered would promise it. */
 function unknownParameter(args: SMTPServerAddress['args'], known: readonly string[]): Refusal | undefined {
   const unknown = Object.keys(args || {}).find((name) => !known.includes(name.toUpperCase()));
   return unknown === undefined

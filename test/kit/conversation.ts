@@ -14,6 +14,7 @@ export type Capabilities = {
   /** Bytes; null hides SIZE and lifts the limit. */
   size: number | null;
   eightBitMime: boolean;
+  dsn: boolean;
   smtpUtf8: boolean;
   enhancedStatusCodes: boolean;
   /** false plays the middlebox that strips STARTTLS. */
@@ -403,6 +404,7 @@ function advertised(capabilities: Readonly<Capabilities>, mode: Mode, tls: boole
     ...(mechanisms.length ? [`AUTH ${mechanisms.join(' ')}`] : []),
     ...(capabilities.enhancedStatusCodes ? ['ENHANCEDSTATUSCODES'] : []),
     ...(capabilities.eightBitMime ? ['8BITMIME'] : []),
+    ...(capabilities.dsn ? ['DSN'] : []),
     ...(capabilities.smtpUtf8 ? ['SMTPUTF8'] : []),
     ...capabilities.others,
   ];

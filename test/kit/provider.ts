@@ -106,6 +106,7 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
     pipelining: true,
     size: 26_214_400,
     eightBitMime: true,
+    dsn: false,
     smtpUtf8: true,
     enhancedStatusCodes: true,
     startTls: true,

@@ -98,6 +98,8 @@ const person = (ordinal: number, resends = 0) => ({
   address: `p${ordinal}@example.org`,
   attempts: 0,
   resends,
+  notify: null,
+  orcpt: null,
 });
 const trouble: Trouble = { stage: 'rcpt', symptom: {}, timings: {} };
 const verdicts = ['failover', 'stop', 'pause', 'retry', 'split', 'fail', 'uncertain'] as const;

@@ -21,6 +21,7 @@ test('EHLO offers what submission needs, and nothing it cannot keep', async () =
   expect(lines.slice(1).sort()).toEqual([
     '8BITMIME',
     'AUTH PLAIN LOGIN',
+    'DSN',
     'ENHANCEDSTATUSCODES',
     'PIPELINING',
     'SIZE 100000',

@@ -78,6 +78,8 @@ const submission = (wishes: Partial<Submission>): { submission: Submission } => 
     size: 1,
     smtputf8: false,
     eightBit: false,
+    ret: null,
+    envid: null,
     status: { status: 'queued', reason: null, reasonDetail: null },
     recipients: [],
     content: Buffer.from('x'),
