@@ -91,6 +91,7 @@ export function readRelayEnvironment(source: Source) {
       relayUsers: readRelayUsers(reading),
       relayTrustedNetworks: reading.optional('RELAY_TRUSTED_NETWORKS') ?? [],
       relayTls: readRelayTls(reading),
+      relayTlsPort: readRelayTlsPort(reading),
       relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
       healthPort: reading.required('RELAY_HEALTH_PORT'),
       smtpMaxConnections: primary?.maxConnections ?? Number(variableTable.SMTP_MAX_CONNECTIONS?.default),
@@ -234,6 +235,24 @@ function readRelayTls(reading: Reading): { certFile: string; keyFile: string } |
   if (certFile) reading.addMissing('RELAY_TLS_KEY_FILE');
   if (keyFile) reading.addMissing('RELAY_TLS_CERT_FILE');
   return undefined;
+}
+
+function readRelayTlsPort(reading: Reading): number | undefined {
+  const port = reading.optional('RELAY_TLS_PORT');
+  if (port === undefined) return undefined;
+  for (const name of ['RELAY_TLS_CERT_FILE', 'RELAY_TLS_KEY_FILE'] as const) {
+    if (reading.isMissing(name)) reading.addMissing(name);
+  }
+  for (const name of ['RELAY_PORT', 'RELAY_HEALTH_PORT'] as const) {
+    if (port !== reading.required(name)) continue;
+    reading.add('RELAY_TLS_PORT', {
+      severity: 'problem',
+      problem: `is the same port as ${name}`,
+      fix: `Give it a port of its own, such as 465; ${name} stays as it is.`,
+      cause: 'env-port-garbage',
+    });
+  }
+  return port;
 }
 
 function readAllowlist(reading: Reading): string[] {

@@ -301,13 +301,19 @@ export const variables = {
     group: 'Relay',
     type: 'file',
     readBy: ['relay'],
-    help: 'A PEM certificate; STARTTLS is offered to submitters only with one.',
+    help: 'A PEM certificate with its chain; STARTTLS is offered to submitters only with one. Read again when the files change.',
   },
   RELAY_TLS_KEY_FILE: {
     group: 'Relay',
     type: 'file',
     readBy: ['relay'],
     help: 'The PEM key of that certificate.',
+  },
+  RELAY_TLS_PORT: {
+    group: 'Relay',
+    type: 'port',
+    readBy: ['relay'],
+    help: 'A second port where TLS begins with the first byte (465); needs the certificate. Unset: off.',
   },
   RELAY_MAX_MESSAGE_SIZE: {
     group: 'Relay',

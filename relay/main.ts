@@ -16,13 +16,19 @@ import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
+import { readCertificate } from './submission/certificate.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
 import { teachCauses } from './teach-causes.ts';
 import { whereToType } from './verdict/where-to-type.ts';
 
 await runProcess(
   'relay',
-  () => readRelayEnvironment(process.env),
+  () => {
+    const environment = readRelayEnvironment(process.env);
+    // Said before anything listens, with the names of the variables.
+    if (environment.relayTls) readCertificate(environment.relayTls);
+    return environment;
+  },
   async ({ environment, log, resources, signal }) => {
     const instance = randomUUID();
     const database = resources.use(
@@ -97,6 +103,9 @@ await runProcess(
     stops.push(submission);
     preflight = startPreflight({ environment, database, log, instance, platform });
     stops.push(preflight);
-    log.info({ event: 'started', port: submission.port, instance }, 'Relay listening');
+    log.info(
+      { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },
+      'Relay listening',
+    );
   },
 );

@@ -13,11 +13,18 @@ const mostCommands = 5_000;
 // Leaves the rest of the process a few seconds of the 25 it has.
 const finishMs = 20_000;
 
+export type SubmissionOptions = SMTPServerOptions & {
+  /** A client wanted TLS and cannot have it, or not in this way; `hint` names the variable. */
+  readonly onTlsInVain?: (client: string, hint: string) => void;
+};
+
 export class SubmissionServer extends SMTPServer {
+  readonly onTlsInVain: NonNullable<SubmissionOptions['onTlsInVain']>;
   #isStopping = false;
 
-  constructor(options: SMTPServerOptions) {
+  constructor({ onTlsInVain = () => {}, ...options }: SubmissionOptions) {
     super({ ...options, closeTimeout: finishMs });
+    this.onTlsInVain = onTlsInVain;
   }
 
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
@@ -59,6 +66,7 @@ class SubmissionConnection extends DsnConnection {
 
   override init(): void {
     super.init();
+    if (!this.secure) this._socket.once('data', (bytes: Buffer) => this.#endTlsHello(bytes));
     setImmediate(() => this.connectionReady());
   }
 
@@ -75,7 +83,43 @@ class SubmissionConnection extends DsnConnection {
       this.send(421, '4.7.0 Too many commands without a message');
       return;
     }
+    if (this.#wantsTlsInVain(command)) {
+      this.#refuseTls();
+      setImmediate(() => callback?.());
+      return;
+    }
     super._onCommand(command, callback);
+  }
+
+  /** RFC 8446 section 5.1: a TLS record of a handshake. No SMTP command begins like that. */
+  #endTlsHello(bytes: Buffer): void {
+    if (bytes[0] !== 0x16 || bytes[1] !== 0x03) return;
+    const hasCertificate = !this._isDisabled('STARTTLS');
+    this.#server.onTlsInVain(
+      this.remoteAddress,
+      hasCertificate
+        ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
+        : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)',
+    );
+    this._socket.destroy();
+  }
+
+  #wantsTlsInVain(command: Buffer): boolean {
+    return (
+      !this.secure &&
+      !this._nextHandler &&
+      /^STARTTLS\s*$/i.test(command.toString('latin1')) &&
+      this._isDisabled('STARTTLS')
+    );
+  }
+
+  /** RFC 3207 section 4: 454 leaves the mail with the client, which may be told to do without. */
+  #refuseTls(): void {
+    this.#server.onTlsInVain(
+      this.remoteAddress,
+      'A client asked for STARTTLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE)',
+    );
+    this.send(454, '4.7.0 TLS is not available: RELAY_TLS_CERT_FILE and RELAY_TLS_KEY_FILE are not set here');
   }
 
   // The library derives the enhanced code from the reply code alone; a text that begins with one knows better.

@@ -1,7 +1,6 @@
 // Submission (RFC 6409): who may speak here, what they may say, and the one sentence that makes their mail ours.
 // A 250 after the final dot means: committed to PostgreSQL.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type {
   SMTPServerAddress,
@@ -16,7 +15,8 @@ import { type Log, maskAddress } from '../../deploy/log.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
 import { openBudget } from './budget.ts';
-import { SubmissionServer } from './connection.ts';
+import { readCertificate, watchCertificate } from './certificate.ts';
+import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
 import { firstStatusBy, statusOfAll } from './first-status.ts';
@@ -37,6 +37,8 @@ import { openThrottle } from './throttle.ts';
 
 export type SubmissionListener = AsyncDisposable & {
   readonly port: number;
+  /** Of RELAY_TLS_PORT, where it is set. */
+  readonly tlsPort: number | undefined;
   readonly sessions: number;
   /** Messages read and waiting for their commit. */
   readonly waiting: number;
@@ -51,6 +53,7 @@ export type SubmissionSettings = Pick<
   | 'relayUsers'
   | 'relayTrustedNetworks'
   | 'relayTls'
+  | 'relayTlsPort'
   | 'relayMaxMessageSize'
   | 'deliveryMode'
   | 'deliveryAllowlist'
@@ -108,8 +111,9 @@ export async function listenSubmission({
   const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
 
-  const server = new SubmissionServer({
-    ...tlsOptions(settings.relayTls),
+  const certificate = settings.relayTls && readCertificate(settings.relayTls);
+  const options: SubmissionOptions = {
+    ...(certificate && { ...certificate, minVersion: 'TLSv1.2' }),
     disabledCommands: disabled,
     name: hostname,
     banner: 'Postern',
@@ -142,8 +146,19 @@ export async function listenSubmission({
     onRcptTo: (address, session, callback) => callback(errorFor(judgeRecipient(session, address))),
     onData: takeMessage,
     onClose: forget,
-  });
-  server.on('error', (error) => log.debug({ err: error }, 'A submission session was lost'));
+    onTlsInVain: (client, hint) => log.warn({ event: 'tls-in-vain', client }, hint),
+  };
+  const ports = [
+    { port: settings.relayPort, secure: false },
+    ...(certificate && settings.relayTlsPort !== undefined
+      ? [{ port: settings.relayTlsPort, secure: true }]
+      : []),
+  ];
+  // Each with options of its own: smtp-server changes them in place.
+  const servers = ports.map(({ secure }) => new SubmissionServer({ ...options, secure }));
+  for (const server of servers) {
+    server.on('error', (error) => log.debug({ err: error }, 'A submission session was lost'));
+  }
 
   function greet(session: SMTPServerSession): Refusal | undefined {
     const { remoteAddress } = session;
@@ -153,7 +168,8 @@ export async function listenSubmission({
     if (sessions > mostSessionsPerClient) {
       return refuse(421, '4.7.0', `Too many sessions from ${remoteAddress}`);
     }
-    if (!networks.isPrivate(remoteAddress)) session.disabledCommands = [...disabled, 'AUTH'];
+    if (!session.secure && !networks.isPrivate(remoteAddress))
+      session.disabledCommands = [...disabled, 'AUTH'];
     return undefined;
   }
 
@@ -346,24 +362,48 @@ export async function listenSubmission({
     return isUnavailable(error) ? databaseAway : ourMistake;
   }
 
-  const listening = Promise.withResolvers<void>();
-  server.once('error', listening.reject);
-  const tcp = server.listen(settings.relayPort, settings.relayBind, listening.resolve);
-  await listening.promise;
-  server.off('error', listening.reject);
+  using started = new DisposableStack();
+  const listening: AddressInfo[] = [];
+  for (const [index, { port }] of ports.entries()) {
+    const server = servers[index] as SubmissionServer;
+    listening.push(await listen(server, port, settings.relayBind));
+    // Nobody listens on one port alone when the other one cannot be had.
+    started.defer(() => void server.stop());
+  }
+  started.move();
+  const watch =
+    settings.relayTls &&
+    certificate &&
+    watchCertificate(settings.relayTls, certificate, {
+      log,
+      changed: (found) => {
+        for (const server of servers) server.updateSecureContext({ ...found });
+      },
+    });
 
   return {
-    port: (tcp.address() as AddressInfo).port,
+    port: (listening[0] as AddressInfo).port,
+    tlsPort: listening[1]?.port,
     get sessions() {
-      return server.connections.size;
+      return servers.reduce((sessions, { connections }) => sessions + connections.size, 0);
     },
     get waiting() {
       return acceptance.waiting;
     },
     async [Symbol.asyncDispose]() {
-      await server.stop();
+      watch?.[Symbol.dispose]();
+      await Promise.all(servers.map((server) => server.stop()));
     },
   };
+}
+
+async function listen(server: SubmissionServer, port: number, bind: string): Promise<AddressInfo> {
+  const listening = Promise.withResolvers<void>();
+  server.once('error', listening.reject);
+  const tcp = server.listen(port, bind, listening.resolve);
+  await listening.promise;
+  server.off('error', listening.reject);
+  return tcp.address() as AddressInfo;
 }
 
 // Sendmail's jokes, and the commands with which a proxy speaks for others.
@@ -384,11 +424,6 @@ function unknownParameter(args: SMTPServerAddress['args'], known: readonly strin
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);
 
 const errorFor = (refusal: Refusal | undefined) => (refusal ? asReplyError(refusal) : undefined);
-
-function tlsOptions(files: SubmissionSettings['relayTls']): SMTPServerOptions {
-  if (!files) return {};
-  return { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile), minVersion: 'TLSv1.2' };
-}
 
 function protocolOf({ openingCommand, secure, user }: SMTPServerSession, smtputf8: boolean): string {
   const base = smtputf8 ? 'UTF8SMTP' : openingCommand === 'EHLO' ? 'ESMTP' : 'SMTP';
