@@ -26,6 +26,7 @@ export type Values = {
   origins: string[];
   url: string;
   'https-url': string;
+  'webhook-secret': string;
   'database-url': string;
   credentials: Credential[];
 };
@@ -71,6 +72,7 @@ const parsers: {
   origins: (text) => parseList(text, parseOrigin),
   url: (text) => parseUrl(text, ['http:', 'https:']),
   'https-url': (text) => parseUrl(text, ['https:']),
+  'webhook-secret': parseWebhookSecret,
   'database-url': parseDatabaseUrl,
   credentials: parseCredentials,
 };
@@ -196,6 +198,18 @@ function parseUrl(text: string, protocols: string[]): Parsed<string> {
   return url && protocols.includes(url.protocol) && url.hostname
     ? ok(text)
     : garbage('is not a web address', `Type the whole address, beginning with ${wanted}.`);
+}
+
+/** As Standard Webhooks writes it, so that its libraries can check the signature. */
+function parseWebhookSecret(text: string): Parsed<string> {
+  const base64 = text.replace(/^whsec_/, '');
+  const bytes = Buffer.from(base64, 'base64');
+  const isBase64 = bytes.toString('base64').replace(/=+$/, '') === base64.replace(/=+$/, '');
+  if (isBase64 && bytes.length >= 24 && bytes.length <= 64) return ok(text);
+  return garbage(
+    isBase64 ? `holds ${bytes.length} bytes where 24 to 64 are needed` : 'is not base64',
+    'Type whsec_ and what `openssl rand -base64 32` prints, without a space between them.',
+  );
 }
 
 function parseDatabaseUrl(text: string): Parsed<string> {

@@ -19,6 +19,7 @@ export type VariableType =
   | 'origins'
   | 'url'
   | 'https-url'
+  | 'webhook-secret'
   | 'database-url'
   | 'credentials';
 
@@ -385,8 +386,15 @@ export const variables = {
     group: 'Delivery',
     type: 'https-url',
     secret: true,
-    readBy: ['relay', 'worker'],
+    readBy: ['relay'],
     help: 'Where alerts are posted when mail cannot carry them. HTTPS only.',
+  },
+  ALERT_WEBHOOK_SECRET: {
+    group: 'Delivery',
+    type: 'webhook-secret',
+    secret: true,
+    readBy: ['relay'],
+    help: 'Signs alerts by Standard Webhooks: whsec_ and 24 to 64 random bytes in base64.',
   },
   WORKER_CONCURRENCY: {
     group: 'Worker',

@@ -10,6 +10,7 @@ import { listenHealth } from '../deploy/health.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
+import { openAlerts } from './alerts/alerts.ts';
 import { keepBeating } from './beating.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
@@ -68,13 +69,26 @@ await runProcess(
 
     await teachCauses(database, { host: environment.providers[0]?.host, platform: platform.id });
 
+    const alerts = resources.use(
+      openAlerts({
+        log,
+        url: environment.alertWebhookUrl,
+        secret: environment.alertWebhookSecret,
+        relayPassword: environment.relayPassword,
+        metrics,
+        surroundings: (lane) => ({
+          host: environment.providers.find(({ name }) => name === lane)?.host,
+          platform: platform.id,
+        }),
+      }),
+    );
     const started = await startDelivery({
       database,
       environment,
       log,
       instance,
       metrics,
-      platform: platform.id,
+      alert: alerts.raise,
     });
     delivery = started;
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
@@ -101,7 +115,7 @@ await runProcess(
       committed: started.wake,
     });
     stops.push(submission);
-    preflight = startPreflight({ environment, database, log, instance, platform });
+    preflight = startPreflight({ environment, database, log, instance, platform, alert: alerts.raise });
     stops.push(preflight);
     log.info(
       { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },

@@ -2,8 +2,8 @@
 import type { Queryable } from '../../deploy/database.ts';
 import { type Log, maskAddress, maskAddresses } from '../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
+import { inBrief } from '../verdict/explain.ts';
 import type { Judgement } from '../verdict/failure.ts';
-import { fixFor } from './alert.ts';
 import { type Claimed, type ClaimedRecipient, readParts } from './claim.ts';
 import { type Decision, type Disposition, decide, type Effect, takenAs } from './decide.ts';
 import type { DsnRequest } from './envelope-commands.ts';
@@ -382,7 +382,7 @@ function codeOf(trouble: Trouble | null): number | null {
 function detailOf(status: string, reason: string | null, trouble: Trouble): string {
   const words = wordsOf(trouble);
   // Who holds mail must say what lets it go again.
-  const fix = status === 'held' && reason ? fixFor(reason) : '';
+  const fix = status === 'held' && reason ? inBrief(reason).fix : '';
   return fix ? `${words} (${fix})` : words;
 }
 

@@ -5,11 +5,10 @@ import { rootCertificates } from 'node:tls';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
+import type { Alert } from '../alerts/alerts.ts';
 import { priorities } from '../client/vocabulary.ts';
 import { firstStatusBy } from '../submission/first-status.ts';
 import { judge as judgeFailure } from '../verdict/verdict.ts';
-import type { PlatformId } from '../verdict/where-to-type.ts';
-import { type Alert, openAlerts } from './alert.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
 import type { Effect } from './decide.ts';
@@ -57,8 +56,8 @@ type Start = {
   readonly instance: string;
   /** What /metrics shows; without it nothing is counted. */
   readonly metrics?: Metrics;
-  /** Where it runs: advice says what to type there. */
-  readonly platform?: PlatformId;
+  /** Told of what somebody must know. */
+  readonly alert: (alert: Alert) => void;
   /** Shortened by tests only. */
   readonly tempo?: Partial<Tempo>;
 };
@@ -70,22 +69,12 @@ export async function startDelivery({
   metrics,
   log,
   instance,
-  platform,
+  alert,
   tempo: given,
 }: Start): Promise<Delivery> {
   const tempo: Tempo = { ...usualTempo, ...given };
   const stopping = new AbortController();
   const measures = openMeasures(metrics);
-  const sendAlert = openAlerts({
-    log,
-    url: settings.alertWebhookUrl,
-    secret: settings.relayPassword,
-    surroundings: (lane) => ({ host: settings.providers.find(({ name }) => name === lane)?.host, platform }),
-  });
-  const alert = (one: Alert) => {
-    measures.alert(one.kind, one.cause);
-    sendAlert(one);
-  };
   const judge = (provider: Provider, { stage, symptom }: Trouble) =>
     judgeFailure({ stage, symptom: { ...symptom, hostname: symptom.hostname ?? provider.host } });
 

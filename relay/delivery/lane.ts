@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import type { Alert } from '../alerts/alerts.ts';
 import { isAllowedSender } from '../submission/senders.ts';
 import type { Judgement } from '../verdict/failure.ts';
-import type { Alert } from './alert.ts';
 import { dial, type FailedAttempt } from './dial.ts';
 import {
   closeLane,

@@ -19,8 +19,6 @@ export type DeliverySettings = Pick<
   | 'uncertainPolicy'
   | 'queueLifetimeSeconds'
   | 'retryScheduleSeconds'
-  | 'alertWebhookUrl'
-  | 'relayPassword'
   | 'logAddresses'
   | 'from'
 >;

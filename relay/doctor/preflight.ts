@@ -4,8 +4,8 @@
 import type { Database } from '../../deploy/database.ts';
 import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
+import type { Alert } from '../alerts/alerts.ts';
 import type { PreflightReport } from '../client/heartbeat.ts';
-import { openAlerts } from '../delivery/alert.ts';
 import { laneKey } from '../delivery/lane.ts';
 import { closeLane } from '../delivery/lane-state.ts';
 import { usualTempo } from '../delivery/settings.ts';
@@ -31,6 +31,8 @@ type Start = {
   readonly log: Log;
   readonly instance: string;
   readonly platform: Surroundings;
+  /** Told of what somebody must know. */
+  readonly alert: (alert: Alert) => void;
   readonly controls?: Controls | false;
   readonly everyMs?: number;
 };
@@ -44,18 +46,10 @@ export function startPreflight({
   log,
   instance,
   platform,
+  alert,
   controls,
   everyMs = usualPauseMs,
 }: Start): Preflight {
-  const alert = openAlerts({
-    log,
-    url: environment.alertWebhookUrl,
-    secret: environment.relayPassword,
-    surroundings: (lane) => ({
-      host: environment.providers.find(({ name }) => name === lane)?.host,
-      platform: platform.id,
-    }),
-  });
   const stopping = new AbortController();
   let last: Examination | undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -65,6 +65,16 @@ export function explain(cause: Cause, where: Surroundings = {}): Explanation {
   };
 }
 
+/** A cause in two lines, as alerts, logs and timelines say it; empty for a cause that the catalogue does not have. */
+export function inBrief(
+  cause: string,
+  where: Pick<Surroundings, 'host' | 'platform'> = {},
+): { readonly title: string; readonly fix: string } {
+  if (!Object.hasOwn(catalogue, cause)) return { title: '', fix: '' };
+  const { title, fix, where: place } = explain(cause as Cause, where);
+  return { title, fix: place === null ? fix : `${fix} ${place}` };
+}
+
 function platformAdvice(cause: Cause, entry: Entry, platform: Platform | undefined): string | undefined {
   if (platform === undefined) return undefined;
   const special = entry.platforms?.[platform.id];

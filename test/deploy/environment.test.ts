@@ -152,7 +152,9 @@ describe('what a process needs for itself', () => {
     ['UNCERTAIN_POLICY', 'relay', 'ignore', 'env-value-garbage'],
     ['QUEUE_LIFETIME', 'relay', '3', 'env-value-garbage'],
     ['RETRY_SCHEDULE', 'relay', '15s,,1m', 'env-value-garbage'],
-    ['ALERT_WEBHOOK_URL', 'worker', 'http://alerts.example.com/x', 'env-value-garbage'],
+    ['ALERT_WEBHOOK_URL', 'relay', 'http://alerts.example.com/x', 'env-value-garbage'],
+    ['ALERT_WEBHOOK_SECRET', 'relay', 'whsec_tooshort', 'env-value-garbage'],
+    ['ALERT_WEBHOOK_SECRET', 'relay', 'a secret with blanks that is long enough', 'env-value-garbage'],
     ['WORKER_CONCURRENCY', 'worker', '0', 'env-value-garbage'],
   ] as const)('%s of the %s refuses %s', (variable, process, value, cause) => {
     expect(problemsOf(() => readers[process]({ ...process_, [variable]: value }))).toMatchObject([

@@ -48,6 +48,7 @@ export async function openWayOut(
     environment,
     log,
     instance,
+    alert: () => {},
     tempo: { pollMs: 50, ...tempo },
   });
   return {

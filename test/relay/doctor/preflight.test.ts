@@ -35,6 +35,7 @@ async function startRelay(database: TestDatabase, provider: Provider, everyMs = 
     log,
     instance: randomUUID(),
     platform,
+    alert: () => {},
     controls: false,
     everyMs,
   });
