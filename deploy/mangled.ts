@@ -10,8 +10,14 @@ const quotes = `"'\`“”‘’`;
  * Finds the first thing a platform or a person left on the value. A password may hold any character,
  * so only what can hardly be meant is a problem there, and the rest a warning; what truly belongs to
  * it can be given as NAME_BASE64, which is not inspected.
+ *
+ * @param words those of a choice, which are right whatever they look like (`none`)
  */
-export function inspect(text: string, { isPassword }: { isPassword: boolean }): Suspicion[] {
+export function inspect(
+  text: string,
+  { isPassword, words = [] }: { isPassword: boolean; words?: readonly string[] },
+): Suspicion[] {
+  if (words.includes(text)) return [];
   return [...inspectAny(text), ...(isPassword ? inspectPassword(text) : inspectPlain(text))].slice(0, 1);
 }
 
@@ -29,14 +35,14 @@ export function inspectControlCharacters(text: string): Suspicion[] {
 }
 
 function inspectAny(text: string): Suspicion[] {
-  const found = inspectControlCharacters(text);
+  const found = [...inspectInvisible(text), ...inspectControlCharacters(text)];
   if (text !== text.trim()) {
     found.push(
       problem('begins or ends with a space', 'Enter it again without the space.', 'env-trailing-char'),
     );
   }
   const [first = '', last = ''] = [text.at(0), text.at(-1)];
-  if (quotes.includes(first) && quotes.includes(last)) {
+  if (text.length > 1 && quotes.includes(first) && quotes.includes(last)) {
     found.push(
       problem(
         'is wrapped in quotes',
@@ -45,7 +51,7 @@ function inspectAny(text: string): Suspicion[] {
       ),
     );
   }
-  if (/\$\{|\{\{.*\}\}|^\$[A-Za-z_]\w*$|^%[A-Za-z_]\w*%$/.test(text)) {
+  if (/\$\{|\{\{.*\}\}|\$\([^)]*\)|^\$[A-Za-z_]\w*$|^%[A-Za-z_]\w*%$/.test(text)) {
     found.push(
       problem(
         'still holds a reference that nobody filled in',
@@ -54,20 +60,75 @@ function inspectAny(text: string): Suspicion[] {
       ),
     );
   }
+  if (/^(?:undefined|null|none|nil|nan|\(null\)|\[object \w+\])$/i.test(text)) {
+    found.push(
+      problem(
+        'is the word a program writes when it has no value',
+        'Type the real value, or leave the variable out.',
+        'env-placeholder',
+      ),
+    );
+  }
   if (
-    /^(?:<.*>|your[-_ ]?(?:smtp|e?-?mail|app|api|provider|domain|host|server|user|login|pass|secret|key).*|(?:please[-_ ])?(?:change|replace|set|fill)[-_ ]?(?:me|this|it|in)\b.*|todo|tbd|x{3,}|\*{3,}|placeholder)$/i.test(
+    /^(?:<[^@]*>|\[?(?:your|my)[-_ ]?(?:smtp|e?-?mail|app|api|provider|domain|host|server|user|login|pass|secret|key|from|name).*|(?:please[-_ ]?)?(?:change|replace|set|fill|insert|enter|put)[-_ ]?(?:me|this|it|in|your|here)\b.*|changeit|todo|tbd|fixme|x{3,}|\*{3,}|\.{3,}|…|placeholder|(?:smtp[-_ ]?)?(?:password|username|hostname)[-_ ]?(?:here|goes here))$/i.test(
       text,
     )
   ) {
     found.push(problem('is a placeholder', 'Type the real value.', 'env-placeholder'));
   }
+  if (/^export\s+\S|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s*=/.test(text)) {
+    found.push(
+      problem(
+        'begins with a whole line of a file (export, or NAME=)',
+        'Type only what stands behind the equals sign.',
+        'env-leftover',
+      ),
+    );
+  }
   return found;
+}
+
+const invisible: readonly (readonly [RegExp, string])[] = [
+  [/(?! )\p{Zs}/u, 'no-break or other special space'],
+  [/(?!\uFEFF)\p{Cf}/u, 'character of no width'],
+  [/\uFEFF/u, 'byte order mark'],
+  [/\uFFFD/u, 'character that was lost in a wrong encoding'],
+  [/[“”„‟«»‘’‚‛]/u, 'typographic quote'],
+];
+
+/** What a web page or an editor puts in and nobody sees. How many and where is told, never the value. */
+function inspectInvisible(text: string): Suspicion[] {
+  const characters = [...text];
+  return invisible.flatMap(([kind, name]) => {
+    const places = characters.flatMap((character, index) => (kind.test(character) ? [index + 1] : []));
+    if (places.length === 0) return [];
+    const listed = places.slice(0, 5).join(', ') + (places.length > 5 ? ' …' : '');
+    const many = places.length === 1 ? `a ${name}` : `${places.length} times a ${name}`;
+    return [
+      problem(
+        `contains ${many}, at ${places.length === 1 ? 'place' : 'places'} ${listed} of ${characters.length}`,
+        'Type it by hand instead of copying it; where it truly belongs to the value, give the value as NAME_BASE64.',
+        'env-invisible',
+      ),
+    ];
+  });
 }
 
 function inspectPlain(text: string): Suspicion[] {
   const found: Suspicion[] = [];
-  if (quotes.includes(text.at(0) ?? '') || quotes.includes(text.at(-1) ?? '')) {
+  // A quoted name in front of an address is told as what it is.
+  const isNamedAddress = /<[^<>]*@[^<>]*>$/.test(text);
+  if (!isNamedAddress && (quotes.includes(text.at(0) ?? '') || quotes.includes(text.at(-1) ?? ''))) {
     found.push(problem('has a quote at one end', 'Type the bare value without quotes.', 'env-quoted'));
+  }
+  if (/\s#/.test(text)) {
+    found.push(
+      problem(
+        'holds a comment: a space and #',
+        'Remove it; comments belong on a line of their own.',
+        'env-comment-truncation',
+      ),
+    );
   }
   if (/[;,]$/.test(text)) {
     found.push(problem(`ends with ${text.at(-1)}`, 'Remove the last character.', 'env-trailing-char'));
@@ -83,6 +144,24 @@ function inspectPassword(text: string): Suspicion[] {
         `ends with ${text.at(-1)}`,
         'If that is not part of it, remove the last character.',
         'env-trailing-char',
+      ),
+    );
+  }
+  if (/\\[$!`]/.test(text)) {
+    found.push(
+      warning(
+        'contains a backslash in front of $, ! or `',
+        'Such a backslash is meant for a shell and stays in the value everywhere else; if it is not part of it, remove it.',
+        'env-escaped',
+      ),
+    );
+  }
+  if (/\s#/.test(text)) {
+    found.push(
+      warning(
+        'contains a space and #, as a comment that became part of the value',
+        'If it is a comment, remove it; comments belong on a line of their own.',
+        'env-comment-truncation',
       ),
     );
   }

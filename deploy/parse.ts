@@ -96,8 +96,10 @@ function parseDigits(text: string): number | undefined {
 
 function parsePort(text: string): Parsed<number> {
   const port = parseDigits(text);
-  if (port === undefined)
-    return garbage('is not a number', 'Type digits only, such as 465.', 'env-port-garbage');
+  if (port === undefined) {
+    const problem = /^\d+\D|\D\d+$/.test(text) ? 'has words or signs beside the number' : 'is not a number';
+    return garbage(problem, 'Type digits only, such as 465.', 'env-port-garbage');
+  }
   if (port > 65535) return garbage('is above 65535', 'Type a port between 1 and 65535.', 'env-port-garbage');
   // 0 means "any free port" to listen at, which tests and the local run use; nobody can connect to it.
   return ok(port);
@@ -116,6 +118,16 @@ function parseHost(text: string): Parsed<string> {
     );
   }
   if (isIP(text)) return ok(text);
+  if (/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(text) && !/[/:]/.test(text)) {
+    return garbage('is a mail address, not a host', 'Type the name of the mail server.', 'env-host-garbage');
+  }
+  if (text.includes('/')) {
+    return garbage(
+      'has a path behind the host',
+      'Type the bare host name, without / and what follows.',
+      'env-host-garbage',
+    );
+  }
   if (/^[^:]+:\d+$/.test(text)) {
     return garbage(
       'has a port behind the host',
@@ -124,7 +136,11 @@ function parseHost(text: string): Parsed<string> {
     );
   }
   if (text.includes('@')) {
-    return garbage('is a mail address, not a host', 'Type the name of the mail server.', 'env-host-garbage');
+    return garbage(
+      'has a user or a password in front of the host',
+      'Type the host alone; user and password have variables of their own.',
+      'env-host-garbage',
+    );
   }
   // A name of digits and dots is an address somebody mistyped: resolvers read 10.1 as 10.0.0.1.
   if (!hostName.test(text) || /^[\d.]+$/.test(text)) {
@@ -151,12 +167,15 @@ function parseDuration(text: string): Parsed<number> {
 const bareAddress = /^[^\s@<>()[\]\\,;:"]+@([^\s@<>()[\]\\,;:"]+)$/;
 
 function parseAddress(text: string): Parsed<string> {
-  if (text.includes('<')) {
-    return garbage(
-      'has a name around the address',
-      'Type the bare address; the name has a variable of its own.',
-    );
+  if (/[<>]/.test(text)) {
+    return /^<[^<>]*>$/.test(text)
+      ? garbage('has angle brackets around the address', 'Type the bare address.')
+      : garbage(
+          'has a name around the address',
+          'Type the bare address; the name belongs in SMTP_FROM_NAME.',
+        );
   }
+  if (/^mailto:/i.test(text)) return garbage('begins with mailto:', 'Type the bare address.');
   const domain = bareAddress.exec(text)?.[1];
   return domain?.includes('.') || domain === 'localhost'
     ? ok(text)
@@ -165,6 +184,12 @@ function parseAddress(text: string): Parsed<string> {
 
 function parseSender(text: string): Parsed<string> {
   if (text === '*') return ok(text);
+  if (text.replace(/^\*@/, '').includes('*') || /^@/.test(text) || !text.includes('@')) {
+    return garbage(
+      'holds a wildcard that matches nothing',
+      'Possible are whole addresses, *@example.com for one domain (each subdomain is an entry of its own), and * for all.',
+    );
+  }
   const parsed = parseAddress(text.replace(/^\*@/, 'anyone@'));
   return 'value' in parsed
     ? ok(text)

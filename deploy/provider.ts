@@ -253,6 +253,13 @@ function checkHost(
       fix: "Type the provider's SMTP (outgoing) server; its name often begins with smtp or mail.",
       cause: 'wrong-service-host',
     });
+  } else if (host.endsWith('.')) {
+    reading.add(`${prefix}_HOST`, {
+      severity: 'warning',
+      problem: 'ends with a dot',
+      fix: 'Remove it: certificates name the host without the dot.',
+      cause: 'env-host-garbage',
+    });
   } else if (!host.includes('.') && !host.includes(':')) {
     reading.add(`${prefix}_HOST`, {
       severity: 'warning',

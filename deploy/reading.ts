@@ -52,7 +52,10 @@ export function openReading(source: Source): Reading {
     const suspicions = !given
       ? []
       : given.form === ''
-        ? inspect(text, { isPassword: isPassword(variable) })
+        ? inspect(text, {
+            isPassword: isPassword(variable),
+            ...(variable.options && { words: variable.options }),
+          })
         : inspectControlCharacters(text);
     const setAs = given?.setAs ?? name;
     for (const suspicion of suspicions) report(setAs, text, variable, suspicion);

@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { DotEnvError, parseDotEnv } from '../dot-env.ts';
 import { readMigrateEnvironment } from '../environment.ts';
 import { listGiven, type Source, spellings } from '../reading.ts';
 import { type Reader, type VariableName, variableTable } from '../variables.ts';
 import { choosePort } from './ports.ts';
+import { Trouble } from './trouble.ts';
 
 export type Plan = {
   /** undefined: the person brought a database. */
@@ -35,7 +36,15 @@ export async function readWishes(root: string, environment: Source): Promise<Rec
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  return { ...withoutBlanks(parseEnv(file)), ...withoutBlanks(environment) };
+  return { ...withoutBlanks(readAsCompose(file, environment)), ...withoutBlanks(environment) };
+}
+
+function readAsCompose(file: string, environment: Source): Record<string, string> {
+  try {
+    return parseDotEnv(file, environment);
+  } catch (error) {
+    throw error instanceof DotEnvError ? new Trouble(error.message) : error;
+  }
 }
 
 /** Decides ports and secrets. Throws a Trouble when a port that was asked for is taken. */

@@ -105,6 +105,10 @@ export const mailTables = {
     key: 'queue_id',
     columns: { queue_id: digest, content: { own: 'deleted where it names the person' } },
   },
+  lane_refusal: {
+    key: 'lane',
+    columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },
+  },
   notice_owed: { key: 'queue_id', columns: { queue_id: digest, action: fixed } },
   submission: { key: 'credential', columns: { credential: operators, key: digest, queue_id: digest } },
   client_email_config: {

@@ -5,7 +5,15 @@ import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.t
 import { inBrief } from '../verdict/explain.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import { type Claimed, type ClaimedRecipient, readParts } from './claim.ts';
-import { type Decision, type Disposition, decide, type Effect, takenAs } from './decide.ts';
+import {
+  type Circumstances,
+  type Decision,
+  type Disposition,
+  decide,
+  decideAlone,
+  type Effect,
+  takenAs,
+} from './decide.ts';
 import type { DsnRequest } from './envelope-commands.ts';
 import { type Lane, wordsOf } from './lane.ts';
 import type { Marked, Marks } from './marks.ts';
@@ -23,8 +31,12 @@ export type Carrier = {
   judge(provider: Provider, trouble: Trouble): Judgement;
   /** Aborts when this relay stops: no dot leaves any more. */
   readonly stopping: AbortSignal;
-  /** What concerns more than this mail, before its own result is stored. */
-  apply(lane: Lane, mail: Claimed, effect: Effect): Promise<void>;
+  /**
+   * What concerns more than this mail, before its own result is stored.
+   *
+   * @returns false when it turns out that the lane is well and only this mail is refused
+   */
+  apply(lane: Lane, mail: Claimed, effect: Effect): Promise<boolean>;
   /** A final reply came, or did not. */
   heard(lane: Lane, route: Route, wasSilent: boolean): Promise<void>;
   /** Asks for a place under the lane's hourly and daily limits; false puts the mail back. */
@@ -149,7 +161,7 @@ async function transact(
   carriage.dotIsOut = false;
   lane.giveBack(session);
 
-  const decision = decide({
+  const circumstances: Circumstances = {
     recipients: batch,
     transaction,
     judge: (trouble) => carrier.judge(lane.provider, trouble),
@@ -158,7 +170,8 @@ async function transact(
     resendSeconds: tempo.resendMs / 1_000,
     isNotice: mail.sender === '',
     mayBeStale,
-  });
+  };
+  let decision = decide(circumstances);
   if (decision.dispositions.some(({ status }) => status === 'sent')) lane.grow();
 
   if (span) endAttempt(span, mail, route, { transaction, decision });
@@ -173,7 +186,9 @@ async function transact(
     ).length;
     if (gone < batch.length) await carrier.refund(lane, batch.length - gone);
     if (end.kind === 'answered') await carrier.heard(lane, route, false);
-    for (const effect of decision.effects) await carrier.apply(lane, mail, effect);
+    for (const effect of decision.effects) {
+      if (!(await carrier.apply(lane, mail, effect))) decision = decideAlone(circumstances);
+    }
     const expired =
       decision.dispositions.some(({ status }) => status === 'deferred') && (await carrier.isExpired(mail));
     const changes = decision.dispositions.map((disposition) =>

@@ -22,7 +22,19 @@ export type Disposition = {
 
 /** What everybody else must know. */
 export type Effect =
-  | { readonly kind: 'stop-lane' | 'pause-lane'; readonly judgement: Judgement; readonly trouble: Trouble }
+  | {
+      readonly kind: 'stop-lane' | 'pause-lane';
+      readonly judgement: Judgement;
+      readonly trouble: Trouble;
+      readonly recipient: string;
+    }
+  /** It may be the lane or only this mail; what other recipients are told decides (refusals.ts). */
+  | {
+      readonly kind: 'suspect-lane';
+      readonly judgement: Judgement;
+      readonly trouble: Trouble;
+      readonly recipient: string;
+    }
   | { readonly kind: 'hold-sender'; readonly judgement: Judgement; readonly trouble: Trouble };
 
 export type Decision = {
@@ -91,8 +103,12 @@ export function decide(circumstances: Circumstances): Decision {
     } else if (verdict === 'split' && recipients.length > 1) {
       split.push(recipient);
     } else if ((verdict === 'stop' || verdict === 'pause') && isTheLanes) {
-      if (!isNotice) effect({ kind: verdict === 'stop' ? 'stop-lane' : 'pause-lane', judgement, trouble });
-      add(recipient, 'queued', { ...because, delaySeconds: isNotice ? later() : soon });
+      const isSuspicion = judgement.isSuspicion === true;
+      const kind = isSuspicion ? 'suspect-lane' : verdict === 'stop' ? 'stop-lane' : 'pause-lane';
+      if (!isNotice) effect({ kind, judgement, trouble, recipient: recipient.address });
+      if (isSuspicion) add(recipient, 'deferred', { ...because, counts: true, delaySeconds: later() });
+      // When the lane opens again another mail goes first, and shows whether it was this one.
+      else add(recipient, 'queued', { ...because, delaySeconds: isNotice ? later() : aside(trouble) });
     } else if (verdict === 'stop') {
       if (scope === 'sender') effect({ kind: 'hold-sender', judgement, trouble });
       add(recipient, 'held', because);
@@ -113,6 +129,10 @@ export function decide(circumstances: Circumstances): Decision {
       const delaySeconds = onUncertain === 'resend' ? resendSeconds : null;
       add(recipient, 'uncertain', { ...because, reason: judgement.cause, delaySeconds });
     }
+  }
+
+  function aside({ stage }: Trouble): number {
+    return stage === 'mail' ? soon : (schedule[0] ?? soon);
   }
 
   function retryIn(recipient: ClaimedRecipient, judgement: Judgement): number {
@@ -145,8 +165,21 @@ export function decide(circumstances: Circumstances): Decision {
   }
 
   function effect(one: Effect): void {
-    if (!effects.some(({ kind }) => kind === one.kind)) effects.push(one);
+    // Several recipients refused one by one are several refusals; one answer to their mail is one.
+    const isAnother = one.kind === 'suspect-lane' && one.trouble.stage === 'rcpt';
+    if (isAnother || !effects.some(({ kind }) => kind === one.kind)) effects.push(one);
   }
+}
+
+/** The same once it is known that only this mail is refused, and not the lane: it waits alone. */
+export function decideAlone(circumstances: Circumstances): Decision {
+  return decide({
+    ...circumstances,
+    judge(trouble) {
+      const { isSuspicion: _, ...judgement } = circumstances.judge(trouble);
+      return { ...judgement, verdict: 'retry', scope: 'message' };
+    },
+  });
 }
 
 /** The provider's own name for a mail it took. */

@@ -32,6 +32,7 @@ import { openMeasures } from './measures.ts';
 import { writeNotices } from './notify.ts';
 import { openSeconds, tickOpen } from './open-time.ts';
 import { forgetUsage, refund, spend } from './pacing.ts';
+import { concernsLane } from './refusals.ts';
 import { every } from './repeat.ts';
 import { type DeliveryReport, reportOf } from './report.ts';
 import { restored } from './restored.ts';
@@ -298,12 +299,8 @@ export async function startDelivery({
     void done.finally(() => underWay.delete(done));
   }
 
-  async function apply(
-    lane: Lane,
-    mail: Claimed,
-    { kind, judgement, trouble }: Effect,
-    isProbe: boolean,
-  ): Promise<void> {
+  async function apply(lane: Lane, mail: Claimed, effect: Effect, isProbe: boolean): Promise<boolean> {
+    const { kind, judgement, trouble } = effect;
     if (kind === 'hold-sender') {
       // Until the data is seen only the envelope is known; at the dot it is the header that offended.
       const sender = trouble.stage === 'dot' ? mail.headerFrom : mail.sender;
@@ -316,9 +313,23 @@ export async function startDelivery({
       lane.learnHold(hold);
       if (isNew)
         alert({ kind: 'sender-held', lane: lane.provider.name, cause, stage: trouble.stage, detail, sender });
-    } else {
-      await trying(() => lane.close(judgement, trouble));
+      return true;
     }
+    if (trouble.stage !== 'mail') {
+      const concerns = await trying(() =>
+        concernsLane(database, {
+          lane: lane.key,
+          cause: judgement.cause,
+          recipient: effect.recipient,
+          queueId: mail.queueId,
+          routes: lane.provider.routes.map(({ name }) => name),
+          isSuspicion: judgement.isSuspicion === true,
+        }),
+      );
+      if (!(concerns ?? kind !== 'suspect-lane')) return kind === 'suspect-lane';
+    }
+    await trying(() => lane.close(judgement, trouble));
+    return true;
   }
 
   const isLimited = ({ provider }: Lane) =>

@@ -2,8 +2,9 @@
 // Exit code 0 only when mail can leave. Prints no secret and spends at most one AUTH for each credential.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseArgs, parseEnv } from 'node:util';
+import { parseArgs } from 'node:util';
 import { type Database, openDatabase } from '../../deploy/database.ts';
+import { DotEnvError, parseDotEnv } from '../../deploy/dot-env.ts';
 import { askLeave, passOn } from './budget.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
@@ -47,7 +48,12 @@ async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
     process.stderr.write(usage);
     return 2;
   }
-  const source = { ...readDotEnv(), ...process.env };
+  const dotEnv = readDotEnv();
+  if (dotEnv instanceof DotEnvError) {
+    process.stderr.write(`${dotEnv.message}\n`);
+    return 1;
+  }
+  const source = { ...dotEnv, ...process.env };
   const platform = detectPlatform(source, { inContainer: isInContainer() });
   const reading = readSettings(source, platform.id);
   const from = reading.environment.from?.email;
@@ -80,11 +86,18 @@ function readWishes() {
 }
 
 /** What `npm start` and Compose would read; what is set in the process comes first. */
-function readDotEnv(): Record<string, string | undefined> {
+function readDotEnv(): Record<string, string | undefined> | DotEnvError {
+  let text: string;
   try {
-    return parseEnv(readFileSync('.env', 'utf8'));
+    text = readFileSync('.env', 'utf8');
   } catch {
     return {};
+  }
+  try {
+    return parseDotEnv(text, process.env);
+  } catch (error) {
+    if (error instanceof DotEnvError) return error;
+    throw error;
   }
 }
 

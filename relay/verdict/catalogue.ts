@@ -81,6 +81,17 @@ export const catalogue = {
       'A backslash or percent escape meant for another file format reached the process as it was typed.',
     fix: `Type the value exactly as the provider shows it, or use the variable's _BASE64 form, ${restart}`,
   },
+  'env-invisible': {
+    title: 'A value holds characters that nobody can see',
+    meaning:
+      'A web page or an editor put no-break spaces, characters of no width or typographic quotes into the value. The provider compares it byte for byte and refuses it.',
+    fix: `Type SMTP_PASSWORD and the other named variables by hand instead of copying them, ${restart}`,
+  },
+  'env-leftover': {
+    title: 'A value holds a piece of the file it was copied from',
+    meaning: 'The word export or NAME= in front of the value became part of it.',
+    fix: `Type only what stands behind the equals sign, ${restart}`,
+  },
   'env-url-encoding': {
     title: 'The mail URL was cut in the wrong place',
     meaning:

@@ -367,8 +367,7 @@ const cases: readonly Case[] = [
   ['fail', 'dot', '550 Maximum line length exceeded (see RFC 5322 2.1.1).'],
   ['fail', 'dot', '554 5.4.6 Too many hops'],
   ['fail', 'dot', '554 5.6.0 Message contains bare LF'],
-  // RFC 5321's own words for 554: nothing is said about the mail, so it waits.
-  ['retry', 'dot', '554 Transaction failed'],
+  ['fail', 'dot', '554 Transaction failed'],
   // the line breaks
   [
     'retry',

@@ -196,7 +196,7 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'auth-bad-credentials',
     says: /(user ?name|user|login|pass(word|phrase)?|credentials?|account)\b.{0,50}(not accepted|incorrect|invalid|wrong|mismatch|bad|denied|failed|not (match|recognized|correct|found|valid)|does not (match|exist)|unknown)|(incorrect|invalid|wrong|bad|unknown) .{0,20}(user|login|pass|credentials?|auth\w*)|auth\w*\b.{0,30}(fail|unsuccessful|denied|rejected|error|invalid|refused|not successful)|badcredentials|could not (authenticate|login)|(fail\w*|unable|not) to (authenticate|login)|login (fail|denied|incorrect|invalid)|not authenticate|smtpauthentication/,
-    when: (facts) => atAuth(facts) && (facts.code === undefined || facts.code >= 500),
+    when: (facts) => (atAuth(facts) || facts.code === 535) && (facts.code === undefined || facts.code >= 500),
   },
 ];
 
