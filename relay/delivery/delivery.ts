@@ -472,7 +472,7 @@ export async function startDelivery({
       ...carrier,
       async apply(of, mail, effect) {
         if (effect.kind === 'hold-sender') isRefused = true;
-        await apply(of, mail, effect, true);
+        return apply(of, mail, effect, true);
       },
       async settled(mail, changes, taken) {
         await carrier.settled(mail, changes, taken);
