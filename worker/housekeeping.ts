@@ -9,6 +9,7 @@ import {
   eraseBodies,
   forgetEmails,
   forgetHeartbeats,
+  forgetLogins,
   forgetMessages,
   forgetSubmissionKeys,
   sweepParts,
@@ -37,6 +38,7 @@ export async function keepHouse(
   await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
   await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
   await inBatches('forget-messages', () => forgetMessages(q, retention.rowsSeconds));
+  await inBatches('forget-logins', () => forgetLogins(q));
   await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
   await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
   await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));

@@ -110,6 +110,11 @@ export const mailTables = {
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },
   },
   notice_owed: { key: 'queue_id', columns: { queue_id: digest, action: fixed } },
+  login_proof: {
+    key: 'credential',
+    columns: { credential: operators, network: { never: 'the address of an application' } },
+  },
+  login_failure: { key: 'key', columns: { key: digest } },
   submission: { key: 'credential', columns: { credential: operators, key: digest, queue_id: digest } },
   client_email_config: {
     key: 'client_id',

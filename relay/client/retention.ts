@@ -134,3 +134,22 @@ export async function forgetHeartbeats(q: Queryable): Promise<number> {
   );
   return rowCount;
 }
+
+/** The newest are kept: one for each login and network that it came from. */
+const mostLoginProofs = 10_000;
+
+/** Forgets logins of submitters: failures that count no longer, and proofs that are older than 30 days. */
+export async function forgetLogins(q: Queryable): Promise<number> {
+  const { rowCount } = await q.query(
+    `delete from login_failure where key in (
+       select key from login_failure where since < now() - interval '1 hour' order by since limit $1
+     )`,
+    [batchSize],
+  );
+  await q.query(
+    `delete from login_proof where succeeded_at < now() - interval '30 days'
+       or succeeded_at < (select succeeded_at from login_proof order by succeeded_at desc offset $1 limit 1)`,
+    [mostLoginProofs],
+  );
+  return rowCount;
+}

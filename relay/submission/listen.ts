@@ -20,6 +20,7 @@ import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
 import { firstStatusBy, statusOfAll } from './first-status.ts';
+import { openLogins } from './logins.ts';
 import { openNetworks, readDefaultGateways } from './networks.ts';
 import { type Received, receive } from './receive.ts';
 import { receivedField } from './received.ts';
@@ -33,7 +34,6 @@ import {
   wantsAuth,
 } from './refusal.ts';
 import { isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
-import { openThrottle } from './throttle.ts';
 
 export type SubmissionListener = AsyncDisposable & {
   readonly port: number;
@@ -102,7 +102,7 @@ export async function listenSubmission({
     { name: settings.relayUser, password: settings.relayPassword },
     ...settings.relayUsers,
   ]);
-  const throttle = openThrottle();
+  const logins = openLogins(database, credentials, log);
   const budget = openBudget(budgetBytes);
   const acceptance = openAcceptance({ database, log, committed });
   const firstStatus = firstStatusBy(settings);
@@ -186,19 +186,16 @@ export async function listenSubmission({
     session: SMTPServerSession,
     callback: Parameters<NonNullable<SMTPServerOptions['onAuth']>>[2],
   ): void {
-    const { remoteAddress } = session;
-    const now = performance.now();
-    const wait = throttle.wait(remoteAddress, username, now);
-    if (wait > 0) {
-      callback(asReplyError(refuse(454, '4.7.0', `Too many failed logins, try again in ${wait} s`)));
-    } else if (credentials.verify(username, password ?? '')) {
-      throttle.succeeded(remoteAddress, username);
-      callback(null, { user: username });
-    } else {
-      throttle.failed(remoteAddress, username, now);
-      log.warn({ event: 'auth-failed', client: remoteAddress, user: username }, 'A submission login failed');
-      callback(asReplyError(refuse(535, '5.7.8', 'Authentication credentials invalid')));
-    }
+    const address = session.remoteAddress;
+    logins.judge({ session, address, name: username, password: password ?? '' }).then((login) => {
+      if (login.outcome === 'passed') return callback(null, { user: username });
+      if (login.outcome === 'failed') {
+        log.warn({ event: 'auth-failed', client: address, user: username }, 'A submission login failed');
+        return callback(asReplyError(refuse(535, '5.7.8', 'Authentication credentials invalid')));
+      }
+      const { seconds } = login;
+      callback(asReplyError(refuse(454, '4.7.0', `Too many failed logins, try again in ${seconds} s`)));
+    }, callback);
   }
 
   /** The credential, or the trusted network that stands in for one; undefined for strangers. */

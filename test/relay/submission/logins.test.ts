@@ -1,0 +1,126 @@
+// Who waits after failed logins, and who does not: on two relays that share a database, and over real sessions.
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { openLog } from '../../../deploy/log.ts';
+import { forgetLogins } from '../../../relay/client/retention.ts';
+import { openCredentials } from '../../../relay/submission/credentials.ts';
+import { type LoginAttempt, openLogins } from '../../../relay/submission/logins.ts';
+import { networkOf, openThrottle } from '../../../relay/submission/throttle.ts';
+import { freshDatabase } from '../../kit/database.ts';
+import { connect } from '../../kit/transcript.ts';
+import { startRelay } from './submitting.ts';
+
+const credentials = openCredentials([{ name: 'shop', password: 'right' }]);
+const log = openLog('relay', 'silent');
+const attempt = (more: Partial<LoginAttempt> = {}): LoginAttempt => ({
+  session: {},
+  address: '2001:db8:1:2::1',
+  name: 'shop',
+  password: 'wrong',
+  ...more,
+});
+
+test.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0db8:0001:0002::1', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
+])('%s counts as %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});
+
+test('a right password that never passed from there waits like a wrong one; other networks do not', async () => {
+  await using database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  const [one, other] = [openLogins(opened, credentials, log), openLogins(opened, credentials, log)];
+  // Different addresses of one /64, and on two relays by turns.
+  for (let n = 0; n < 5; n++) {
+    const logins = n % 2 ? one : other;
+    const outcome = await logins.judge(
+      attempt({ address: `2001:db8:1:2::${n + 1}`, password: `wrong ${n}` }),
+    );
+    expect(outcome).toEqual({ outcome: 'failed' });
+  }
+  for (const logins of [one, other]) {
+    for (const password of ['right', 'wrong']) {
+      const outcome = await logins.judge(attempt({ address: '2001:db8:1:2:ffff::9', password }));
+      // The relay that has not counted the fifth learns of it with its next failure.
+      if (outcome.outcome !== 'failed')
+        expect(outcome).toEqual({ outcome: 'wait', seconds: expect.any(Number) });
+      if (password === 'right') expect(outcome.outcome).toBe('wait');
+    }
+    expect(await logins.judge(attempt({ password: 'wrong again' }))).toMatchObject({ outcome: 'wait' });
+  }
+  expect(await one.judge(attempt({ address: '2001:db8:1:3::1', password: 'right' }))).toEqual({
+    outcome: 'passed',
+  });
+});
+
+test('a login that passed from there within 30 days passes whatever strangers try, also after a restart', async () => {
+  await using database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  const before = openLogins(opened, credentials, log);
+  expect(await before.judge(attempt({ password: 'right' }))).toEqual({ outcome: 'passed' });
+  for (let n = 0; n < 6; n++) await before.judge(attempt({ password: `guess ${n}` }));
+  for (let n = 0; n < 60; n++)
+    await before.judge(attempt({ name: `name ${n % 12}`, password: `guess ${n}` }));
+  expect(await before.judge(attempt())).toMatchObject({ outcome: 'wait' });
+  expect(await before.judge(attempt({ address: '2001:db8:1:2::77', password: 'right' }))).toEqual({
+    outcome: 'passed',
+  });
+  const after = openLogins(opened, credentials, log);
+  expect(await after.judge(attempt({ password: 'right' }))).toEqual({ outcome: 'passed' });
+
+  await database.query(`update login_proof set succeeded_at = now() - interval '31 days'`);
+  const later = openLogins(opened, credentials, log);
+  expect(await later.judge(attempt({ password: 'right' }))).toMatchObject({ outcome: 'wait' });
+  await database.query(`update login_failure set since = now() - interval '2 hours'`);
+  expect(await forgetLogins(opened)).toBeGreaterThan(0);
+  expect((await database.query('select from login_proof')).rowCount).toBe(0);
+});
+
+test('PLAIN and then LOGIN with the same wrong password is one failure; other passwords are others', async () => {
+  await using stack = await startRelay();
+  const session = async () => {
+    const client = await connect(stack.relay.port);
+    await client.expect('220 *');
+    await client.send('EHLO laptop').expect('250 *');
+    return client;
+  };
+  for (let n = 0; n < 4; n++) {
+    await using client = await session();
+    await client.authPlain('blog', 'old password').expect('535 *');
+    await (await client.authLogin('blog', 'old password')).expect('535 *');
+  }
+  await using last = await session();
+  await last.authPlain('blog', 'old password').expect('535 *');
+  await last.authPlain('blog', 'another').expect('454 *');
+  const { rows } = await stack.database.query('select max(failures) as failures from login_failure');
+  expect(rows).toEqual([{ failures: 5 }]);
+});
+
+test('a database that is away: memory counts, and a login that may pass does', async () => {
+  const database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  const logins = openLogins(opened, credentials, log);
+  await database.stop();
+  expect(await logins.judge(attempt({ password: 'right' }))).toEqual({ outcome: 'passed' });
+  for (let n = 0; n < 5; n++) {
+    expect(await logins.judge(attempt({ password: `wrong ${n}` }))).toEqual({ outcome: 'failed' });
+  }
+  expect(await logins.judge(attempt({ password: 'wrong' }))).toMatchObject({ outcome: 'wait' });
+});
+
+test('penalties are not forgotten because twenty thousand others fail', () => {
+  const throttle = openThrottle();
+  for (let n = 0; n < 5; n++) throttle.failed('192.0.2.1', 'shop', 0);
+  for (let n = 0; n < 20_000; n++) throttle.failed(`198.51.${n >> 8}.${n & 255}`, 'shop', 1_000);
+  expect(throttle.wait('192.0.2.1', 'shop', 2_000)).toBeGreaterThan(0);
+  // Who comes when there is no room shares a count, and waits with the others.
+  expect(throttle.wait('203.0.113.5', 'shop', 2_000)).toBeGreaterThan(0);
+  expect(throttle.wait('203.0.113.5', 'shop', 602_000)).toBe(0);
+});
