@@ -1,5 +1,6 @@
 // What is wrong with a request's fields, all at once: the translation of zod's findings into the `errors` of a problem.
 import { z } from 'zod';
+import { withoutNulls } from './nulls.ts';
 import { type Fault, Problem } from './problem.ts';
 
 type Part = { in: Fault['in']; schema: z.ZodType; value: unknown };
@@ -8,17 +9,25 @@ type Part = { in: Fault['in']; schema: z.ZodType; value: unknown };
 export function readParts(parts: readonly Part[]): unknown[] {
   const faults: Fault[] = [];
   const values = parts.map((part) => {
-    const result = part.schema.safeParse(part.value, { reportInput: false });
-    if (result.success) return result.data;
-    faults.push(...faultsIn(part, result.error));
+    const reading = readPart(part);
+    if ('data' in reading) return reading.data;
+    faults.push(...reading.faults);
     return undefined;
   });
   if (faults.length > 0) throw invalidFields(faults);
   return values;
 }
 
-/** Every fault that zod found in one part of a request. */
-export function faultsIn(part: Part, error: z.ZodError): Fault[] {
+/** Reads one part: what it says, or every fault that zod found in it. */
+export function readPart<Schema extends z.ZodType>(
+  given: Part & { readonly schema: Schema },
+): { readonly data: z.output<Schema> } | { readonly faults: readonly Fault[] } {
+  const part = given.in === 'body' ? { ...given, value: withoutNulls(given.schema, given.value) } : given;
+  const result = part.schema.safeParse(part.value, { reportInput: false });
+  return result.success ? { data: result.data } : { faults: faultsIn(part, result.error) };
+}
+
+function faultsIn(part: Part, error: z.ZodError): Fault[] {
   return error.issues.flatMap((issue) => faultsOf(issue, part));
 }
 
@@ -45,9 +54,7 @@ function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
   }
   if (issue.code === 'invalid_union') {
     // The branch whose type fits is the one that was meant; its findings say more than "none fits".
-    const meant = issue.errors.find(
-      (branch) => !branch.some(({ path, code }) => path.length === 0 && code === 'invalid_type'),
-    );
+    const meant = issue.errors.find(fitsType);
     const inner = meant?.map((each) => ({ ...each, path: [...issue.path, ...each.path] }));
     if (inner) return inner.flatMap((each) => faultsOf(each as z.core.$ZodIssue, part));
   }
@@ -64,9 +71,17 @@ function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
   ];
 }
 
+function fitsType(branch: readonly z.core.$ZodIssue[]): boolean {
+  return !branch.some(
+    (issue) =>
+      issue.path.length === 0 &&
+      (issue.code === 'invalid_type' || (issue.code === 'invalid_union' && !issue.errors.some(fitsType))),
+  );
+}
+
 function detailOf(issue: z.core.$ZodIssue, received: unknown): string {
   // Our own schemas speak in sentences that begin like this; zod's own messages do not.
-  if (/^(must|is|needs|may) /.test(issue.message)) return issue.message;
+  if (/^(must|is|needs|may|has|holds|begins) /.test(issue.message)) return issue.message;
   if (issue.code === 'invalid_type') {
     return received === undefined ? 'is required' : `must be ${withArticle(issue.expected)}`;
   }

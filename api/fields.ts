@@ -1,6 +1,7 @@
 // The kinds of value that requests are made of. Each refuses what a mail, a log or PostgreSQL would choke on,
 // and says what it would accept; nothing is repaired.
 import { z } from 'zod';
+import { readAddress } from '../relay/client/address/address.ts';
 
 // U+0000 cannot be stored by PostgreSQL, and half a surrogate pair is not text.
 const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
@@ -27,24 +28,19 @@ export const prose = (max: number) =>
     .max(max, `must be at most ${max} characters`)
     .refine(storable, { error: 'must be well-formed text without NUL characters' });
 
-// RFC 5321 section 4.1.2 dot-string and section 4.5.3.1 lengths; RFC 6531 lets both sides hold UTF-8.
-// Quoted local parts and address literals are left out: nobody invites `"a b"@[192.0.2.1]`.
-const atom = String.raw`[\p{L}\p{N}\p{M}!#$%&'*+/=?^_\x60{|}~-]+`;
-const label = String.raw`[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}])?`;
-const addressShape = new RegExp(String.raw`^${atom}(?:\.${atom})*@(?:${label}\.)+${label}$`, 'u');
-
-const octets = (value: string) => Buffer.byteLength(value);
-
-/** Whether the text is one bare mail address, as in an SMTP envelope. */
-export function isAddress(value: string): boolean {
-  const at = value.lastIndexOf('@');
-  return octets(value) <= 254 && octets(value.slice(0, at)) <= 64 && addressShape.test(value);
-}
+/** No mail server outside could be found for such an address: it is more likely a slip. */
+export const noDot = 'has a domain without a dot';
+export const lacksDot = (mailAddress: string): boolean => /@[^.[\]]*$/.test(mailAddress);
 
 /** One bare mail address; a display name has a field of its own. */
 export const address = z
   .string()
-  .refine(isAddress, { error: 'must be one mail address, such as ann@example.com' })
+  .superRefine((text, context) => {
+    const reading = readAddress(text);
+    const fault = 'fault' in reading ? reading.fault : lacksDot(text) ? noDot : undefined;
+    if (fault === undefined) return;
+    context.addIssue({ code: 'custom', message: `must be one mail address: ${text.slice(0, 100)} ${fault}` });
+  })
   .meta({ format: 'email', examples: ['ann@example.com'] });
 
 export const id = z.uuid().meta({ description: 'A UUID of version 7: sorting by id is sorting by age.' });

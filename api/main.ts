@@ -85,7 +85,10 @@ await runProcess(
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),
         invitationPages(),
-        referencePages(operations, packageJson.version),
+        referencePages(operations, {
+          version: packageJson.version,
+          publicUrl: environment.publicUrl,
+        }),
         causesPage(database),
         manualPages(referenceSections(operations, packageJson.version)),
         dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),

@@ -28,13 +28,18 @@ A 201 or a 202 means that what you asked for is committed, its mail included; ma
 \`sent\` means that the provider took responsibility for a mail: nobody can know more.
 
 Errors are \`application/problem+json\` (RFC 9457) of a closed list of types, each explained at \`/problems/TYPE\`.
+In a body, \`null\` is the same as nothing there.
+
 Send an \`Idempotency-Key\` with a POST and repeat it as often as you like: it happens once.
 
 Send a \`traceparent\` (W3C Trace Context) and the mail's timeline and every line of our logs about it bear its trace id,
 up to the provider's reply; without one, a trace is begun.`;
 
 /** Describes all operations. The result is plain JSON and the same for every process. */
-export function describeApi(operations: readonly Operation[], version: string): Json {
+export function describeApi(
+  operations: readonly Operation[],
+  { version, publicUrl }: { version: string; publicUrl?: string | undefined },
+): Json {
   const components: Components = { schemas: { Problem: problemSchema, Fault: faultSchema }, responses: {} };
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
@@ -52,7 +57,11 @@ export function describeApi(operations: readonly Operation[], version: string): 
       description,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'Where this document came from.' }],
+    servers: [
+      publicUrl === undefined
+        ? { url: '/', description: 'Where this document came from.' }
+        : { url: publicUrl, description: 'PUBLIC_URL of this installation.' },
+    ],
     security: [{ key: [] }],
     tags: Object.entries(tags)
       .filter(([name]) => used.has(name))

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { emailStatus, type PreflightReport } from '../../relay/client/heartbeat.ts';
 import { stages } from '../../relay/client/vocabulary.ts';
-import { mailbox } from '../emails/draft.ts';
+import { mailbox } from '../emails/mailbox.ts';
 import { id, instant } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';

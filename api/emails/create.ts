@@ -24,7 +24,7 @@ export async function checkEmails(
   return asked.map((each, index) => {
     const reading = readings[index];
     const faults = checkAgainst(each, surroundings);
-    if (!reading || 'fault' in reading) return { faults: [...(reading ? [reading.fault] : []), ...faults] };
+    if (!reading || 'faults' in reading) return { faults: [...(reading?.faults ?? []), ...faults] };
     if (past[index]) faults.push(pastFault(each.scheduled_datetime));
     return faults.length > 0 ? { faults } : { draft: toDraft(each, reading.due, surroundings) };
   });

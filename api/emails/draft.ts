@@ -1,81 +1,14 @@
 // A single mail as a caller asks for it, and its way to the draft that relay/client stores.
 import { z } from 'zod';
-import { isReservedHeader } from '../../relay/client/compose.ts';
-import type { Address, Attachment, EmailDraft, HeaderField, Recipient } from '../../relay/client/email.ts';
-import { address, isAddress, line, prose } from '../fields.ts';
+import { comparableAddress, domainOf } from '../../relay/client/address/address.ts';
+import { readAuthors } from '../../relay/client/address/authors.ts';
+import type { Address, EmailDraft, HeaderField, Recipient } from '../../relay/client/email.ts';
+import { asMailbox } from '../../relay/client/header.ts';
+import { line, prose } from '../fields.ts';
 import type { Fault } from '../problem.ts';
-
-const namedAddress = z
-  .strictObject({ address, name: line(200).optional() })
-  .meta({ examples: [{ address: 'ann@example.com', name: 'Ann Example' }] });
-
-// `Ann Example <ann@example.com>`: one mailbox and nothing that could be read as two.
-const mailboxShape = /^([^<>",;:@\\()[\]]+) <([^<>\s]+)>$/;
-
-const mailboxText = line(500).refine(
-  (text) => isAddress(text) || isAddress(mailboxShape.exec(text)?.[2] ?? ''),
-  { error: 'must be ann@example.com or Ann Example <ann@example.com>' },
-);
-
-export const mailbox = z.union([mailboxText, namedAddress]).transform(toAddress);
-
-function toAddress(given: z.output<typeof mailboxText> | z.output<typeof namedAddress>): Address {
-  if (typeof given !== 'string') return given;
-  const [, name, bare] = mailboxShape.exec(given) ?? [];
-  return name === undefined || bare === undefined ? { address: given } : { address: bare, name: name.trim() };
-}
-
-const maxRecipients = 50;
-
-const mailboxes = z
-  .union([mailbox, z.array(mailbox).max(maxRecipients, `must have at most ${maxRecipients} entries`)])
-  .transform((given) => (Array.isArray(given) ? given : [given]));
-
-// What a mail may say about itself. Everything else is the composer's, the envelope's or the next hop's.
-const safeHeader =
-  /^(?:x-[a-z0-9-]+|list-[a-z-]+|in-reply-to|references|auto-submitted|precedence|importance|priority|organization|keywords|feedback-id|entity-ref-id)$/i;
-
-const headers = z
-  .record(z.string(), line(900))
-  .superRefine((given, context) => {
-    const names = Object.keys(given);
-    if (names.length > 50) context.addIssue({ code: 'custom', message: 'must have at most 50 entries' });
-    const seen = new Set<string>();
-    for (const name of names) {
-      const refuse = (message: string) => context.addIssue({ code: 'custom', path: [name], message });
-      if (seen.has(name.toLowerCase())) refuse('is there twice, in another case');
-      seen.add(name.toLowerCase());
-      if (name.length > 76 || !safeHeader.test(name) || isReservedHeader(name)) {
-        refuse('may not be set; X-… and List-… fields, In-Reply-To, References and a few others may');
-      }
-    }
-  })
-  .meta({ examples: [{ 'X-Order': '4711' }] });
-
-// RFC 4648 section 4, checked without a regular expression that would backtrack over megabytes.
-function isBase64(text: string): boolean {
-  if (text.length % 4 !== 0) return false;
-  const body = text.replace(/={0,2}$/, '');
-  return !/[^A-Za-z0-9+/]/.test(body);
-}
-
-const attachment = z.strictObject({
-  filename: line(255).refine((name) => !/[/\\]/.test(name), { error: 'must not contain / or \\' }),
-  content: z
-    .string()
-    .refine(isBase64, { error: 'must be base64 (RFC 4648 section 4)' })
-    .meta({ contentEncoding: 'base64' }),
-  content_type: z
-    .string()
-    .max(127)
-    .regex(/^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/i, 'must be a media type such as application/pdf')
-    .default('application/octet-stream'),
-  content_id: z
-    .string()
-    .regex(/^[\w.@+-]{1,200}$/, 'must be letters, digits and . @ + - _')
-    .optional()
-    .meta({ description: 'For images that the HTML shows as `cid:`.' }),
-});
+import { attachment, toAttachment } from './attachment.ts';
+import { headers } from './headers.ts';
+import { mailbox, mailboxes, maxRecipients } from './mailbox.ts';
 
 export const isoDuration = z
   .string()
@@ -99,7 +32,10 @@ export const scheduleFields = {
     .string()
     .max(64)
     .optional()
-    .meta({ description: 'IANA name, such as Europe/Berlin.', examples: ['Europe/Berlin'] }),
+    .meta({
+      description: 'IANA name, such as Europe/Berlin. With a time that has an offset, both must agree.',
+      examples: ['Europe/Berlin'],
+    }),
 };
 
 const always = ({ value }: { value: unknown }) => typeof value === 'object' && value !== null;
@@ -111,10 +47,10 @@ const countRecipients = (draft: { to?: unknown; cc?: unknown; bcc?: unknown }) =
 export const emailDraft = z
   .strictObject({
     from: mailbox.optional().meta({ description: 'One of the allowed senders; by default SMTP_FROM_EMAIL.' }),
-    to: mailboxes.optional(),
-    cc: mailboxes.optional(),
-    bcc: mailboxes.optional(),
-    reply_to: mailboxes.optional(),
+    to: mailboxes().optional(),
+    cc: mailboxes().optional(),
+    bcc: mailboxes().optional(),
+    reply_to: mailboxes().optional(),
     subject: line(900),
     text: prose(2_000_000).min(1, 'must not be empty').optional(),
     html: prose(5_000_000).min(1, 'must not be empty').optional(),
@@ -218,34 +154,26 @@ function headersOf(asked: AskedEmail): HeaderField[] {
   ];
 }
 
-const toAttachment = (given: z.output<typeof attachment>): Attachment => ({
-  filename: given.filename,
-  contentType: given.content_type,
-  contentId: given.content_id,
-  content: Buffer.from(given.content, 'base64'),
-});
-
-/** `*`, `*@domain` and addresses, compared as the relay does: without regard to case. */
+/** `*`, `*@domain` and addresses, compared as the relay does: however they are written. */
 function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
-  const wanted = sender.toLowerCase();
-  const domain = wanted.slice(wanted.lastIndexOf('@'));
+  const wanted = comparableAddress(sender);
   return allowed.some((pattern) => {
-    const allowedOne = pattern.toLowerCase();
-    return allowedOne === '*' || allowedOne === wanted || allowedOne === `*${domain}`;
+    if (pattern === '*' || pattern.toLowerCase() === sender.toLowerCase()) return true;
+    const allowedOne = comparableAddress(pattern);
+    return allowedOne === wanted || allowedOne === `*@${domainOf(wanted)}`;
   });
 }
 
 function checkSender(from: Address | undefined, allowed: readonly string[] | undefined): Fault[] {
-  if (from === undefined || allowed === undefined || isAllowedSender(from.address, allowed)) return [];
-  return [
-    {
-      in: 'body',
-      pointer: '#/from',
-      detail: 'is not an allowed sender',
-      received: from.address,
-      accepted: allowed,
-    },
+  if (from === undefined) return [];
+  const refuse = (detail: string, more: Partial<Fault> = {}): Fault[] => [
+    { in: 'body', pointer: '#/from', detail, received: asMailbox(from), ...more },
   ];
+  // The relay reads the finished field as strictly, and a refusal there would come after our 202.
+  const reading = readAuthors(asMailbox(from));
+  if ('fault' in reading) return refuse(`cannot stand as the sender: in the mail it ${reading.fault}`);
+  if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
+  return refuse('is not an allowed sender', { received: from.address, accepted: allowed });
 }
 
 function checkSize(asked: AskedEmail, maxMessageSize: number): Fault[] {

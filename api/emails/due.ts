@@ -6,7 +6,7 @@ import type { Due } from './draft.ts';
 
 type Said = { readonly scheduled_datetime?: string | undefined; readonly time_zone?: string | undefined };
 
-export type DueReading = { readonly due: Due } | { readonly fault: Fault };
+export type DueReading = { readonly due: Due } | { readonly faults: readonly Fault[] };
 
 const graceMinutes = 5;
 
@@ -14,11 +14,17 @@ const graceMinutes = 5;
 export function readDue({ scheduled_datetime: text, time_zone: timeZone }: Said, pointer = '#'): DueReading {
   if (text === undefined) {
     if (timeZone === undefined) return { due: {} };
-    return { fault: faultOf(`${pointer}/time_zone`, 'needs scheduled_datetime beside it', timeZone) };
+    return { faults: [faultOf(`${pointer}/time_zone`, 'needs scheduled_datetime beside it', timeZone)] };
   }
   const time = readScheduledTime(text, timeZone);
   if (time.outcome === 'not-understood') {
-    return { fault: faultOf(`${pointer}/scheduled_datetime`, `cannot be read: ${time.detail}`, text) };
+    return {
+      faults: time.faults.map(({ of, detail }) =>
+        of === 'zone'
+          ? faultOf(`${pointer}/time_zone`, detail, timeZone)
+          : faultOf(`${pointer}/scheduled_datetime`, detail, text),
+      ),
+    };
   }
   return { due: { dueAt: time.dueAt, timeZone: time.timeZone, localTime: time.localTime } };
 }

@@ -16,7 +16,7 @@ import { retryEmailWithin } from '../../relay/client/retry.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
-import { faultsIn } from '../faults.ts';
+import { invalidFields, readPart } from '../faults.ts';
 import { address, id, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Asked, changes, type Operation, reads } from '../operation.ts';
 import { type Fault, Problem } from '../problem.ts';
@@ -100,13 +100,13 @@ export function emailOperations({
       summary: `Send up to ${batchSize} mails at once`,
       description:
         'Each mail has an answer of its own, in the order of the request: those in order are committed together, ' +
-        'the others are named with their faults and nothing of them is kept.',
+        'the others are named with their faults and nothing of them is kept. When none is in order the answer is 422.',
       scope: 'send',
       bodyLimit,
-      body: z.strictObject({ emails: z.array(z.unknown()).min(1).max(batchSize) }),
-      describedBody: z
-        .strictObject({ emails: z.array(emailDraft).min(1).max(batchSize) })
-        .meta({ id: 'EmailBatch' }),
+      body: batchOf(z.unknown()).transform((given) =>
+        Array.isArray(given) ? { emails: given, pointer: '#' } : { ...given, pointer: '#/emails' },
+      ),
+      describedBody: batchOf(emailDraft).meta({ id: 'EmailBatch' }),
       bodyExample: { emails: [example] },
       answers: {
         202: {
@@ -124,6 +124,7 @@ export function emailOperations({
       async handle(asked, tx) {
         const items = await checkBatch(tx, asked.body.emails, await surroundingsOf(tx, sending, asked));
         const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
+        if (drafts.length === 0) throw invalidFields(items.flatMap(pointInto(asked.body.pointer)));
         const inserted = await insertEmails(tx, drafts);
         const born = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));
         const describe = (states: readonly Status[]) => {
@@ -313,7 +314,22 @@ export function emailOperations({
 /** Who did it, for the timeline. */
 export const actorOf = ({ id: key }: Asked['principal']) => `key:${key}`;
 
+/** Mails in a list, or in a list that is called `emails`. */
+function batchOf<Item extends z.ZodType>(item: Item) {
+  const list = z
+    .array(item)
+    .min(1, 'must have at least 1 entry')
+    .max(batchSize, `must have at most ${batchSize} entries`);
+  return z.union([list, z.strictObject({ emails: list })]);
+}
+
 type BatchItem = Awaited<ReturnType<typeof checkEmails>>[number];
+
+/** The faults of an item as faults of the whole body. */
+const pointInto = (pointer: string) => (item: BatchItem, index: number) =>
+  'faults' in item
+    ? item.faults.map((fault) => ({ ...fault, pointer: `${pointer}/${index}${fault.pointer.slice(1)}` }))
+    : [];
 
 async function checkBatch(
   q: Queryable,
@@ -321,9 +337,8 @@ async function checkBatch(
   surroundings: Parameters<typeof checkEmails>[2],
 ): Promise<BatchItem[]> {
   const shaped = given.map((each): { asked: AskedEmail } | { faults: readonly Fault[] } => {
-    const result = emailDraft.safeParse(each);
-    if (result.success) return { asked: result.data };
-    return { faults: faultsIn({ in: 'body', schema: emailDraft, value: each }, result.error) };
+    const reading = readPart({ in: 'body', schema: emailDraft, value: each });
+    return 'data' in reading ? { asked: reading.data } : reading;
   });
   const checked = await checkEmails(
     q,

@@ -30,8 +30,11 @@ type DescribedResponse = {
   content?: Record<string, { schema: object; example?: unknown }>;
 };
 
-export function referencePages(operations: readonly Operation[], version: string): Router {
-  const described = describeApi(operations, version);
+export function referencePages(
+  operations: readonly Operation[],
+  about: { version: string; publicUrl?: string | undefined },
+): Router {
+  const described = describeApi(operations, about);
   const json = JSON.stringify(described, null, 2);
   const body = writeDocs(described as unknown as Described);
   const router = Router();
@@ -52,7 +55,7 @@ export function referencePages(operations: readonly Operation[], version: string
 
 /** What a search of the manual finds of the reference: one section an operation, one a type of problem. */
 export function referenceSections(operations: readonly Operation[], version: string): Section[] {
-  const { paths } = describeApi(operations, version) as unknown as Described;
+  const { paths } = describeApi(operations, { version }) as unknown as Described;
   const page = 'API reference';
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId, summary, description }]) => ({

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { Address, Email } from '../../relay/client/email.ts';
 import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config.ts';
-import { isTimeZone } from '../../relay/client/scheduled-time.ts';
-import { mailbox } from '../emails/draft.ts';
+import { faultOfTimeZone } from '../../relay/client/scheduled-time.ts';
 import { readDue } from '../emails/due.ts';
 import { emailListItem, mailboxView, ownerOnly, toListItem, toMailboxView } from '../emails/email.ts';
+import { mailboxes } from '../emails/mailbox.ts';
 import { invalidFields } from '../faults.ts';
 import { line, prose } from '../fields.ts';
 import type { Fault } from '../problem.ts';
@@ -20,10 +20,10 @@ const entry = z
     subject: line(900),
     text: prose(2_000_000).min(1, 'must not be empty').optional(),
     html: prose(5_000_000).min(1, 'must not be empty').optional(),
-    scheduled_datetime: z
-      .string()
-      .max(40)
-      .meta({ description: 'RFC 3339 with an offset, or a local time in the `time_zone` of the form.' }),
+    scheduled_datetime: z.string().max(40).meta({
+      description:
+        'RFC 3339 with an offset, or a local time in the `time_zone` of the form; where both are said they must agree.',
+    }),
   })
   .refine((given) => given.text !== undefined || given.html !== undefined, {
     path: ['text'],
@@ -36,13 +36,16 @@ export const configDraft = z
     enabled: z
       .boolean()
       .meta({ description: '`false` pauses what is pending, `true` resumes what is ahead.' }),
-    recipients: z.array(mailbox).max(50, 'must have at most 50 entries'),
+    recipients: mailboxes(50),
     from_name: line(200).optional(),
-    reply_to: z.array(mailbox).max(10, 'must have at most 10 entries').optional(),
+    reply_to: mailboxes(10).optional(),
     time_zone: z
       .string()
       .max(64)
-      .refine(isTimeZone, { error: 'must be an IANA time zone such as Europe/Berlin' })
+      .superRefine((name, context) => {
+        const fault = faultOfTimeZone(name);
+        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+      })
       .optional(),
     emails: z.array(entry).max(1_000, 'must have at most 1000 entries'),
   })
@@ -93,8 +96,8 @@ export function readConfig(asked: AskedConfig): { config: EmailConfig; entries: 
     }
     seen.add(given.key);
     const reading = readDue({ scheduled_datetime, time_zone: asked.time_zone }, pointer);
-    if ('fault' in reading) faults.push(reading.fault);
-    if ('fault' in reading || !reading.due.dueAt) return [];
+    if ('faults' in reading) faults.push(...reading.faults);
+    if ('faults' in reading || !reading.due.dueAt) return [];
     return [{ ...given, ...reading.due, dueAt: reading.due.dueAt }];
   });
   if (asked.recipients.length === 0 && asked.emails.length > 0) {

@@ -205,7 +205,7 @@ export function schedulingOperations({
       async handle({ path, body, principal, ifMatch }, tx) {
         scheduled(await readOwn(tx, path.id, principal));
         const reading = readDue(body);
-        if ('fault' in reading) throw invalidFields([reading.fault]);
+        if ('faults' in reading) throw invalidFields(reading.faults);
         const { dueAt } = reading.due;
         const [isPast] = await findPast(tx, [dueAt]);
         if (isPast) throw invalidFields([pastFault(body.scheduled_datetime)]);

@@ -240,14 +240,18 @@ function differs(email: Email, entry: WantedEntry): boolean {
     // Erased bodies cannot be compared, and are those of mail that is over.
     (email.erasedAt === null &&
       (email.text !== (entry.text ?? null) || email.html !== (entry.html ?? null))) ||
-    email.timeZone !== (entry.timeZone ?? null) ||
-    email.localTime !== (entry.localTime ?? null) ||
+    saysOtherTime(email, entry) ||
     !sameAddresses(email.recipients, entry.recipients) ||
     !sameAddresses(email.replyTo, entry.replyTo) ||
     // For mail that has left, today's sender is no reason to speak of a change.
     (isAtHome(email) && from !== undefined && !sameAddresses(email.from ? [email.from] : [], [from]))
   );
 }
+
+/** Mail of a version that did not remember the zone beside an offset is not changed by the same words. */
+const saysOtherTime = (email: Email, entry: WantedEntry) =>
+  email.timeZone !== null &&
+  (email.timeZone !== (entry.timeZone ?? null) || email.localTime !== (entry.localTime ?? null));
 
 const sameAddresses = (one: readonly Address[], other: readonly Address[]) =>
   one.length === other.length &&

@@ -61,7 +61,7 @@ export async function startApi({
       log,
     }),
   );
-  const publicUrl = 'https://app.example.com';
+  const publicUrl = 'https://postern.shop.test';
   const sending = openSending({ database, handOver, from: from ?? undefined, log });
   const operations = allOperations({ database, sending, publicUrl, providerVariables: [] });
   const authenticate = authenticator(database, apiKey);
@@ -73,7 +73,7 @@ export async function startApi({
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),
       invitationPages(),
-      referencePages(operations, '0.0.0'),
+      referencePages(operations, { version: '0.0.0', publicUrl }),
       causesPage(database),
       manualPages(referenceSections(operations, '0.0.0')),
     ],

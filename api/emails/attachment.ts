@@ -1,0 +1,59 @@
+// Files beside the text, as callers give them.
+import { z } from 'zod';
+import type { Attachment } from '../../relay/client/email.ts';
+import { faultOfAttachment, readMediaType } from '../../relay/client/media-type.ts';
+import { line } from '../fields.ts';
+
+// RFC 4648 section 4, checked without a regular expression that would backtrack over megabytes.
+function isBase64(text: string): boolean {
+  if (text.length % 4 !== 0) return false;
+  const body = text.replace(/={0,2}$/, '');
+  return !/[^A-Za-z0-9+/]/.test(body);
+}
+
+const contentType = z
+  .string()
+  .max(500, 'must be at most 500 characters')
+  .regex(/^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*(?:[ \t]*;.*)?$/i, {
+    error: 'must be a media type such as application/pdf, or text/plain; charset=utf-8',
+    abort: true,
+  })
+  .superRefine((text, context) => {
+    const media = readMediaType(text);
+    if ('fault' in media) context.addIssue({ code: 'custom', message: media.fault });
+  })
+  .default('application/octet-stream')
+  .meta({
+    description:
+      'A media type, with its parameters (RFC 2045). `text/calendar; method=REQUEST` makes an invitation: it stands ' +
+      'in the mail as a form of the text too, where calendar programs look. `multipart/…` and `message/…` are ' +
+      'refused, but for a `message/rfc822` in ASCII.',
+    examples: ['application/pdf', 'text/calendar; method=REQUEST; charset=utf-8'],
+  });
+
+export const attachment = z
+  .strictObject({
+    filename: line(255).refine((name) => !/[/\\]/.test(name), { error: 'must not contain / or \\' }),
+    content: z
+      .string()
+      .refine(isBase64, { error: 'must be base64 (RFC 4648 section 4)' })
+      .meta({ contentEncoding: 'base64' }),
+    content_type: contentType,
+    content_id: z
+      .string()
+      .regex(/^[\w.@+-]{1,200}$/, 'must be letters, digits and . @ + - _')
+      .optional()
+      .meta({ description: 'For images that the HTML shows as `cid:`.' }),
+  })
+  .superRefine(({ content_type, content }, context) => {
+    const media = readMediaType(content_type);
+    const fault = 'fault' in media ? undefined : faultOfAttachment(media, Buffer.from(content, 'base64'));
+    if (fault !== undefined) context.addIssue({ code: 'custom', path: ['content_type'], message: fault });
+  });
+
+export const toAttachment = (given: z.output<typeof attachment>): Attachment => ({
+  filename: given.filename,
+  contentType: given.content_type,
+  contentId: given.content_id,
+  content: Buffer.from(given.content, 'base64'),
+});

@@ -1,0 +1,43 @@
+// Who a mail is from and for, as callers write it: mailboxes as in a header, or an address and a name apart.
+import { z } from 'zod';
+import { readMailboxList } from '../../relay/client/address/mailbox-list.ts';
+import type { Address } from '../../relay/client/email.ts';
+import { address, lacksDot, line, noDot } from '../fields.ts';
+
+export const maxRecipients = 50;
+
+const namedAddress = z
+  .strictObject({ address, name: line(200).optional() })
+  .meta({ examples: [{ address: 'ann@example.com', name: 'Ann Example' }] });
+
+/** Text with at least one mailbox, and no more than may stand there. */
+const mailboxText = (most: number) =>
+  line(most === 1 ? 500 : 500 * most)
+    .transform((text, context): Address[] => {
+      const reading = readMailboxList(text);
+      const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+      if ('fault' in reading) refuse(reading.fault);
+      else if (reading.mailboxes.length > most) {
+        refuse(most === 1 ? 'must be one mailbox' : `must have at most ${most} mailboxes`);
+      } else if (reading.mailboxes.some((each) => lacksDot(each.address))) {
+        refuse(`holds an address that ${noDot}; ann@example.com would be accepted`);
+      } else if (reading.mailboxes.some(({ name = '' }) => name.length > 200)) {
+        refuse('must have names of at most 200 characters');
+      } else return [...reading.mailboxes];
+      return z.NEVER;
+    })
+    .meta({ examples: ['"Example, Ann" <ann@example.com>'] });
+
+/** `Ann Example <ann@example.com>`, `ann@example.com`, or an object. */
+export const mailbox = z
+  .union([mailboxText(1), namedAddress])
+  .transform((given): Address => (Array.isArray(given) ? (given[0] as Address) : given));
+
+/** One or several of them: in one text with commas, or in a list. */
+export const mailboxes = (most = maxRecipients) => {
+  const one = z.union([mailboxText(most), namedAddress]);
+  return z
+    .union([one, z.array(one).max(most, `must have at most ${most} entries`)])
+    .transform((given): Address[] => (Array.isArray(given) ? given.flat() : [given]))
+    .refine((all) => all.length <= most, { error: `must have at most ${most} mailboxes` });
+};

@@ -1,0 +1,72 @@
+// The mailboxes of a field that says who is speaking: From, Sender and their Resent- kin. Stricter than a mailbox list:
+// what a careless reader could take for another author is refused. Known careless readers look for the first `<…>` or
+// the first word with an @, do not know comments or quoted pairs, or decode encoded words before they look.
+import { localPartOf } from './address.ts';
+import { type Mailbox, type MailboxListReading, readMailboxList } from './mailbox-list.ts';
+import { type Token, tokensOf } from './tokens.ts';
+
+export function readAuthors(text: string): MailboxListReading {
+  const reading = readMailboxList(text);
+  if ('fault' in reading) return reading;
+  const fault = ambiguityOf(text, reading.mailboxes);
+  return fault === undefined ? reading : { fault };
+}
+
+function ambiguityOf(text: string, mailboxes: readonly Mailbox[]): string | undefined {
+  // Most fields hold nothing that could be read otherwise.
+  if (!/["\\(]|=\?/.test(text)) return undefined;
+  const tokens = tokensOf(text) as Token[];
+  const raw = (token: Token) => text.slice(token.start, token.end);
+  if (tokens.some((token) => token.kind === 'comment' && /[@<>"\\]/.test(raw(token)))) {
+    return 'has a comment with @ < > " or a backslash in it';
+  }
+  if (mailboxes.some(({ address }) => /[@<>\\]/.test(localPartOf(address)))) {
+    return 'has @ < > or a backslash inside a quoted local part';
+  }
+  const hasEncodedWord = text.includes('=?');
+  const looksLikeAddress = tokens.some((token) => token.kind === 'quoted' && /[@<>]/.test(raw(token)));
+  if (looksLikeAddress && (hasEncodedWord || /[\\(]/.test(text))) {
+    return 'has @ < or > in a quoted name, and a backslash, a comment or an encoded word beside it';
+  }
+  return hasEncodedWord ? ambiguityOfEncodedWords(text) : undefined;
+}
+
+// Wider than RFC 2047 section 2, as readers are: blanks inside, any letter case.
+const encodedWord = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=(?:[ \t]+(?==\?[^?\s]+\?[bq]\?[^?]*\?=))?/gi;
+const readableCharset = /^(?!utf-?7|utf-?16|utf-?32)/i;
+
+/** RFC 2047 section 6.2: what readers show, and what some of them take apart only then. */
+function ambiguityOfEncodedWords(text: string): string | undefined {
+  if (text.replace(encodedWord, '').includes('=?')) return 'has an encoded word that is none (RFC 2047)';
+  const words = [...text.matchAll(encodedWord)];
+  if (!words.every(([, charset]) => readableCharset.test(charset as string))) {
+    return 'has an encoded word in a charset in which an @ does not look like one';
+  }
+  const shown = words.map(([whole, charset, encoding, data]) => {
+    const gap = /[ \t]$/.test(whole) || text[text.indexOf(whole) + whole.length] === '=' ? '' : ' ';
+    return decode(charset as string, encoding as string, data as string) + gap;
+  });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+  return /[<>\u0000-\u001f\u007f]|[^ ]@|@[^ ]/.test(shown.join(''))
+    ? 'has an encoded word that holds an address, < or >'
+    : undefined;
+}
+
+function decode(charset: string, encoding: string, data: string): string {
+  const octets =
+    encoding.toLowerCase() === 'b'
+      ? Buffer.from(data, 'base64')
+      : Buffer.from(
+          data
+            .replaceAll('_', ' ')
+            .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+          'latin1',
+        );
+  // RFC 2231 section 5: a language may stand behind the charset.
+  const label = charset.replace(/\*.*$/, '');
+  try {
+    return new TextDecoder(label).decode(octets);
+  } catch {
+    return octets.toString('latin1');
+  }
+}
