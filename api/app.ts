@@ -29,6 +29,7 @@ import {
   readIdempotencyKey,
   storeAnswer,
 } from './idempotency.ts';
+import { networkOf } from './network.ts';
 import type { Answer, Asked, Operation } from './operation.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
 import { Problem, problemDocument, problemTypes } from './problem.ts';
@@ -96,7 +97,8 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       operation.scope === 'public'
         ? stranger
         : // Who is signed in to the dashboard was recognised before (api/dashboard/).
-          ((response.locals as Local).principal ?? (await ground.authenticate(request.get('authorization'))));
+          ((response.locals as Local).principal ??
+          (await ground.authenticate(request.get('authorization'), request.ip ?? '')));
     if (operation.scope !== 'public') permit(principal, operation.scope);
     for (const [name, value] of Object.entries(await permitRate(operation, ground, principal, request))) {
       response.set(name, value);
@@ -122,7 +124,8 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
     const key = operation.method === 'post' ? readIdempotencyKey(request.get('idempotency-key')) : undefined;
     const idempotent = key && {
       key,
-      principal: principal.id,
+      // Strangers have no key that tells them apart, so their keys count where they come from.
+      principal: operation.scope === 'public' ? `public:${networkOf(request.ip ?? '')}` : principal.id,
       method: request.method,
       path: request.path,
       body: request.body as unknown,
@@ -142,10 +145,6 @@ async function permitRate(
   if (operation.publicPerMinute === undefined) return {};
   return limit(`${operation.id}:${networkOf(request.ip ?? '')}`, operation.publicPerMinute);
 }
-
-/** Whoever has an IPv6 address has the other 2^64 of its network too. */
-const networkOf = (ip: string) =>
-  ip.includes(':') && !ip.includes('.') ? ip.split(':').slice(0, 4).join(':') : ip;
 
 function readFields(operation: Operation, request: Request): Pick<Asked, 'path' | 'query' | 'body'> {
   const path = operation.params?.safeParse(request.params);

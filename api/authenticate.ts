@@ -2,6 +2,8 @@
 // keeps them at rest; neither an answer nor its timing says which half of a wrong key was right.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Queryable } from '../deploy/database.ts';
+import { networkOf } from './network.ts';
+import { openPenalties } from './penalty.ts';
 import { Problem } from './problem.ts';
 
 export const scopes = ['admin', 'send', 'read'] as const;
@@ -10,7 +12,7 @@ export const scopes = ['admin', 'send', 'read'] as const;
 export type Scope = (typeof scopes)[number];
 
 export type Principal = {
-  /** Scopes idempotency keys and rate limits: a key's id, `bootstrap` for API_KEY, `public` without a key. */
+  /** Scopes idempotency keys and rate limits: a key's id, `bootstrap` for API_KEY, `public` without one. */
   readonly id: string;
   /** The row in api_key, when there is one. */
   readonly apiKeyId: string | undefined;
@@ -28,10 +30,21 @@ export const stranger: Principal = {
 
 export const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-export type Authenticate = (header: string | undefined) => Promise<Principal>;
+/** @param address where the request comes from */
+export type Authenticate = (header: string | undefined, address: string) => Promise<Principal>;
+
+// Whoever has a wrong key in their settings notices after the first; whoever guesses gets this far.
+const failuresPerMinute = 30;
 
 /** Makes the check. `bootstrapKey` is API_KEY: an admin that exists before the first key does. */
-export function authenticator(database: Queryable, bootstrapKey: string): Authenticate {
+export function authenticator(
+  database: Queryable,
+  bootstrapKey: string,
+  { now = () => performance.now() }: { now?: () => number } = {},
+): Authenticate {
+  const penalties = openPenalties({ allowed: failuresPerMinute, windowMs: 60_000 });
+  // Who has used API_KEY before is not kept from it by a neighbour who fails: all may come by one proxy.
+  const known = new Set<string>();
   const bootstrapHash = hashSecret(bootstrapKey);
   const bootstrap: Principal = {
     id: 'bootstrap',
@@ -40,7 +53,28 @@ export function authenticator(database: Queryable, bootstrapKey: string): Authen
     ratePerMinute: undefined,
   };
 
-  return async (header) => {
+  function isBootstrap(hash: Buffer, network: string): boolean {
+    if (!timingSafeEqual(hash, bootstrapHash)) return false;
+    // Unlike the keys made here, a person chose this one: it may be possible to guess it.
+    if (penalties.wait(network, now()) > 0 && !known.has(network)) return false;
+    if (known.size < mostKnown) known.add(network);
+    return true;
+  }
+
+  function refuseKey(network: string): Problem {
+    const wait = penalties.wait(network, now());
+    penalties.failed(network, now());
+    if (wait > 0) {
+      return new Problem('rate-limited', 'Too many requests with wrong API keys came from this network.', {
+        headers: { 'retry-after': String(wait) },
+      });
+    }
+    return new Problem('unauthenticated', 'This API key is not valid.', {
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
+  }
+
+  return async (header, address) => {
     const secret = /^Bearer +([\x21-\x7e]+) *$/i.exec(header ?? '')?.[1];
     if (secret === undefined) {
       throw new Problem('unauthenticated', 'Send an API key: Authorization: Bearer KEY.', {
@@ -48,7 +82,8 @@ export function authenticator(database: Queryable, bootstrapKey: string): Authen
       });
     }
     const hash = hashSecret(secret);
-    if (timingSafeEqual(hash, bootstrapHash)) return bootstrap;
+    const network = networkOf(address);
+    if (isBootstrap(hash, network)) return bootstrap;
 
     const { rows } = await database.query<{ id: string; scopes: Scope[]; rate: number | null }>({
       name: 'api-key',
@@ -58,14 +93,12 @@ export function authenticator(database: Queryable, bootstrapKey: string): Authen
       values: [hash],
     });
     const key = rows[0];
-    if (!key) {
-      throw new Problem('unauthenticated', 'This API key is not valid.', {
-        headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
-      });
-    }
+    if (!key) throw refuseKey(network);
     return { id: key.id, apiKeyId: key.id, scopes: key.scopes, ratePerMinute: key.rate ?? undefined };
   };
 }
+
+const mostKnown = 10_000;
 
 /** Throws unless the principal may call an operation of that scope. */
 export function permit(principal: Principal, needed: Scope): void {

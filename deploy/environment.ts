@@ -1,6 +1,8 @@
 // The environment contract: what each process reads from its environment, checked once, complained about once.
 // Each main.ts passes `process.env` in; nothing else touches it. The table itself is variables.ts.
 import { EnvironmentError, type Finding } from './findings.ts';
+import { shapeOf } from './fingerprint.ts';
+import { whyGuessable } from './guessable.ts';
 import { type ProviderReading, readProvider } from './provider.ts';
 import { listGiven, openReading, type Reading, type Source, spellings } from './reading.ts';
 import { type Reader, type VariableName, variableTable } from './variables.ts';
@@ -19,8 +21,9 @@ export type From = { email: string; name?: string };
 export function readApiEnvironment(source: Source) {
   return read(source, (reading, mail) => {
     const publicUrl = reading.required('PUBLIC_URL');
+    if (!isOwnMachine(publicUrl)) nameGuessable(reading, ['API_KEY', 'ADMIN_PASSWORD', 'RELAY_PASSWORD']);
     return present({
-      ...readEverywhere(reading),
+      ...readEverywhere(reading, source),
       apiPort: reading.required('API_PORT'),
       apiBind: reading.required('API_BIND'),
       apiKey: readApiKey(reading, publicUrl),
@@ -41,10 +44,7 @@ const keyOfFirstTry = 'postern-local-key';
 
 function readApiKey(reading: Reading, publicUrl: string | undefined): string {
   const key = reading.required('API_KEY');
-  const isOwnMachine = /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?:[:/]|$)/i.test(
-    publicUrl ?? '',
-  );
-  if (key === keyOfFirstTry && publicUrl && !isOwnMachine) {
+  if (key === keyOfFirstTry && publicUrl && !isOwnMachine(publicUrl)) {
     reading.add('API_KEY', {
       severity: 'problem',
       problem: 'is the one of docker-compose.yml for a first try on one machine, which everybody can read',
@@ -55,6 +55,38 @@ function readApiKey(reading: Reading, publicUrl: string | undefined): string {
   return key;
 }
 
+/** Nobody but this machine reaches it there; a platform that is reached by others says so in PUBLIC_URL. */
+const isOwnMachine = (publicUrl: string | undefined) =>
+  /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?:[:/]|$)/i.test(publicUrl ?? '');
+
+const isLoopback = (host: string | undefined) => /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host ?? '');
+
+/** Who may type a password is slowed down, so a shorter one will do; keys and logins of machines are copied anyway. */
+const shortest = { API_KEY: 16, ADMIN_PASSWORD: 12, RELAY_PASSWORD: 16 } as const;
+
+/** A warning, because an installation that runs with such a secret must not stop with an update. */
+function nameGuessable(reading: Reading, names: readonly (keyof typeof shortest)[]): void {
+  for (const name of names) {
+    const secret = reading.optional(name);
+    const why = secret === undefined ? undefined : whyGuessable(secret, { atLeast: shortest[name] });
+    if (why !== undefined) reading.add(name, { ...guessable, problem: why });
+  }
+}
+
+/** The same of the api, for whoever sees its variables without being the api. */
+export function listGuessable(source: Source): Finding[] {
+  const reading = openReading(source);
+  if (isOwnMachine(reading.optional('PUBLIC_URL'))) return [];
+  nameGuessable(reading, ['API_KEY', 'ADMIN_PASSWORD']);
+  return reading.findings.filter(({ cause }) => cause === guessable.cause);
+}
+
+const guessable = {
+  severity: 'warning',
+  fix: 'Invent a long one, with: openssl rand -hex 32',
+  cause: 'env-guessable-secret',
+} as const;
+
 /**
  * Reads what the relay needs. Throws an EnvironmentError with all problems at once, but not about the
  * provider: those are in `problems`, and a provider with one is not in `providers`.
@@ -64,7 +96,8 @@ function readApiKey(reading: Reading, publicUrl: string | undefined): string {
  */
 export function readRelayEnvironment(source: Source) {
   return read(source, (reading, mail) => {
-    const common = readEverywhere(reading);
+    const common = readEverywhere(reading, source);
+    if (!isLoopback(reading.optional('RELAY_BIND'))) nameGuessable(reading, ['RELAY_PASSWORD']);
     const relayPort = reading.required('RELAY_PORT');
     const from = readFrom(mail);
     const missing = listMissing(mail);
@@ -89,7 +122,8 @@ export function readRelayEnvironment(source: Source) {
       relayUser: reading.required('RELAY_USER'),
       relayPassword: reading.required('RELAY_PASSWORD'),
       relayUsers: readRelayUsers(reading),
-      relayTrustedNetworks: reading.optional('RELAY_TRUSTED_NETWORKS') ?? [],
+      relayTrustedNetworks: readTrustedNetworks(reading),
+      relayClearAuthFrom: reading.optional('RELAY_CLEAR_AUTH_FROM') ?? [],
       relayTls: readRelayTls(reading),
       relayTlsPort: readRelayTlsPort(reading),
       relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
@@ -120,7 +154,7 @@ export function readRelayEnvironment(source: Source) {
 export function readWorkerEnvironment(source: Source) {
   return read(source, (reading, mail) =>
     present({
-      ...readEverywhere(reading),
+      ...readEverywhere(reading, source),
       ...readSubmission(reading),
       workerConcurrency: reading.required('WORKER_CONCURRENCY'),
       workerPollIntervalMs: reading.required('WORKER_POLL_INTERVAL'),
@@ -136,7 +170,7 @@ export function readWorkerEnvironment(source: Source) {
 
 /** Reads what the migration needs. Throws an EnvironmentError with all problems at once. */
 export function readMigrateEnvironment(source: Source) {
-  return read(source, readEverywhere);
+  return read(source, (reading) => readEverywhere(reading, source));
 }
 
 /**
@@ -165,7 +199,8 @@ function read<Environment>(
   return environment;
 }
 
-function readEverywhere(reading: Reading) {
+function readEverywhere(reading: Reading, source: Source) {
+  nameUncheckedTls(reading, source);
   return {
     databaseUrl: reading.required('DATABASE_URL'),
     logLevel: reading.required('LOG_LEVEL'),
@@ -173,6 +208,38 @@ function readEverywhere(reading: Reading) {
     /** What looks odd but is used as it is: worth a line in the log. */
     warnings: reading.findings as readonly Finding[],
   };
+}
+
+/** Node itself reads it. Everything of ours asks for the check by name, so it changes nothing but what libraries add. */
+function nameUncheckedTls(reading: Reading, source: Source): void {
+  if (source.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return;
+  reading.findings.push({
+    variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
+    severity: 'warning',
+    problem: 'is 0; certificates are checked all the same',
+    shape: shapeOf('0'),
+    fix: 'Remove it. A private authority of the provider belongs into SMTP_CA_FILE.',
+    cause: 'env-tls-unchecked',
+  });
+}
+
+/** A network that holds most of the internet makes an open relay of this one. */
+function readTrustedNetworks(reading: Reading): string[] {
+  const networks = reading.optional('RELAY_TRUSTED_NETWORKS') ?? [];
+  const open = networks.filter((network) => {
+    const [address = '', bits] = network.split('/');
+    // fc00::/7 is everybody's own; nothing else of this size is.
+    return address.includes(':') ? Number(bits) < 16 && !/^f[cd]00::$/i.test(address) : Number(bits) < 8;
+  });
+  if (open.length > 0) {
+    reading.add('RELAY_TRUSTED_NETWORKS', {
+      severity: 'problem',
+      problem: `lets strangers send without a password: ${open.join(', ')} is not a network of yours`,
+      fix: 'Name only the networks of your own applications, such as 10.1.2.0/24, or give each a login (RELAY_USERS).',
+      cause: 'env-open-network',
+    });
+  }
+  return networks;
 }
 
 /** How Postern's own processes hand mail to the relay. */
@@ -223,6 +290,13 @@ function readRelayUsers(reading: Reading) {
       problem: "holds the name of RELAY_USER, which belongs to Postern's own processes",
       fix: 'Give the other application a name of its own.',
       cause: 'env-value-garbage',
+    });
+  }
+  const weak = users.filter(({ password }) => whyGuessable(password, { atLeast: 16 }) !== undefined);
+  if (weak.length > 0 && !isLoopback(reading.optional('RELAY_BIND'))) {
+    reading.add('RELAY_USERS', {
+      ...guessable,
+      problem: `has passwords that can be guessed, of: ${weak.map(({ name }) => name).join(', ')}`,
     });
   }
   return users;

@@ -28,6 +28,9 @@ export type FindingCause =
   | 'env-tls-contradiction'
   | 'env-failover-contradiction'
   | 'env-cleartext-password'
+  | 'env-guessable-secret'
+  | 'env-open-network'
+  | 'env-tls-unchecked'
   | 'env-from-mismatch';
 
 export type Finding = {

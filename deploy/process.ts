@@ -1,6 +1,6 @@
 // The life of one process: read the environment, start, stop in reverse order on SIGTERM.
 import { writeSync } from 'node:fs';
-import { EnvironmentError } from './findings.ts';
+import { EnvironmentError, type Finding } from './findings.ts';
 import { type Log, type LogAddresses, type LogLevel, openLog } from './log.ts';
 
 export type ProcessName = 'api' | 'relay' | 'worker' | 'migrate';
@@ -29,7 +29,13 @@ const defaultStopSeconds = 25;
  * Stopping aborts `signal`, waits for a `main` that is still starting, and closes `resources` in
  * reverse order. After `stopSeconds` it logs what still hangs and exits 1.
  */
-export async function runProcess<Environment extends { logLevel: LogLevel; logAddresses: LogAddresses }>(
+export async function runProcess<
+  Environment extends {
+    logLevel: LogLevel;
+    logAddresses: LogAddresses;
+    warnings?: readonly Finding[];
+  },
+>(
   name: ProcessName,
   read: () => Environment,
   // biome-ignore lint/suspicious/noConfusingVoidType: a main that only starts things returns nothing
@@ -38,6 +44,9 @@ export async function runProcess<Environment extends { logLevel: LogLevel; logAd
 ): Promise<void> {
   const environment = readOrExit(read);
   const log = openLog(name, environment.logLevel, { addresses: environment.logAddresses });
+  for (const { variable, problem, shape, fix } of environment.warnings ?? []) {
+    log.warn({ event: 'setting', variable, shape, fix }, `${variable} ${problem}`);
+  }
   const resources = new TracedStack();
   const stopping = new AbortController();
   let isStopping = false;

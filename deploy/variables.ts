@@ -298,6 +298,12 @@ export const variables = {
     readBy: ['relay'],
     help: 'A comma list of CIDRs that may submit without a password. Unset: nobody.',
   },
+  RELAY_CLEAR_AUTH_FROM: {
+    group: 'Relay',
+    type: 'networks',
+    readBy: ['relay'],
+    help: "A comma list of CIDRs that may send a password without TLS although they may hide others, such as Docker's gateway.",
+  },
   RELAY_TLS_CERT_FILE: {
     group: 'Relay',
     type: 'file',

@@ -76,7 +76,7 @@ function switchedOff(): Router {
 
 function switchedOn({ database, password, limit, log, stopping }: Ground & { password: string }): Router {
   const sessions = openSessions({ database, password, limit });
-  const stream = openStream(database, log, stopping);
+  const stream = openStream({ database, log, stopping, lasting: sessions.lasting });
   const assets = openAssets();
   keepWriting(database, log, stopping);
 
@@ -108,7 +108,9 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     response.status(204).end();
   });
   router.post('/dashboard/sign-out', async (request, response) => {
+    const session = await sessions.idOf(request);
     await sessions.signOut(request, response);
+    if (session !== undefined) stream.end(session);
     response.status(204).end();
   });
   router.use('/dashboard', async (request, _response, next) => {
@@ -116,7 +118,9 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     throw new Problem('unauthenticated', 'Sign in to the dashboard first.');
   });
 
-  router.get('/dashboard/stream', (_request, response) => stream.open(response));
+  router.get('/dashboard/stream', async (request, response) => {
+    stream.open(response, (await sessions.idOf(request)) ?? '');
+  });
   router.get('/dashboard/overview', async (_request, response) => {
     sendJson(response, await stream.overview());
   });

@@ -16,21 +16,35 @@ const lookBack = 200;
 const atMost = 500;
 
 export type Stream = {
-  /** Answers the request with the stream; it ends with the connection, or when this process stops. */
-  open(response: Response): void;
+  /** Answers the request with the stream; it ends with the connection, with its session, or when this process stops. */
+  open(response: Response, session: string): void;
+  /** Ends the streams of a session that was signed out; other processes notice within a look. */
+  end(session: string): void;
   /** The overview, at most a second or so old. */
   overview(): Promise<Overview>;
 };
 
-export function openStream(database: Queryable, log: Log, stopping: AbortSignal): Stream {
-  const pages = new Set<Response>();
+export function openStream({
+  database,
+  log,
+  stopping,
+  lasting,
+}: {
+  database: Queryable;
+  log: Log;
+  stopping: AbortSignal;
+  /** Which of these sessions last. */
+  lasting: (sessions: readonly string[]) => Promise<Set<string>>;
+}): Stream {
+  /** Each with its session. */
+  const pages = new Map<Response, string>();
   let latest: { at: number; overview: Promise<Overview> } | undefined;
   let looking = false;
   const told = new Set<string>();
   let lastEvent: string | undefined;
 
   stopping.addEventListener('abort', () => {
-    for (const page of pages) page.end();
+    for (const page of pages.keys()) page.end();
   });
 
   function overview(maxAgeMs = lookEveryMs): Promise<Overview> {
@@ -70,6 +84,7 @@ export function openStream(database: Queryable, log: Log, stopping: AbortSignal)
     while (pages.size > 0 && !stopping.aborted) {
       const startedAt = performance.now();
       try {
+        await endSessions();
         const now = await overview(0);
         const { at: _, processes: __, ...state } = now;
         const shown = JSON.stringify(state);
@@ -93,8 +108,19 @@ export function openStream(database: Queryable, log: Log, stopping: AbortSignal)
     told.clear();
   }
 
+  function endPage(page: Response): void {
+    pages.delete(page);
+    page.end();
+  }
+
+  /** A page must not go on telling what its person may not see any more, whichever process took the sign-out. */
+  async function endSessions(): Promise<void> {
+    const still = await lasting([...new Set(pages.values())]);
+    for (const [page, session] of pages) if (!still.has(session)) endPage(page);
+  }
+
   function tell(event: string, data: string): void {
-    for (const page of pages) {
+    for (const page of pages.keys()) {
       // Who does not read for that long has gone to sleep; on waking it connects again.
       if (page.writableLength > 1024 * 1024) page.destroy();
       else page.write(`event: ${event}\ndata: ${data}\n\n`);
@@ -103,7 +129,10 @@ export function openStream(database: Queryable, log: Log, stopping: AbortSignal)
 
   return {
     overview,
-    open(response) {
+    end(session) {
+      for (const [page, its] of pages) if (its === session) endPage(page);
+    },
+    open(response, session) {
       response.status(200).set({
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store, no-transform',
@@ -114,7 +143,7 @@ export function openStream(database: Queryable, log: Log, stopping: AbortSignal)
       response.write('retry: 2000\n\n');
       const beating = setInterval(() => response.write(': still here\n\n'), beatEveryMs);
       beating.unref();
-      pages.add(response);
+      pages.set(response, session);
       response.on('close', () => {
         clearInterval(beating);
         pages.delete(response);

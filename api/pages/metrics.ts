@@ -6,7 +6,7 @@ import { type Authenticate, permit } from '../authenticate.ts';
 export function metricsPages(metrics: Metrics, authenticate: Authenticate): Router {
   const router = Router();
   router.get('/metrics', async (request, response) => {
-    permit(await authenticate(request.get('authorization')), 'read');
+    permit(await authenticate(request.get('authorization'), request.ip ?? ''), 'read');
     response
       .set({ 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' })
       .end(await metrics.text());

@@ -3,6 +3,7 @@
 import {
   EnvironmentError,
   type Finding,
+  listGuessable,
   type RelayEnvironment,
   readRelayEnvironment,
   shapeOf,
@@ -26,7 +27,7 @@ export type SettingsReading = {
 // Stands in for what the process needs and mail does not, so that the rest can be read.
 const standIns: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://nobody@localhost/nothing',
-  RELAY_PASSWORD: 'not set',
+  RELAY_PASSWORD: 'not set; only there so that the rest is read',
 };
 
 /**
@@ -41,7 +42,7 @@ export function readSettings(source: Source, platform: PlatformId): SettingsRead
     ({ variable, cause }) =>
       !(platform === 'plain' && variable in standIns && (cause === 'env-missing' || cause === 'env-blank')),
   );
-  const all = [...environment.problems, ...own, ...environment.warnings];
+  const all = [...environment.problems, ...own, ...environment.warnings, ...listGuessable(source)];
   const unique = all.filter(
     (finding, index) =>
       all.findIndex(({ variable, cause }) => variable === finding.variable && cause === finding.cause) ===

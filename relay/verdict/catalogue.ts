@@ -180,6 +180,23 @@ export const catalogue = {
     meaning: 'SMTP_FAILOVER_PORT and SMTP_FAILOVER_TLS_MODE do not fit each other or the main route.',
     fix: `Remove both and let SMTP_FAILOVER=auto choose, or give the provider's second port with its own TLS mode, ${restart}`,
   },
+  'env-guessable-secret': {
+    title: 'A secret can be guessed',
+    meaning: 'It is short, or made of what is tried first, and whoever reaches this host can try.',
+    fix: `Set the named variable to a long random value, such as that of: openssl rand -hex 32, ${restart}`,
+  },
+  'env-open-network': {
+    title: 'RELAY_TRUSTED_NETWORKS lets strangers send',
+    meaning:
+      'A network as large as that holds everybody, and whoever is in it sends mail without a password.',
+    fix: `Name only the networks of your own applications in RELAY_TRUSTED_NETWORKS, ${restart}`,
+  },
+  'env-tls-unchecked': {
+    title: 'NODE_TLS_REJECT_UNAUTHORIZED is set to 0',
+    meaning:
+      'It tells Node not to check certificates. Postern checks them all the same, so it only hides what you wanted to see.',
+    fix: `Remove it; a private certificate authority belongs into SMTP_CA_FILE, ${restart}`,
+  },
   'env-cleartext-password': {
     title: 'A password would travel unencrypted',
     meaning:

@@ -39,10 +39,12 @@ export async function startApi({
   url,
   from = { address: 'hello@example.com', name: 'Example' },
   limit,
+  trustedProxies = [],
 }: {
   url?: string;
   from?: { address: string; name?: string } | null;
   limit?: RateLimit;
+  trustedProxies?: readonly string[];
 } = {}) {
   keepSecretsOf({ API_KEY: apiKey });
   await using resources = new AsyncDisposableStack();
@@ -81,6 +83,7 @@ export async function startApi({
     authenticate,
     limit: limit ?? rateLimiter(database),
     log,
+    trustedProxies,
   });
   const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1' }));
   const base = `http://127.0.0.1:${port}`;

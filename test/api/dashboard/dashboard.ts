@@ -63,7 +63,7 @@ export async function startDashboard() {
     async cookie(): Promise<string> {
       let cookie = '';
       const append = (_name: string, value: string) => {
-        cookie = value.split(';')[0] ?? '';
+        if (value.startsWith('postern_session=')) cookie = value.split(';')[0] ?? '';
       };
       await sessions.signIn({ get: () => undefined } as never, { append } as never, password);
       return cookie;

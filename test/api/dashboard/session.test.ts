@@ -17,7 +17,7 @@ const signIn = (password: string, headers: Record<string, string> = ours) =>
 test('the right password sets a cookie that scripts and other sites cannot use', async () => {
   const response = await signIn(dashboard.password);
   expect(response.status).toBe(204);
-  const cookie = response.headers.get('set-cookie') ?? '';
+  const [cookie] = response.headers.getSetCookie();
   expect(cookie).toMatch(/^postern_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
 });
 
@@ -27,7 +27,9 @@ test('over HTTPS the cookie stays there, whatever the proxy tells us', async () 
     origin: 'https://mail.example.com',
     'sec-fetch-site': 'same-origin',
   });
-  expect(response.headers.get('set-cookie')).toMatch(/; Secure$/);
+  for (const cookie of response.headers.getSetCookie()) {
+    expect(cookie).toMatch(/^__Host-postern_(?:session|browser)=[^;]+; Path=\/; .*; Secure$/);
+  }
 });
 
 test('a wrong password is told so, and tells nothing else', async () => {
