@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
+import type { Alert } from '../../../relay/alerts/alerts.ts';
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
 import type { Tempo } from '../../../relay/delivery/settings.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
@@ -15,6 +16,8 @@ type Query = TestDatabase['query'];
 export type WayOut = AsyncDisposable & {
   readonly delivery: Delivery;
   readonly instance: string;
+  /** What somebody was told of, in this order. */
+  readonly alerts: readonly Alert[];
 };
 
 /** The relay's environment for a provider: what main.ts would have read. */
@@ -43,17 +46,19 @@ export async function openWayOut(
   const log = openLog('relay', (process.env.TEST_LOG ?? 'silent') as 'silent');
   const database = openDatabase({ url, applicationName: 'test relay', log });
   const instance = randomUUID();
+  const alerts: Alert[] = [];
   const delivery = await startDelivery({
     database,
     environment,
     log,
     instance,
-    alert: () => {},
+    alert: (alert) => alerts.push(alert),
     tempo: { pollMs: 50, ...tempo },
   });
   return {
     delivery,
     instance,
+    alerts,
     async [Symbol.asyncDispose]() {
       await delivery[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
