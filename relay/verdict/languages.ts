@@ -174,7 +174,7 @@ const others: Phrases = [...japanese, ...russian, ...chinese];
 export function inEnglish(raw: string): string {
   let text = raw;
   if (
-    /[\u00c0-\u024f]|\b(?:postfach|nachricht|empf\w+|benutzer|absender|anmeldung|ihre?|zu viele|trop de|veuillez|boite|votre|adresse|destinataire|compte|usuario|destinatario|buzon|utente|casella|versand\w*|tages\w*|kein\w*|echec|authentification|limite|courrier)\b/.test(
+    /[\u00c0-\u024f]|\b(?:postfach\w*|nachricht|empf\w+|benutzer\w*|absender\w*|anmeldung\w*|ihre?|zu viele|trop de|veuillez|boite|votre|adresse\w*|destinataire|compte|usuario|destinatario|buzon|utente|casella|versand\w*|tages\w*|kein\w*|echec|authentification|limite|courrier)\b/.test(
       raw,
     )
   ) {

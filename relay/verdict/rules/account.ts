@@ -207,7 +207,7 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'abuse-lock',
-    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
+    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited|paused)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
     when: ({ words }) => !/from ip range|\bip range\b/.test(words),
   },
   {
