@@ -34,7 +34,7 @@ export function whereToType(platform: PlatformId, variables: readonly string[]):
     case 'kubernetes':
       return `Kubernetes: edit ${them} in the Secret or ConfigMap (values made with printf %s, not echo) and type  kubectl rollout restart deployment/relay .`;
     case 'docker':
-      return `Docker Compose: edit ${them} in the file .env beside docker-compose.yml (a value with $ in single quotes), then type  docker compose up -d relay  (restart alone keeps the old values).`;
+      return `Docker Compose: edit ${them} in the file .env beside docker-compose.yml (a value with $ in single quotes), then type  docker compose up -d postern-relay  (restart alone keeps the old values).`;
     case 'plain':
       return `Here: edit ${them} in the file .env of this checkout, or type  export ${example}='…'  , then start the relay again.`;
   }

@@ -45,7 +45,9 @@ describe('docker-compose.yml', async () => {
     // SERVICE_… is for Coolify, and nothing elsewhere.
     readers.map((reader) => [
       reader,
-      Object.keys(file.services[reader].environment).filter((name) => !name.startsWith('SERVICE_')),
+      Object.keys(file.services[`postern-${reader}`].environment).filter(
+        (name) => !name.startsWith('SERVICE_'),
+      ),
     ]),
   ) as unknown as Given;
 
@@ -111,10 +113,10 @@ describe('render.yaml', async () => {
     const compose = parse(await read('docker-compose.yml'), { merge: true });
     for (const reader of ['api', 'relay', 'worker'] as const) {
       const service = file.services.find(({ name }) => name === `postern-${reader}`);
-      expect(service?.dockerCommand).toBe(compose.services[reader].command.join(' '));
+      expect(service?.dockerCommand).toBe(compose.services[`postern-${reader}`].command.join(' '));
     }
     expect(file.services.find(({ preDeployCommand }) => preDeployCommand)?.preDeployCommand).toBe(
-      compose.services.migrate.command.join(' '),
+      compose.services['postern-migrate'].command.join(' '),
     );
   });
 });

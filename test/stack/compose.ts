@@ -1,7 +1,7 @@
 // The real Compose file over the real image, as a project of its own, spoken to as an operator would.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,8 +28,14 @@ export type TakenMail = {
 export type ComposeStack = AsyncDisposable & {
   readonly project: string;
   readonly apiUrl: string;
-  /** The same project after an operator has changed its settings; what runs does not change before the next `up`. */
-  given(environment: Settings, wishes?: { standIn?: boolean }): Pick<ComposeStack, 'compose' | 'tryCompose'>;
+  /**
+   * The same project after an operator has changed its settings, or has checked out another release; what runs does
+   * not change before the next `up`.
+   */
+  given(
+    environment: Settings,
+    wishes?: { standIn?: boolean; release?: Release },
+  ): Pick<ComposeStack, 'compose' | 'tryCompose'>;
   /** `docker compose ARGUMENTS` in this project; throws with its output when it fails. */
   compose(...argumentList: string[]): Promise<string>;
   /** The same, where failing is an answer. */
@@ -46,7 +52,20 @@ export type ComposeStack = AsyncDisposable & {
 export type Answer = { readonly status: number; readonly body: any };
 
 export const image = 'postern:stack-test';
-const ours = ['migrate', 'relay', 'worker', 'api'] as const;
+
+/** A checkout with its Compose files, and the image that was built from it. */
+export type Release = {
+  readonly directory: string;
+  readonly image: string;
+  /** Those that run our image. */
+  readonly services: readonly string[];
+};
+
+const current: Release = {
+  directory: root,
+  image,
+  services: ['postern-migrate', 'postern-relay', 'postern-worker', 'postern-api'],
+};
 
 /** Runs docker and returns its standard output; throws with everything it said. */
 export async function docker(...argumentList: string[]): Promise<string> {
@@ -59,10 +78,37 @@ let built: Promise<void> | undefined;
 
 /** Builds the image that every project of this suite runs; the layers of an earlier build are used again. */
 export function buildImage(): Promise<void> {
-  built ??= sweep().then(async () => {
-    await docker('build', '--quiet', '--file', join(root, 'deploy', 'Dockerfile'), '--tag', image, root);
-  });
+  built ??= sweep().then(() => build(root, image));
   return built;
+}
+
+async function build(directory: string, tag: string): Promise<void> {
+  const dockerfile = join(directory, 'deploy', 'Dockerfile');
+  await docker('build', '--quiet', '--file', dockerfile, '--tag', tag, directory);
+}
+
+/**
+ * Release 0.1.0, from the history of this repository, with its image.
+ *
+ * @returns undefined in a clone without that history
+ */
+export async function buildPreviousRelease(): Promise<Release | undefined> {
+  const commit = 'd7acf8fd170785ac829dde0a978f0982327fbe9e';
+  const found = await promisify(execFile)('git', ['cat-file', '-e', `${commit}^{commit}`], {
+    cwd: root,
+  }).then(
+    () => true,
+    () => false,
+  );
+  if (!found) return undefined;
+  const directory = join(tmpdir(), `postern-0.1.0-${process.pid}`);
+  await mkdir(directory, { recursive: true });
+  const archive = join(directory, 'release.tar');
+  await promisify(execFile)('git', ['archive', '--output', archive, commit], { cwd: root });
+  await promisify(execFile)('tar', ['-xf', archive, '-C', directory]);
+  const tag = 'postern:stack-test-0.1.0';
+  await build(directory, tag);
+  return { directory, image: tag, services: ['migrate', 'relay', 'worker', 'api'] };
 }
 
 /** A run that was killed could not clean up; the next one does. */
@@ -111,13 +157,16 @@ async function remove(project: string): Promise<void> {
  *
  * @param environment what an operator would put into .env. Nothing of the developer's own leaks in.
  * @param standIn whether a stand-in provider runs beside it and is configured.
+ * @param release what runs in it at first; this checkout by default.
  */
 export async function composeStack({
   environment = {},
   standIn = true,
+  release = current,
 }: {
   environment?: Settings;
   standIn?: boolean;
+  release?: Release;
 } = {}): Promise<ComposeStack> {
   await buildImage();
   const directory = await mkdtemp(join(tmpdir(), 'postern-stack-'));
@@ -126,8 +175,8 @@ export async function composeStack({
   const apiKey = 'key-of-the-container-suite';
   const common = { API_PORT: String(apiPort), STAND_IN_PORT: String(webPort), API_KEY: apiKey };
 
-  const given = (settings: Settings, wishes: { standIn?: boolean } = {}) => {
-    const files = filesOf(directory, wishes.standIn ?? standIn);
+  const given = (settings: Settings, wishes: { standIn?: boolean; release?: Release } = {}) => {
+    const files = filesOf(directory, wishes.standIn ?? standIn, wishes.release ?? current);
     const prefix = ['compose', '--project-name', project, ...files.flatMap((file) => ['--file', file])];
     const tryCompose = (...argumentList: string[]) =>
       say([...prefix, ...argumentList], { ...common, ...settings });
@@ -142,17 +191,12 @@ export async function composeStack({
     };
   };
 
-  for (const withStandIn of [true, false]) {
-    const services = withStandIn ? [...ours, 'stand-in'] : ours;
-    await writeFile(
-      imageFile(directory, withStandIn),
-      // The image is built once for the suite, not once for every service of every project.
-      stringify({
-        services: Object.fromEntries(services.map((name) => [name, { image, pull_policy: 'never' }])),
-      }),
-    );
+  for (const each of new Set([current, release])) {
+    for (const withStandIn of [true, false]) {
+      await writeFile(imageFile(directory, withStandIn, each), imageOverride(withStandIn, each));
+    }
   }
-  const { compose, tryCompose } = given(environment);
+  const { compose, tryCompose } = given(environment, { release });
 
   return {
     project,
@@ -188,16 +232,23 @@ export async function composeStack({
   };
 }
 
-function filesOf(directory: string, standIn: boolean): string[] {
+function filesOf(directory: string, standIn: boolean, release: Release): string[] {
   return [
-    join(root, 'docker-compose.yml'),
-    ...(standIn ? [join(root, 'deploy', 'compose', 'stand-in.yml')] : []),
-    imageFile(directory, standIn),
+    join(release.directory, 'docker-compose.yml'),
+    ...(standIn ? [join(release.directory, 'deploy', 'compose', 'stand-in.yml')] : []),
+    imageFile(directory, standIn, release),
   ];
 }
 
-const imageFile = (directory: string, standIn: boolean) =>
-  join(directory, standIn ? 'image-with-stand-in.yml' : 'image.yml');
+const imageFile = (directory: string, standIn: boolean, { image: tag }: Release) =>
+  join(directory, `${tag.replace(':', '-')}${standIn ? '-with-stand-in' : ''}.yml`);
+
+/** The image is built once for the suite, not once for every project. */
+function imageOverride(standIn: boolean, release: Release): string {
+  const services = standIn ? [...release.services, 'stand-in'] : release.services;
+  const override = { image: release.image, pull_policy: 'never' };
+  return stringify({ services: Object.fromEntries(services.map((name) => [name, override])) });
+}
 
 async function say(
   argumentList: string[],

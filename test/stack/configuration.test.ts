@@ -23,15 +23,15 @@ afterAll(async () => stack[Symbol.asyncDispose](), 120_000);
 
 describe('a process that is not told what it cannot do without', () => {
   test.each([
-    ['api', 'DATABASE_URL'],
-    ['api', 'API_KEY'],
-    ['api', 'PUBLIC_URL'],
-    ['api', 'RELAY_PASSWORD'],
-    ['relay', 'DATABASE_URL'],
-    ['relay', 'RELAY_PASSWORD'],
-    ['worker', 'DATABASE_URL'],
-    ['worker', 'RELAY_PASSWORD'],
-    ['migrate', 'DATABASE_URL'],
+    ['postern-api', 'DATABASE_URL'],
+    ['postern-api', 'API_KEY'],
+    ['postern-api', 'PUBLIC_URL'],
+    ['postern-api', 'RELAY_PASSWORD'],
+    ['postern-relay', 'DATABASE_URL'],
+    ['postern-relay', 'RELAY_PASSWORD'],
+    ['postern-worker', 'DATABASE_URL'],
+    ['postern-worker', 'RELAY_PASSWORD'],
+    ['postern-migrate', 'DATABASE_URL'],
   ])('%s refuses to start with a blank %s, and names it', async (service, variable) => {
     const { code, output } = await stack.tryCompose(
       'run',
@@ -57,7 +57,7 @@ describe('a process that is not told what it cannot do without', () => {
         'PUBLIC_URL=nowhere',
         '--env',
         'API_PORT=http',
-        'api',
+        'postern-api',
       ],
     );
     expect(output).toMatch(/API_KEY is set but blank/);
@@ -93,7 +93,7 @@ describe('a stack whose provider was never configured', () => {
     async (blank) => {
       await stack
         .given({ ...provider, [blank]: '' })
-        .compose('up', '--detach', '--wait', '--no-deps', 'relay');
+        .compose('up', '--detach', '--wait', '--no-deps', 'postern-relay');
       await until(
         async () => {
           const { body } = await stack.ask('GET', '/api/v1/email-status');
@@ -101,7 +101,7 @@ describe('a stack whose provider was never configured', () => {
         },
         { what: `email-status to name ${blank}` },
       );
-      const logs = await stack.compose('logs', '--no-color', 'relay');
+      const logs = await stack.compose('logs', '--no-color', 'postern-relay');
       expect(logs).toContain(`Email NOT configured. Missing: ${blank}`);
     },
     60_000,

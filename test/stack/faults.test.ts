@@ -27,21 +27,24 @@ const faults = {
   },
 } as const;
 
-describe.each(['relay', 'worker', 'postgres', 'api', 'stand-in'])('under load, %s', (service) => {
-  test.each(Object.keys(faults) as (keyof typeof faults)[])(
-    'may suffer a %s and nothing is lost',
-    async (fault) => {
-      const [id = ''] = await stack.containers(service);
-      const load = startLoad(stack, { perSecond: 15, name: `${service}-${fault}`, patienceMs: 10_000 });
-      await load.more(10);
-      const mend = await faults[fault](id, service);
-      await load.more(10, 'answered');
-      await mend();
-      await load.more(10);
-      await load.stop();
-      await expectAllOnce(stack, load.accepted);
-      expect((await stack.ask('GET', '/readyz')).status).toBe(200);
-    },
-    240_000,
-  );
-});
+describe.each(['postern-relay', 'postern-worker', 'postern-postgres', 'postern-api', 'stand-in'])(
+  'under load, %s',
+  (service) => {
+    test.each(Object.keys(faults) as (keyof typeof faults)[])(
+      'may suffer a %s and nothing is lost',
+      async (fault) => {
+        const [id = ''] = await stack.containers(service);
+        const load = startLoad(stack, { perSecond: 15, name: `${service}-${fault}`, patienceMs: 10_000 });
+        await load.more(10);
+        const mend = await faults[fault](id, service);
+        await load.more(10, 'answered');
+        await mend();
+        await load.more(10);
+        await load.stop();
+        await expectAllOnce(stack, load.accepted);
+        expect((await stack.ask('GET', '/readyz')).status).toBe(200);
+      },
+      240_000,
+    );
+  },
+);

@@ -20,7 +20,7 @@ const everything = ['up', '--detach', '--wait'] as const;
  * A name that is gone, as that of a stopped container is, is a matter for a person: the relay itself looks again after
  * a minute, and at once when a doctor has found that it works.
  */
-const examine = () => stack.compose('exec', '-T', 'relay', 'node', 'relay/doctor/main.ts');
+const examine = () => stack.compose('exec', '-T', 'postern-relay', 'node', 'relay/doctor/main.ts');
 
 test('down and up keeps the queue', async () => {
   await stack.compose(...everything);
@@ -35,19 +35,26 @@ test('down and up keeps the queue', async () => {
 }, 180_000);
 
 test('two relays and three workers send nothing twice', async () => {
-  await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=3');
-  expect(await stack.containers('relay')).toHaveLength(2);
+  await stack.compose(...everything, '--scale', 'postern-relay=2', '--scale', 'postern-worker=3');
+  expect(await stack.containers('postern-relay')).toHaveLength(2);
   const load = startLoad(stack, { mails: 150, everyOther: 'scheduled' });
   await load.finished;
   await expectAllOnce(stack, load.accepted);
 }, 180_000);
 
 test('a rolling restart under load loses nothing and repeats nothing', async () => {
-  await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=2');
+  await stack.compose(...everything, '--scale', 'postern-relay=2', '--scale', 'postern-worker=2');
   const load = startLoad(stack, { perSecond: 20 });
-  for (const service of ['relay', 'worker', 'api']) {
+  for (const service of ['postern-relay', 'postern-worker', 'postern-api']) {
     await stack.compose('restart', '--timeout', '30', service);
-    await stack.compose(...everything, '--scale', 'relay=2', '--scale', 'worker=2', '--no-recreate');
+    await stack.compose(
+      ...everything,
+      '--scale',
+      'postern-relay=2',
+      '--scale',
+      'postern-worker=2',
+      '--no-recreate',
+    );
     await load.more(20);
   }
   await load.stop();
@@ -57,7 +64,15 @@ test('a rolling restart under load loses nothing and repeats nothing', async () 
 test('new images under load lose nothing and repeat nothing', async () => {
   await stack.compose(...everything);
   const load = startLoad(stack, { perSecond: 20 });
-  await stack.compose(...everything, '--force-recreate', '--no-deps', 'migrate', 'relay', 'worker', 'api');
+  await stack.compose(
+    ...everything,
+    '--force-recreate',
+    '--no-deps',
+    'postern-migrate',
+    'postern-relay',
+    'postern-worker',
+    'postern-api',
+  );
   await until(async () => (await stack.ask('GET', '/readyz')).status === 200, {
     what: 'the new api',
     timeoutMs: 30_000,
@@ -74,23 +89,23 @@ test('a restored backup holds what was waiting in it, because it may have been s
   await stack.compose(
     'exec',
     '-T',
-    'postgres',
+    'postern-postgres',
     ...'pg_dump --username=postern --format=custom --file=/tmp/postern.dump postern'.split(' '),
   );
   const dump = join(await mkdtemp(join(tmpdir(), 'postern-backup-')), 'postern.dump');
-  await stack.compose('cp', 'postgres:/tmp/postern.dump', dump);
+  await stack.compose('cp', 'postern-postgres:/tmp/postern.dump', dump);
   await stack.compose('up', '--detach', '--wait', '--no-recreate', 'stand-in');
   await examine();
   await expectAllOnce(stack, load.accepted);
 
   // As deploy/README.md says. The volume of the stand-in goes as well: what it has afterwards was sent afterwards.
   await stack.compose('down', '--volumes');
-  await stack.compose('up', '--detach', '--wait', 'postgres');
-  await stack.compose('cp', dump, 'postgres:/tmp/postern.dump');
+  await stack.compose('up', '--detach', '--wait', 'postern-postgres');
+  await stack.compose('cp', dump, 'postern-postgres:/tmp/postern.dump');
   await stack.compose(
     'exec',
     '-T',
-    'postgres',
+    'postern-postgres',
     ...'pg_restore --username=postern --dbname=postern --exit-on-error /tmp/postern.dump'.split(' '),
   );
   await stack.compose(...everything);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(async () => stack[Symbol.asyncDispose](), 120_000);
 
-const processes = ['api', 'relay', 'worker'] as const;
+const processes = ['postern-api', 'postern-relay', 'postern-worker'] as const;
 
 async function inspect(service: string) {
   const [id = ''] = await stack.containers(service);
@@ -21,10 +21,10 @@ async function inspect(service: string) {
 }
 
 test('everything is healthy and the migration has ended well', async () => {
-  for (const service of ['postgres', ...processes]) {
+  for (const service of ['postern-postgres', ...processes]) {
     expect.soft((await inspect(service)).State.Health.Status, service).toBe('healthy');
   }
-  expect((await inspect('migrate')).State).toMatchObject({ Status: 'exited', ExitCode: 0 });
+  expect((await inspect('postern-migrate')).State).toMatchObject({ Status: 'exited', ExitCode: 0 });
 });
 
 test('the curl of the README invites a customer, and the provider takes the mail once, over TLS and with AUTH', async () => {
@@ -43,25 +43,25 @@ test('the curl of the README invites a customer, and the provider takes the mail
 
 test('the provider’s password is in the environment of the relay and nowhere else', async () => {
   const holders: string[] = [];
-  for (const service of ['postgres', 'migrate', ...processes]) {
+  for (const service of ['postern-postgres', 'postern-migrate', ...processes]) {
     const { Config } = await inspect(service);
     if (Config.Env.some((line: string) => /^SMTP2?_PASS(WORD)?(_FILE|_BASE64)?=./.test(line)))
       holders.push(service);
   }
-  expect(holders).toEqual(['relay']);
+  expect(holders).toEqual(['postern-relay']);
 });
 
 test('no port but the api’s is published, and that one on this machine only', async () => {
   const published: Record<string, unknown> = {};
-  for (const service of ['postgres', 'migrate', ...processes]) {
+  for (const service of ['postern-postgres', 'postern-migrate', ...processes]) {
     for (const [port, bindings] of Object.entries((await inspect(service)).HostConfig.PortBindings ?? {})) {
       published[`${service} ${port}`] = (bindings as { HostIp: string }[]).map(({ HostIp }) => HostIp);
     }
   }
-  expect(published).toEqual({ 'api 3000/tcp': ['127.0.0.1'] });
+  expect(published).toEqual({ 'postern-api 3000/tcp': ['127.0.0.1'] });
 });
 
-test.each([...processes, 'migrate'])(
+test.each([...processes, 'postern-migrate'])(
   '%s is no root, on a root that is read-only, without capabilities',
   async (service) => {
     const { Config, HostConfig } = await inspect(service);

@@ -29,7 +29,7 @@ const receivedBy = (deployment: Deployment, service: string) => containersOf(dep
 function passwordIn(template: string, value: string, literal: boolean): string {
   const deployment = emulateCoolify(template, { ...filledIn, SMTP_PASSWORD: { value, literal } });
   try {
-    return receivedBy(deployment, 'relay').SMTP_PASSWORD ?? '(not there)';
+    return receivedBy(deployment, 'postern-relay').SMTP_PASSWORD ?? '(not there)';
   } catch (error) {
     return (error as Error).name;
   }
@@ -61,7 +61,7 @@ describe('the template in the page "Docker Compose Empty"', () => {
   });
 
   test('gives a relay that finds nothing to complain about', () => {
-    const relay = readRelayEnvironment(receivedBy(emulateCoolify(ours, filledIn), 'relay'));
+    const relay = readRelayEnvironment(receivedBy(emulateCoolify(ours, filledIn), 'postern-relay'));
     expect(relay.missing).toEqual([]);
     expect(relay.problems.filter(({ severity }) => severity === 'problem')).toEqual([]);
     expect(relay.providers.map(({ host }) => host)).toEqual(['smtp.provider.test']);
@@ -69,17 +69,20 @@ describe('the template in the page "Docker Compose Empty"', () => {
 
   test('gives every process the same generated secrets and the api the address of the domain', () => {
     const containers = containersOf(emulateCoolify(ours, filledIn));
-    const [api, relay, worker, postgres] = ['api', 'relay', 'worker', 'postgres'].map((name) =>
-      containers.get(name),
-    );
-    expect(api?.PUBLIC_URL).toBe('https://api.example.com');
+    const [api, relay, worker, postgres] = [
+      'postern-api',
+      'postern-relay',
+      'postern-worker',
+      'postern-postgres',
+    ].map((name) => containers.get(name));
+    expect(api?.PUBLIC_URL).toBe('https://postern-api.example.com');
     expect(api?.API_KEY).toMatch(/^Generated/);
     expect(api?.API_KEY).not.toBe(api?.ADMIN_PASSWORD);
     expect(relay?.RELAY_PASSWORD).toMatch(/^Generated/);
     expect(api?.RELAY_PASSWORD).toBe(relay?.RELAY_PASSWORD);
     expect(worker?.RELAY_PASSWORD).toBe(relay?.RELAY_PASSWORD);
     expect(relay?.DATABASE_URL).toBe(
-      `postgres://postern:${postgres?.POSTGRES_PASSWORD}@postgres:5432/postern`,
+      `postgres://postern:${postgres?.POSTGRES_PASSWORD}@postern-postgres:5432/postern`,
     );
   });
 
@@ -120,7 +123,7 @@ describe('the template in the page "Docker Compose Empty"', () => {
         const { SMTP_PASSWORD: _, ...others } = filledIn;
         const received = receivedBy(
           emulateCoolify(git, { ...others, SMTP_PASSWORD_BASE64: { value, literal } }),
-          'relay',
+          'postern-relay',
         );
         expect(Buffer.from(received.SMTP_PASSWORD_BASE64 ?? '', 'base64').toString()).toBe(typed);
       }),
@@ -130,7 +133,10 @@ describe('the template in the page "Docker Compose Empty"', () => {
 
   test('a password with a backslash put in by Coolify is named by the relay itself', () => {
     const relay = readRelayEnvironment(
-      receivedBy(emulateCoolify(ours, { ...filledIn, SMTP_PASSWORD: { value: 'a"b4Horse' } }), 'relay'),
+      receivedBy(
+        emulateCoolify(ours, { ...filledIn, SMTP_PASSWORD: { value: 'a"b4Horse' } }),
+        'postern-relay',
+      ),
     );
     expect(relay.problems).toContainEqual(
       expect.objectContaining({ variable: 'SMTP_PASSWORD', cause: 'env-escaped' }),
@@ -141,14 +147,14 @@ describe('the template in the page "Docker Compose Empty"', () => {
 describe('docker-compose.yml as a git build pack', () => {
   test('gets generated secrets, never those of a local run', () => {
     const containers = containersOf(emulateCoolify(git, filledIn));
-    const api = containers.get('api') ?? {};
+    const api = containers.get('postern-api') ?? {};
     expect(api.API_KEY).toBe('GeneratedSERVICEPASSWORD64API');
     expect(api.ADMIN_PASSWORD).toMatch(/^Generated/);
-    expect(api.PUBLIC_URL).toBe('https://api.example.com');
-    expect(containers.get('relay')?.RELAY_PASSWORD).toBe(api.RELAY_PASSWORD);
+    expect(api.PUBLIC_URL).toBe('https://postern-api.example.com');
+    expect(containers.get('postern-relay')?.RELAY_PASSWORD).toBe(api.RELAY_PASSWORD);
     expect(api.RELAY_PASSWORD).toMatch(/^Generated/);
-    expect(api.DATABASE_URL).toContain(`:${containers.get('postgres')?.POSTGRES_PASSWORD}@`);
-    expect(containers.get('postgres')?.POSTGRES_PASSWORD).toMatch(/^Generated/);
+    expect(api.DATABASE_URL).toContain(`:${containers.get('postern-postgres')?.POSTGRES_PASSWORD}@`);
+    expect(containers.get('postern-postgres')?.POSTGRES_PASSWORD).toMatch(/^Generated/);
   });
 
   test('asks for the provider on the page', () => {
@@ -158,7 +164,7 @@ describe('docker-compose.yml as a git build pack', () => {
   });
 
   test('starts without a provider, and the relay says what is missing', () => {
-    const relay = readRelayEnvironment(receivedBy(emulateCoolify(git, {}), 'relay'));
+    const relay = readRelayEnvironment(receivedBy(emulateCoolify(git, {}), 'postern-relay'));
     expect(relay.missing).toEqual(['SMTP_HOST', 'SMTP_USER', 'SMTP_PASSWORD', 'SMTP_FROM_EMAIL']);
   });
 
@@ -203,7 +209,7 @@ test.skipIf(!engine.answers)(
         const deployment = emulateCoolify(ours, { ...filledIn, SMTP_PASSWORD: { value, literal } });
         let emulated: unknown;
         try {
-          emulated = receivedBy(deployment, 'relay').SMTP_PASSWORD;
+          emulated = receivedBy(deployment, 'postern-relay').SMTP_PASSWORD;
         } catch {
           emulated = 'refused';
         }
@@ -216,7 +222,7 @@ test.skipIf(!engine.answers)(
   120_000,
 );
 
-/** What the container `relay` would get, asked from `docker compose config`. */
+/** What the container `postern-relay` would get, asked from `docker compose config`. */
 async function realPassword({ environmentFile, environments }: Deployment): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'postern-coolify-'));
   try {
@@ -243,7 +249,10 @@ async function realPassword({ environmentFile, environments }: Deployment): Prom
       services: Record<string, { environment: Record<string, string> }>;
     };
     // `config` writes what could be read again: every dollar twice.
-    return (config.services.relay?.environment.SMTP_PASSWORD ?? '(not there)').replaceAll('$$', '$');
+    return (config.services['postern-relay']?.environment.SMTP_PASSWORD ?? '(not there)').replaceAll(
+      '$$',
+      '$',
+    );
   } catch (error) {
     if ((error as { code?: unknown }).code === undefined) throw error;
     return 'refused';

@@ -153,7 +153,8 @@ function magicNames(environments: Environment[]): string[] {
 function generatedValue(name: string): string {
   if (isAddress(name)) {
     const [, kind, service, port] = /^SERVICE_(URL|FQDN)_(.*?)(?:_(\d+))?$/.exec(name) ?? [];
-    const host = `${service?.toLowerCase()}.example.com`;
+    // parsers.php: the domain of a service whose name has a dash has it too.
+    const host = `${service?.toLowerCase().replaceAll('_', '-')}.example.com`;
     return `${kind === 'URL' ? 'https://' : ''}${host}${port ? `:${port}` : ''}`;
   }
   return generatorOf(name) ? `Generated${name.replaceAll('_', '')}` : '';

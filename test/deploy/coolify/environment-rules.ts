@@ -108,7 +108,7 @@ function checkDiscovery({ services }: Template): Fault[] {
 function checkContract({ name: service, environment, isOurs }: Service): Fault[] {
   if (!isOurs) return [];
   const faults: Fault[] = [];
-  const reader = service as Reader;
+  const reader = service.replace('postern-', '') as Reader;
   for (const key of Object.keys(environment)) {
     if (isAddress(key) || key.startsWith(guardPrefix)) continue;
     const entry = contract.get(key);

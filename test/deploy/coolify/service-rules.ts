@@ -7,6 +7,7 @@ export function checkServices(template: Template, version: string): Fault[] {
   const { services, top } = template;
   const faults = services.flatMap((service) => [
     ...checkName(service),
+    ...checkHosts(service, services),
     ...checkIgnored(service),
     ...checkImage(service, version),
     ...checkHealth(service),
@@ -23,11 +24,34 @@ export function checkServices(template: Template, version: string): Fault[] {
   return faults;
 }
 
-/** One word: names with - or _ have broken domains and proxy rules again and again. */
+/**
+ * postern- and one word. A name is a host name on every network the stack joins, and Coolify's own database is called
+ * postgres on the network that all resources can join; more than one - or a _ has broken domains and proxy rules.
+ */
 function checkName({ name }: Service): Fault[] {
-  return /^[a-z][a-z0-9]*$/.test(name)
+  return /^postern-[a-z][a-z0-9]*$/.test(name)
     ? []
-    : [{ rule: 'service-name', problem: `"${name}" is not one plain word` }];
+    : [
+        {
+          rule: 'service-name',
+          problem: `"${name}" is no name of ours alone: another stack on the same network can have it`,
+        },
+      ];
+}
+
+/** A host that is addressed by a name which is no service of this stack would be somebody else's. */
+function checkHosts({ name, environment }: Service, services: readonly Service[]): Fault[] {
+  const hosts = Object.entries(environment).flatMap(([key, value]) => {
+    if (/_HOST$/.test(key) && value && !value.includes('$')) return [value];
+    const [, host] = /:\/\/[^/\s]*@([a-z0-9.-]+)/.exec(value ?? '') ?? [];
+    return host ? [host] : [];
+  });
+  return hosts
+    .filter((host) => !services.some((each) => each.name === host))
+    .map((host) => ({
+      rule: 'service-host',
+      problem: `${name} asks ${host}, which is no service of this stack`,
+    }));
 }
 
 const ignored: Readonly<Record<string, string>> = {
