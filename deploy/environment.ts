@@ -175,13 +175,16 @@ export function readMigrateEnvironment(source: Source) {
 
 /**
  * Deletes every secret the process has no business with, in all spellings: platforms hand all
- * variables to all containers, and the provider's password belongs to the relay alone.
+ * variables to all containers, and the provider's password belongs to the relay alone. Takes away the switch that
+ * makes Node accept any certificate, too.
  */
 export function scrubEnvironment(environment: Record<string, string | undefined>, process: Reader): void {
   for (const [name, variable] of Object.entries(variableTable)) {
     if (!variable.secret || variable.readBy.includes(process)) continue;
     for (const { setAs } of spellings(name, variable)) delete environment[setAs];
   }
+  // Node looks at it with every handshake, also those of libraries that do not say what they want.
+  delete environment.NODE_TLS_REJECT_UNAUTHORIZED;
 }
 
 /**

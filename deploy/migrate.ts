@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Connection, type Database, isUnavailable, openDatabase, type Queryable } from './database.ts';
-import { readMigrateEnvironment } from './environment.ts';
+import { readMigrateEnvironment, scrubEnvironment } from './environment.ts';
 import type { Log } from './log.ts';
 import { runProcess } from './process.ts';
 
@@ -292,7 +292,11 @@ function openForMigration(url: string, log: Log): Database {
 if (import.meta.main) {
   await runProcess(
     'migrate',
-    () => readMigrateEnvironment(process.env),
+    () => {
+      const environment = readMigrateEnvironment(process.env);
+      scrubEnvironment(process.env, 'migrate');
+      return environment;
+    },
     async ({ environment, log, signal }) => {
       await migrate(environment.databaseUrl, log, { signal });
       return 'finished';

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openDatabase } from '../deploy/database.ts';
-import { readRelayEnvironment } from '../deploy/environment.ts';
+import { readRelayEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
@@ -28,6 +28,7 @@ await runProcess(
     const environment = readRelayEnvironment(process.env);
     // Said before anything listens, with the names of the variables.
     if (environment.relayTls) readCertificate(environment.relayTls);
+    scrubEnvironment(process.env, 'relay');
     return environment;
   },
   async ({ environment, log, resources, signal }) => {

@@ -49,6 +49,8 @@ export function tlsOptions(route: Route, authorities: readonly string[]) {
     host: route.host,
     ca: [...authorities],
     minVersion: 'TLSv1.2' as const,
+    // Said by name, or NODE_TLS_REJECT_UNAUTHORIZED would decide it.
+    rejectUnauthorized: true,
     // A name only: RFC 6066 §3 forbids addresses in SNI.
     ...(isIP(route.host) ? {} : { servername: route.host }),
   };

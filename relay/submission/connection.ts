@@ -16,15 +16,19 @@ const finishMs = 20_000;
 export type SubmissionOptions = SMTPServerOptions & {
   /** A client wanted TLS and cannot have it, or not in this way; `hint` names the variable. */
   readonly onTlsInVain?: (client: string, hint: string) => void;
+  /** What EHLO says behind the name of the server (RFC 5321 section 4.1.1.1, ehlo-greet), before TLS. */
+  readonly ehloNote?: (client: string) => string | undefined;
 };
 
 export class SubmissionServer extends SMTPServer {
   readonly onTlsInVain: NonNullable<SubmissionOptions['onTlsInVain']>;
+  readonly ehloNote: NonNullable<SubmissionOptions['ehloNote']>;
   #isStopping = false;
 
-  constructor({ onTlsInVain = () => {}, ...options }: SubmissionOptions) {
+  constructor({ onTlsInVain = () => {}, ehloNote = () => undefined, ...options }: SubmissionOptions) {
     super({ ...options, closeTimeout: finishMs });
     this.onTlsInVain = onTlsInVain;
+    this.ehloNote = ehloNote;
   }
 
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
@@ -126,7 +130,7 @@ class SubmissionConnection extends DsnConnection {
   override send(code: number, text?: string | string[] | null, context?: string | false): void {
     if (code === 250 || code === 354) this.#gather();
     const isOurs = typeof text === 'string' && enhancedCode.test(text) && text[0] === String(code)[0];
-    super.send(code, text, isOurs ? false : context);
+    super.send(code, this.#noted(code, text), isOurs ? false : context);
 
     if (code === 250 && context === 'DATA_OK') {
       this.#errors = 0;
@@ -135,6 +139,13 @@ class SubmissionConnection extends DsnConnection {
       super.send(421, '4.7.0 Too many errors', false);
     }
     if (code !== 421 && this.#server.isStopping) this.leaveUnlessInData();
+  }
+
+  /** Only EHLO is answered with a list. */
+  #noted(code: number, text: string | string[] | null | undefined): typeof text {
+    const note =
+      code === 250 && Array.isArray(text) && !this.secure && this.#server.ehloNote(this.remoteAddress);
+    return note && Array.isArray(text) ? [`${text[0]} ${note}`, ...text.slice(1)] : text;
   }
 
   /** RFC 2920 section 3.2: the replies to commands that came together go back together, in one write for all of them. */

@@ -52,6 +52,7 @@ export type SubmissionSettings = Pick<
   | 'relayPassword'
   | 'relayUsers'
   | 'relayTrustedNetworks'
+  | 'relayClearAuthFrom'
   | 'relayTls'
   | 'relayTlsPort'
   | 'relayMaxMessageSize'
@@ -97,7 +98,11 @@ export async function listenSubmission({
   log: Log;
   committed: () => void;
 }): Promise<SubmissionListener> {
-  const networks = openNetworks(settings.relayTrustedNetworks, readDefaultGateways());
+  const networks = openNetworks(
+    settings.relayTrustedNetworks,
+    readDefaultGateways(),
+    settings.relayClearAuthFrom,
+  );
   const credentials = openCredentials([
     { name: settings.relayUser, password: settings.relayPassword },
     ...settings.relayUsers,
@@ -146,6 +151,7 @@ export async function listenSubmission({
     onRcptTo: (address, session, callback) => callback(errorFor(judgeRecipient(session, address))),
     onData: takeMessage,
     onClose: forget,
+    ehloNote: (client) => (networks.hidesClients(client) ? clearAuthHint(client) : undefined),
     onTlsInVain: (client, hint) => log.warn({ event: 'tls-in-vain', client }, hint),
   };
   const ports = [
@@ -168,8 +174,12 @@ export async function listenSubmission({
     if (sessions > mostSessionsPerClient) {
       return refuse(421, '4.7.0', `Too many sessions from ${remoteAddress}`);
     }
-    if (!session.secure && !networks.isPrivate(remoteAddress))
+    if (!session.secure && !networks.mayLogInClear(remoteAddress)) {
       session.disabledCommands = [...disabled, 'AUTH'];
+      if (networks.hidesClients(remoteAddress)) {
+        log.warn({ event: 'clear-auth-not-offered', client: remoteAddress }, clearAuthHint(remoteAddress));
+      }
+    }
     return undefined;
   }
 
@@ -210,8 +220,9 @@ export async function listenSubmission({
     const unknown = unknownParameter(args, mailParameters);
     if (unknown) return unknown;
     if (credentialOf(session) === undefined) {
-      return session.secure || networks.isPrivate(session.remoteAddress)
-        ? wantsAuth
+      if (session.secure || networks.mayLogInClear(session.remoteAddress)) return wantsAuth;
+      return networks.hidesClients(session.remoteAddress)
+        ? refuse(530, '5.7.0', `Authentication required. ${clearAuthHint(session.remoteAddress)}`)
         : refuse(
             530,
             '5.7.0',
@@ -417,6 +428,10 @@ function unknownParameter(args: SMTPServerAddress['args'], known: readonly strin
     ? undefined
     : refuse(555, '5.5.4', `The parameter ${unknown.slice(0, 40)} is not known here`);
 }
+
+/** For whoever looks at the conversation, and for the log. */
+const clearAuthHint = (client: string) =>
+  `AUTH without TLS is not offered to ${client}, the gateway that stands for others: RELAY_CLEAR_AUTH_FROM allows it`;
 
 const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);
 

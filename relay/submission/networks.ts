@@ -5,8 +5,13 @@ import { BlockList, isIP } from 'node:net';
 export type Networks = {
   /** The network of RELAY_TRUSTED_NETWORKS the address is in; undefined when it has to log in. */
   trusted(address: string): string | undefined;
-  /** Loopback, private or link-local: the password crosses nobody else's wire. */
-  isPrivate(address: string): boolean;
+  /**
+   * Whether a password may come from there without TLS: loopback, private or link-local, where it crosses nobody else's
+   * wire. A gateway stands for everybody behind it, so it has to be named.
+   */
+  mayLogInClear(address: string): boolean;
+  /** A gateway that may not. */
+  hidesClients(address: string): boolean;
 };
 
 const privateNetworks = [
@@ -22,19 +27,29 @@ const privateNetworks = [
 
 /**
  * @param trusted CIDRs or single addresses, already validated
+ * @param clearAuthFrom CIDRs of RELAY_CLEAR_AUTH_FROM
  * @param gateways never trusted: behind a published port every stranger has the address of Docker's gateway,
  *   and trusting it would make an open relay
  */
-export function openNetworks(trusted: readonly string[], gateways: readonly string[]): Networks {
+export function openNetworks(
+  trusted: readonly string[],
+  gateways: readonly string[],
+  clearAuthFrom: readonly string[] = [],
+): Networks {
   const lists = trusted.map((cidr) => ({ cidr, list: listOf([cidr]) }));
   const privateList = listOf(privateNetworks);
   const gatewayList = listOf(gateways);
+  const clearList = listOf(clearAuthFrom);
+  const isPrivate = (address: string) => contains(privateList, address);
+  const hidesClients = (address: string) =>
+    contains(gatewayList, address) && isPrivate(address) && !contains(clearList, address);
   return {
+    hidesClients,
+    mayLogInClear: (address) => isPrivate(address) && !hidesClients(address),
     trusted(address) {
       if (contains(gatewayList, address)) return undefined;
       return lists.find(({ list }) => contains(list, address))?.cidr;
     },
-    isPrivate: (address) => contains(privateList, address),
   };
 }
 

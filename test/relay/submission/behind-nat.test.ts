@@ -31,7 +31,7 @@ const absent = await run('unshare', ['--net', 'sh', '-c', wiring]).then(
 if (absent) console.info(`Skipping the test of trusted networks behind NAT: ${absent}.`);
 
 test.skipIf(absent)(
-  'neighbours are trusted, the gateway is not, and strangers log in over TLS only',
+  'neighbours are trusted, and the gateway that stands for strangers logs in over TLS only, as strangers do',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'postern-nat-'));
     try {
@@ -50,21 +50,31 @@ test.skipIf(absent)(
           mail: expect.stringMatching(/^250 2\.1\.0 /),
           login: expect.stringMatching(/^235 /),
           offersAuth: true,
+          greeting: expect.not.stringContaining('RELAY'),
         },
         gateway: {
-          mail: expect.stringMatching(/^530 5\.7\.0 /),
+          mail: expect.stringMatching(/^530 5\.7\.0 .*RELAY_CLEAR_AUTH_FROM/),
+          login: expect.stringMatching(/^500 5\.5\.2 /),
+          offersAuth: false,
+          greeting: expect.stringContaining('RELAY_CLEAR_AUTH_FROM'),
+        },
+        gatewayOverTls: {
+          mail: expect.stringMatching(/^530 5\.7\.0 Authentication required$/),
           login: expect.stringMatching(/^235 /),
           offersAuth: true,
+          greeting: expect.not.stringContaining('RELAY'),
         },
         stranger: {
           mail: expect.stringMatching(/^530 5\.7\.0 .*after STARTTLS/),
           login: expect.stringMatching(/^500 5\.5\.2 /),
           offersAuth: false,
+          greeting: expect.not.stringContaining('RELAY'),
         },
         strangerOverTls: {
           mail: expect.stringMatching(/^530 5\.7\.0 Authentication required$/),
           login: expect.stringMatching(/^235 /),
           offersAuth: true,
+          greeting: expect.not.stringContaining('RELAY'),
         },
       });
     } finally {

@@ -35,13 +35,15 @@ async function ask(localAddress: string, ca?: string) {
   const { text: mail } = await client.send('MAIL FROM:<ann@example.com>').expect('*');
   await client.send('RSET').expect('250 *');
   const { text: login } = await client.authPlain(user, password).expect('*');
-  return { mail, login, offersAuth: lines.some((line) => line.startsWith('AUTH ')) };
+  const [greeting] = lines;
+  return { mail, login, offersAuth: lines.some((line) => line.startsWith('AUTH ')), greeting };
 }
 
 const ca = readFileSync(join(directory, 'ca.pem'), 'utf8');
 const answers = {
   neighbour: await ask(neighbour),
   gateway: await ask(gateway),
+  gatewayOverTls: await ask(gateway, ca),
   stranger: await ask(stranger),
   strangerOverTls: await ask(stranger, ca),
 };

@@ -137,7 +137,11 @@ describe('a byte budget', () => {
 });
 
 describe('networks', () => {
-  const networks = openNetworks(['10.1.0.0/16', '192.0.2.7', 'fd00:1::/64'], ['10.1.0.1', 'fd00:1::1']);
+  const networks = openNetworks(
+    ['10.1.0.0/16', '192.0.2.7', 'fd00:1::/64'],
+    ['10.1.0.1', 'fd00:1::1', '172.17.0.1', '203.0.113.1'],
+    ['172.16.0.0/12', '203.0.113.0/24'],
+  );
   test.each([
     ['10.1.2.3', '10.1.0.0/16'],
     ['10.2.0.1', undefined],
@@ -156,7 +160,14 @@ describe('networks', () => {
     ['203.0.113.9', false],
     ['::1', true],
     ['2001:db8::1', false],
-  ])('%s is private: %s', (address, expected) => expect(networks.isPrivate(address)).toBe(expected));
+    // Gateways: one that is named, two that are not, and one that is not private.
+    ['172.17.0.1', true],
+    ['10.1.0.1', false],
+    ['fd00:1::1', false],
+    ['203.0.113.1', false],
+  ])('%s may send a password in clear: %s', (address, expected) =>
+    expect(networks.mayLogInClear(address)).toBe(expected),
+  );
 
   test('default gateways are read from the routing tables of Linux', () => {
     const table =
