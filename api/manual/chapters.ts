@@ -24,6 +24,12 @@ export const chapters: readonly Chapter[] = [
     about: 'Eight steps, and what becomes of special characters in a password.',
   },
   {
+    slug: 'use-it-from',
+    title: 'Use it from your application',
+    file: 'deploy/use-it-from/README.md',
+    about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
+  },
+  {
     slug: 'changes',
     title: 'Changes',
     file: 'CHANGELOG.md',

@@ -77,7 +77,7 @@ export function resolveLink(from: string, href: string): { href?: string; file?:
 
 /** Only what people copy from the manual; the sources of the processes are in the repository. */
 const isServed = (path: string) =>
-  /^deploy\/.+\.(?:ya?ml|json|example|toml|py|js|rb|php|go|java)$/.test(path);
+  /^deploy\/.+\.(?:ya?ml|json|example|toml|py|m?js|rb|php|go|java|sh|properties|conf|cf)$/.test(path);
 
 async function readFiles(directory: string, wanted: Set<string>): Promise<Map<string, Buffer>> {
   const files = [...wanted].map(async (path) => [path, await readFile(join(directory, path))] as const);
