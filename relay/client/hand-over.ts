@@ -181,9 +181,10 @@ export function openHandOver({
       host,
       port,
       secure: false,
-      // The relay is a neighbour on a private network; it refuses clear-text AUTH from anywhere else. Its
-      // certificate, if it has one, is for other applications and need not carry the name we know it by.
-      ignoreTLS: true,
+      // Where the relay has a certificate it offers STARTTLS, and the client takes it: nobody on the way can listen. The
+      // certificate is for other applications and need not carry the name we know the relay by, so it proves nothing
+      // about who answers. Whoever could answer in the relay's place could do so without a certificate, too.
+      tls: { rejectUnauthorized: false, minVersion: 'TLSv1.2' },
       connectionTimeout: connectTimeoutMs,
       greetingTimeout: connectTimeoutMs,
       socketCloseTimeout: 1_000,
