@@ -45,6 +45,8 @@ export function describeRelay(
       ...lane,
       since: lane.since.toISOString(),
       next_probe_at: lane.next_probe_at?.toISOString() ?? null,
+      proven_at: lane.proven_at?.toISOString() ?? null,
+      last_taken_at: lane.last_taken_at?.toISOString() ?? null,
       paced_until: lane.paced_until?.toISOString() ?? null,
     })),
     ...(preflight && { preflight }),

@@ -83,6 +83,10 @@ export type LaneReport = {
   readonly detail: string | null;
   readonly since: string;
   readonly next_probe_at: string | null;
+  /** When the provider last took the credential. */
+  readonly proven_at?: string | null;
+  /** When the relay that reports last handed a mail over here; null when it has not. */
+  readonly last_taken_at?: string | null;
   /** When the hourly or daily limit has room again; null while it has. */
   readonly paced_until: string | null;
   /** What the operator has set, in recipients; null where nothing is. */
@@ -132,6 +136,8 @@ export type PreflightReport = {
   }[];
   /** What does not stop mail but should be known. */
   readonly notes: readonly string[];
+  /** The provider is the stand-in of `npm start`, which sends nothing on. */
+  readonly stand_in?: boolean;
 };
 
 /** What a worker says of itself with every beat. */

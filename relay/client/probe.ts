@@ -3,7 +3,7 @@
 import type { Queryable } from '../../deploy/database.ts';
 
 /** A refused sign-in is not repeated sooner than this, whoever asks: providers lock accounts for it. */
-const signInPauseSeconds = 60;
+const signInPauseSeconds = 30;
 
 /** The next mail of this sender asks the provider whether it takes the sender by now. */
 export async function askAboutSender(tx: Queryable, sender: string): Promise<void> {
@@ -33,7 +33,7 @@ export async function askAboutHolds(tx: Queryable, reason: string): Promise<void
 }
 
 /**
- * Brings the next probe of every closed lane forward: to now, or where a sign-in was refused to a minute after that.
+ * Brings the next probe of every closed lane forward: to now, or where a sign-in was refused to half a minute after that.
  * A pause that the provider asked for is kept. Answers whether there was a lane to probe.
  */
 export async function askAboutLanes(tx: Queryable): Promise<boolean> {

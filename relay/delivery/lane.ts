@@ -54,6 +54,8 @@ export type Lane = {
   acquire(signal: AbortSignal): Promise<Acquired>;
   /** Takes a session back after use: kept for the next mail if it is still good. */
   giveBack(session: Session): void;
+  /** When this process last handed a mail over here; null when it has not. */
+  readonly lastTakenAt: Date | null;
   /** A mail went out: one more connection may be tried. */
   grow(): void;
   /** A mail that takes its time must not keep the others waiting: one more connection after a while. */
@@ -126,6 +128,7 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
   let pacedAllUntil = 0;
   let pacedBulkUntil = 0;
   let clearAt: Date | null = null;
+  let lastTakenAt: Date | null = null;
   let epoch = 0;
   const change = (learned: Partial<LaneReading>) => {
     epoch++;
@@ -209,12 +212,18 @@ export function createLane(provider: Provider, surroundings: Surroundings): Lane
     finish() {
       active--;
     },
+    get lastTakenAt() {
+      return lastTakenAt;
+    },
     grow() {
+      lastTakenAt = new Date();
       if (grown < provider.maxConnections) grown++;
       grownAt = performance.now();
     },
     ease() {
-      if (active >= grown && performance.now() - grownAt > easeMs) lane.grow();
+      if (active < grown || performance.now() - grownAt <= easeMs || grown >= provider.maxConnections) return;
+      grown++;
+      grownAt = performance.now();
     },
 
     async acquire(signal) {

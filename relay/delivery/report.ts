@@ -20,6 +20,8 @@ export type DeliveryReport = {
     since: Date;
     next_probe_at: Date | null;
     connections: number;
+    proven_at: Date | null;
+    last_taken_at: Date | null;
     /** When the hourly or daily limit has room again; null while it has. */
     paced_until: Date | null;
     max_per_hour: number | null;
@@ -50,7 +52,7 @@ export function reportOf(lanes: readonly Lane[]): DeliveryReport {
         };
       }),
     ),
-    lanes: lanes.map(({ provider, reading, connections, pacedUntil }) => ({
+    lanes: lanes.map(({ provider, reading, connections, pacedUntil, lastTakenAt }) => ({
       name: provider.name,
       state: reading.state,
       cause: reading.cause,
@@ -58,6 +60,8 @@ export function reportOf(lanes: readonly Lane[]): DeliveryReport {
       since: reading.since,
       next_probe_at: reading.nextProbeAt,
       connections,
+      proven_at: reading.provenAt,
+      last_taken_at: lastTakenAt,
       paced_until: pacedUntil,
       max_per_hour: provider.maxPerHour ?? null,
       max_per_day: provider.maxPerDay ?? null,

@@ -214,8 +214,14 @@ function inShort({ ok, at, platform, diagnosis, route, walks, notes }: Examinati
       reply: walk.reply,
     })),
     notes,
+    stand_in: walks.some(({ steps }) =>
+      steps.some(({ stage, says }) => stage === 'greeting' && says?.includes(standInBanner)),
+    ),
   };
 }
+
+/** In the greeting of relay/stand-in. */
+const standInBanner = 'Postern stand-in provider';
 
 /** Whole days; null without a certificate. */
 function daysLeft(validTo: string | undefined): number | null {

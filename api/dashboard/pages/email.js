@@ -57,12 +57,17 @@ function Now({ email, causes }) {
     (email.status === 'pending' && new Date(email.scheduled_datetime) <= Date.now());
   const verdict = waits && overview ? verdictOf(overview) : undefined;
   const blocked = verdict?.tone === 'bad' ? verdict : undefined;
+  const hold = heldSenderOf(email, overview);
   const isTrouble = ['held', 'bounced', 'deferred', 'uncertain', 'expired'].includes(email.status);
   return html`<section class=${`now ${tone}`}>
     <p class="lead">${sentenceOf(email)}</p>
     ${blocked && html`<p><b>${blocked.title}.</b> <a href="/">What to do about it</a></p>`}
     ${isTrouble && words && html`<p><b>${words.title}.</b> <${Prose} text=${words.meaning} /></p>`}
     ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${words.fix} /></p>`}
+    ${
+      hold?.next_probe_at &&
+      html`<p class="soft">The provider is asked again ${ago(hold.next_probe_at)}, or at once when you try again now.</p>`
+    }
     ${
       isTrouble &&
       email.reason_detail &&
@@ -89,6 +94,14 @@ function Now({ email, causes }) {
   </section>`;
 }
 
+/** The hold that keeps this mail, while it does. */
+const heldSenderOf = ({ status, reason, from }, overview) =>
+  status === 'held'
+    ? (overview?.relay?.lanes ?? [])
+        .flatMap(({ held_senders: senders }) => senders)
+        .find(({ sender, cause }) => cause === reason && sender === from?.address)
+    : undefined;
+
 function sentenceOf(email) {
   const { status, paused, scheduled_datetime: due, finished_at: finished, lateness_ms: lateness } = email;
   if (paused && status === 'pending') return 'On hold until somebody releases it.';
@@ -103,6 +116,7 @@ function sentenceOf(email) {
 function Actions({ email }) {
   const [error, setError] = useState();
   const { status, paused, queue_id: queueId } = email;
+  const { overview } = useOverview();
   useEffect(() => setError(undefined), [status]);
   const act = (name) => async () => {
     const { results } = await ask('/dashboard/emails/act', {
@@ -113,9 +127,12 @@ function Actions({ email }) {
       throw new Error(`It is ${results[0].status} by now, so that is not possible any more.`);
   };
   const isAtHome = queueId === null;
+  const lanes = overview?.relay?.lanes ?? [];
+  const isShut = lanes.length > 0 && lanes.every(({ state }) => state !== 'open');
   const isEarly = status === 'pending' && new Date(email.scheduled_datetime) > Date.now();
   const buttons = [
     (['held', 'deferred', 'expired', 'bounced'].includes(status) ||
+      (status === 'queued' && isShut) ||
       (status === 'pending' && !paused && !isEarly)) &&
       html`<${Action} kind="primary" does=${act('retry')} onError=${setError}>Try again now</${Action}>`,
     isEarly &&

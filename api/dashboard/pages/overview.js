@@ -29,7 +29,7 @@ export function Overview() {
 
 /** @param level the heading it is, where the page has another first one */
 export function Verdict({ verdict, level = 'h1' }) {
-  const { tone, title, meaning, fix, words, facts, findings = [] } = verdict;
+  const { tone, title, meaning, fix, words, facts, findings = [], others = [] } = verdict;
   return html`<section class=${`verdict ${tone}`} aria-live="polite">
     <${level} class="headline"><${Prose} text=${title} /></${level}>
     ${meaning && html`<p><${Prose} text=${meaning} /></p>`}
@@ -42,6 +42,22 @@ export function Verdict({ verdict, level = 'h1' }) {
     ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> <${Prose} text=${fix} /></p>`}
     ${words && html`<pre class="said" aria-label="What was said">${words}</pre>`}
     ${facts.length > 0 && html`<p class="facts">${facts.join(' ')}</p>`}
+    ${
+      others.length > 0 &&
+      html`<ul class="others" aria-label="Also wrong now">
+        ${others.map(
+          (other) => html`<li key=${other.title} class=${other.tone}>
+            <details>
+              <summary><${Prose} text=${other.title} /></summary>
+              ${other.meaning && html`<p><${Prose} text=${other.meaning} /></p>`}
+              ${other.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${other.fix} /></p>`}
+              ${other.words && html`<pre class="said" aria-label="What was said">${other.words}</pre>`}
+              ${other.facts.length > 0 && html`<p class="facts">${other.facts.join(' ')}</p>`}
+            </details>
+          </li>`,
+        )}
+      </ul>`
+    }
   </section>`;
 }
 

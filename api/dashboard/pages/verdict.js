@@ -5,133 +5,262 @@ const list = (words) =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 
 /**
+ * Everything that is wrong now, the worst first, and when nothing is, that mail can leave.
+ *
  * @returns {{tone: 'good'|'care'|'bad'|'quiet', title: string, meaning?: string, fix?: string, words?: string,
- *   facts: string[], findings?: object[]}} `words` are somebody else's, shown as they came
+ *   facts: string[], findings?: object[], others: object[]}} `words` are somebody else's, shown as they came; `others`
+ *   are of the same kind, without `others` of their own
  */
 export function verdictOf(overview, { trouble = false } = {}) {
-  if (trouble) {
-    return {
-      tone: 'bad',
-      title: 'PostgreSQL does not answer',
-      fix: 'Look at the database and its log. Mail that was accepted is kept in it; nothing new is accepted meanwhile.',
-      facts: [],
-    };
-  }
-  const { relay, relayAlive, processes, causes } = overview;
-  const waiting = Object.values(overview.waiting).reduce((sum, each) => sum + each, 0);
-  const kept =
-    waiting > 0 ? [`${plural(waiting, 'mail')} ${waiting === 1 ? 'waits' : 'wait'}; nothing is lost.`] : [];
+  const [first, ...others] = trouble ? [databaseAway] : problemsOf(overview);
+  return { ...first, others };
+}
 
-  if (!relay) {
+const databaseAway = {
+  tone: 'bad',
+  title: 'PostgreSQL does not answer',
+  fix: 'Look at the database and its log. Mail that was accepted is kept in it; nothing new is accepted meanwhile.',
+  facts: [],
+};
+
+function problemsOf(overview) {
+  const { relay, relayAlive } = overview;
+  // What a relay said that is not there any more is no news of now.
+  const ways = !relay || !relayAlive ? [relayAway(overview)] : waysOut(overview);
+  const problems = [...ways, ...otherProblems(overview)];
+  const rank = { bad: 0, quiet: 1, care: 2 };
+  problems.sort((a, b) => rank[a.tone] - rank[b.tone]);
+  const standing = problems.length === 0 ? [leaves(overview)] : [];
+  return [...standing, ...problems, ...heldForPeople(overview)];
+}
+
+const keptWords = ({ waiting }) => {
+  const count = Object.values(waiting).reduce((sum, each) => sum + each, 0);
+  return count > 0 ? [`${plural(count, 'mail')} ${count === 1 ? 'waits' : 'wait'}; nothing is lost.`] : [];
+};
+
+function relayAway(overview) {
+  const facts = keptWords(overview);
+  if (!overview.relay) {
     return {
       tone: 'bad',
       title: 'The relay has not started yet',
       meaning: 'It alone talks to the provider. Mail is accepted and kept until it runs.',
       fix: 'Start the relay, or look at its log: it says there what keeps it from starting.',
-      facts: kept,
+      facts,
     };
   }
-  if (!relayAlive) {
-    const beat = processes.find(({ process }) => process === 'relay');
-    return {
-      tone: 'bad',
-      title: 'The relay is not running',
-      meaning: `It was last seen ${ago(beat?.seenAt)}. Mail is accepted and kept until it is back.`,
-      fix: 'Start it again and look at the end of its log for why it stopped.',
-      facts: kept,
-    };
-  }
-  const problems = (relay.problems ?? []).filter(({ severity }) => severity === 'problem');
-  if (!relay.configured && relay.delivery_mode !== 'capture') {
-    const words = causeWords(relay.missing.length > 0 ? 'env-missing' : problems[0]?.cause, causes);
-    const isOne = relay.missing.length === 1;
-    return {
-      tone: 'bad',
-      title:
-        relay.missing.length > 0
-          ? `Mail cannot leave: ${list(relay.missing)} ${isOne ? 'is' : 'are'} missing`
-          : `Mail cannot leave: ${lowerFirst(words?.title ?? 'the settings cannot be used')}`,
-      meaning: words?.meaning,
-      fix: words?.fix,
-      findings: problems.filter(({ variable }) => !relay.missing.includes(variable)),
-      facts: kept,
-    };
-  }
+  const beat = overview.processes.find(({ process }) => process === 'relay');
+  return {
+    tone: 'bad',
+    title: 'The relay is not running',
+    meaning: `It was last seen ${ago(beat?.seenAt)}. Mail is accepted and kept until it is back.`,
+    fix: 'Start it again and look at the end of its log for why it stopped.',
+    facts,
+  };
+}
+
+const testMode = 'Test mode: nothing leaves this machine';
+
+/** What keeps mail, or some of it, from leaving; empty when nothing does. */
+function waysOut(overview) {
+  const { relay } = overview;
   if (relay.delivery_mode === 'capture') {
-    return {
-      tone: 'quiet',
-      title: 'Capture mode: nothing leaves',
-      meaning: 'Every mail is kept here to be looked at, as DELIVERY_MODE=capture asks for.',
-      facts: kept,
-    };
+    return [
+      {
+        tone: 'quiet',
+        title: testMode,
+        meaning: 'Every mail is kept here to be looked at, as DELIVERY_MODE=capture asks for.',
+        fix: 'Set DELIVERY_MODE=deliver for the relay and restart it when mail is to leave.',
+        facts: keptWords(overview),
+      },
+    ];
   }
-  const examined = relay.preflight;
-  if (examined?.ok === false && examined.diagnosis) {
-    const { title, meaning, fix, where, reply, because, variables = [] } = examined.diagnosis;
-    return {
-      tone: 'bad',
-      title: `Mail cannot leave: ${lowerFirst(title)}`,
-      meaning: [meaning, because].filter(Boolean).join(' '),
-      fix: [fix, where].filter(Boolean).join(' '),
-      words: reply,
-      facts: [
-        variables.length > 0 && `Look at ${list(variables)} first.`,
-        `Examined ${ago(examined.at)}.`,
-        ...kept,
-      ].filter(Boolean),
-    };
-  }
+  if (!relay.configured) return [notConfigured(overview)];
   const lanes = relay.lanes ?? [];
-  const closed = lanes.filter(({ state }) => state !== 'open');
   const open = lanes.filter(({ state }) => state === 'open');
-  if (lanes.length > 0 && open.length === 0) return closedVerdict(closed[0], { causes, kept });
-  if (closed.length > 0) {
-    const verdict = closedVerdict(closed[0], { causes, kept: [] });
-    return { ...verdict, tone: 'care', title: `Mail leaves by ${open[0].name} alone. ${verdict.title}` };
+  const shut = lanes.filter(({ state }) => state !== 'open');
+  const examined = failedExamination(overview);
+  if (examined || (lanes.length > 0 && open.length === 0)) {
+    return [
+      ...(examined ? [examined] : shut.map((lane) => closedVerdict(lane, overview))),
+      ...heldSenders(lanes, overview, false),
+    ];
   }
-  const lane = open.find(({ held_senders: held }) => held.length > 0);
-  if (lane) {
-    const [held] = lane.held_senders;
-    const words = causeWords(held.cause, causes);
-    return {
-      tone: 'care',
-      title: `Mail from ${held.sender} is held: ${words.title}`,
-      meaning: words.meaning,
-      fix: words.fix,
-      words: held.detail,
-      facts: ['Mail from other senders leaves.'],
-    };
-  }
-  if (!processes.some(({ process, alive }) => process === 'worker' && alive)) {
-    return {
-      tone: 'care',
-      title: 'Mail leaves, but no worker is running',
-      meaning: 'Scheduled mail, and mail that could not be handed over at once, waits for it.',
-      fix: 'Start the worker and look at the end of its log.',
-      facts: kept,
-    };
-  }
-  const bad = (relay.routes ?? []).filter(({ state }) => state !== 'good');
-  if (bad.length > 0) {
-    const words = causeWords(bad[0].cause, causes);
-    return {
-      tone: 'care',
-      title: `Mail leaves by the other way: ${bad[0].host}:${bad[0].port} does not work`,
-      meaning: words?.title && `${words.title}. ${words.meaning ?? ''}`,
-      fix: words?.fix,
-      facts: factsOf(overview),
-    };
-  }
+  return [
+    ...(relay.preflight?.stand_in ? [standIn] : []),
+    ...shut.map((lane) => {
+      const verdict = closedVerdict(lane, overview);
+      return { ...verdict, tone: 'care', title: `Mail leaves by ${open[0].name} alone. ${verdict.title}` };
+    }),
+    ...heldSenders(open, overview, !relay.preflight?.stand_in),
+    ...badRoutes(overview),
+    ...pacedLanes(open, overview),
+  ];
+}
+
+const standIn = {
+  tone: 'quiet',
+  title: testMode,
+  meaning:
+    'A stand-in provider on this machine takes every mail and sends nothing on, because SMTP_HOST is not set.',
+  fix: 'Set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL, and start again, when mail is to leave.',
+  facts: [],
+};
+
+function notConfigured(overview) {
+  const { relay, causes } = overview;
+  const problems = configurationProblems(relay);
+  const words = causeWords(relay.missing.length > 0 ? 'env-missing' : problems[0]?.cause, causes);
+  const isOne = relay.missing.length === 1;
+  return {
+    tone: 'bad',
+    title:
+      relay.missing.length > 0
+        ? `Mail cannot leave: ${list(relay.missing)} ${isOne ? 'is' : 'are'} missing`
+        : `Mail cannot leave: ${lowerFirst(words?.title ?? 'the settings cannot be used')}`,
+    meaning: words?.meaning,
+    fix: words?.fix,
+    findings: problems.filter(({ variable }) => !relay.missing.includes(variable)),
+    facts: keptWords(overview),
+  };
+}
+
+const configurationProblems = (relay) =>
+  (relay.problems ?? []).filter(({ severity }) => severity === 'problem');
+
+/** The last examination where it failed and nothing newer is known: a mail that was taken since then is newer. */
+function failedExamination(overview) {
+  const { relay, lastSent } = overview;
+  const examined = relay.preflight;
+  if (examined?.ok !== false || !examined.diagnosis) return undefined;
+  const lanes = relay.lanes ?? [];
+  const open = lanes.filter(({ state }) => state === 'open');
+  const newest =
+    open.length > 0
+      ? [lastSent?.at, ...open.flatMap((lane) => [lane.since, lane.proven_at, lane.last_taken_at])]
+      : lanes.filter(({ cause }) => cause !== examined.diagnosis.cause).map(({ since }) => since);
+  const at = new Date(examined.at);
+  if (newest.some((time) => time && new Date(time) > at)) return undefined;
+  const { title, meaning, fix, where, reply, because, variables = [] } = examined.diagnosis;
+  return {
+    tone: 'bad',
+    title: `Mail cannot leave: ${lowerFirst(title)}`,
+    meaning: [meaning, because].filter(Boolean).join(' '),
+    fix: [fix, where].filter(Boolean).join(' '),
+    words: reply,
+    facts: [
+      variables.length > 0 && `Look at ${list(variables)} first.`,
+      `Examined ${ago(examined.at)}.`,
+      ...lanes
+        .filter(({ state }) => state !== 'open')
+        .flatMap(nextProbe)
+        .slice(0, 1),
+      ...keptWords(overview),
+    ].filter(Boolean),
+  };
+}
+
+/** @param others whether mail of other senders has a way out */
+function heldSenders(lanes, { relay, causes }, others) {
+  return lanes.flatMap((lane) =>
+    lane.held_senders.map((held) => {
+      const words = causeWords(held.cause, causes);
+      return {
+        tone: 'care',
+        title: `Mail from ${held.sender} is held: ${words.title}`,
+        meaning: words.meaning,
+        fix: words.fix,
+        words: held.detail,
+        facts: [
+          ...(others ? ['Mail from other senders leaves.'] : []),
+          ...nextProbe(held),
+          held.sender === relay.from
+            ? 'The doctor, a test mail or "Try again" on one of its mails asks the provider at once.'
+            : '"Try again" on one of its mails asks the provider at once.',
+        ],
+      };
+    }),
+  );
+}
+
+const nextProbe = ({ next_probe_at: at }) =>
+  at && new Date(at) > Date.now() ? [`Tried again ${ago(at)}.`] : [];
+
+function badRoutes(overview) {
+  const { relay, causes } = overview;
+  return (relay.routes ?? [])
+    .filter(({ state, lane: name }) => state !== 'good' && isOpen(relay, name))
+    .map((route) => {
+      const words = causeWords(route.cause, causes);
+      return {
+        tone: 'care',
+        title: `Mail leaves by the other way: ${route.host}:${route.port} does not work`,
+        meaning: words?.title && `${words.title}. ${words.meaning ?? ''}`,
+        fix: words?.fix,
+        facts: factsOf(overview),
+      };
+    });
+}
+
+const isOpen = (relay, name) => (relay.lanes?.find((lane) => lane.name === name)?.state ?? 'open') === 'open';
+
+function pacedLanes(open, overview) {
   const paced = open.find(({ paced_until: until }) => until);
-  if (paced) {
-    return {
+  if (!paced) return [];
+  return [
+    {
       tone: 'care',
       title: 'Mail leaves as fast as your limits allow',
       meaning: `SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY is reached; there is room again ${ago(paced.paced_until)}.`,
-      facts: kept,
-    };
+      facts: keptWords(overview),
+    },
+  ];
+}
+
+/** What is wrong beside the way out. */
+function otherProblems(overview) {
+  const { processes, relay } = overview;
+  const found = [];
+  if (!processes.some(({ process, alive }) => process === 'worker' && alive)) {
+    found.push({
+      tone: 'care',
+      title: 'No worker is running',
+      meaning: 'Scheduled mail, and mail that could not be handed over at once, waits for it.',
+      fix: 'Start the worker and look at the end of its log.',
+      facts: [],
+    });
   }
-  const isBusy = overview.lastSent && new Date(overview.at) - new Date(overview.lastSent.at) < 600_000;
+  if (relay?.configured && overview.relayAlive) {
+    for (const { variable, problem, fix } of configurationProblems(relay))
+      found.push({ tone: 'care', title: `${variable} ${problem}`, fix, facts: [] });
+  }
+  return found;
+}
+
+/** Mail that waits for a person, whatever the way out does. */
+function heldForPeople({ held = [], relay, causes }) {
+  const known = new Set([
+    'not-configured',
+    ...(relay?.lanes ?? []).flatMap(({ held_senders: senders }) => senders.map(({ cause }) => cause)),
+  ]);
+  return held
+    .filter(({ reason }) => reason && !known.has(reason))
+    .map(({ reason, count: number }) => {
+      const words = causeWords(reason, causes);
+      return {
+        tone: 'care',
+        title: `${plural(number, 'mail')} ${number === 1 ? 'is' : 'are'} held: ${lowerFirst(words.title)}`,
+        meaning: words.meaning,
+        fix: words.fix,
+        facts: [],
+      };
+    });
+}
+
+function leaves(overview) {
+  const { lastSent, at } = overview;
+  const isBusy = lastSent && new Date(at) - new Date(lastSent.at) < 600_000;
   return { tone: 'good', title: isBusy ? 'Mail is leaving' : 'Mail can leave', facts: factsOf(overview) };
 }
 
@@ -141,21 +270,15 @@ const stateWords = {
   unreachable: 'Mail cannot leave',
 };
 
-function closedVerdict(lane, { causes, kept }) {
-  const words = causeWords(lane.cause, causes);
+function closedVerdict(lane, overview) {
+  const words = causeWords(lane.cause, overview.causes);
   return {
     tone: lane.state === 'paused' ? 'care' : 'bad',
     title: `${stateWords[lane.state]}: ${lowerFirst(words?.title ?? lane.cause)}`,
     meaning: words?.meaning,
     fix: words?.fix,
     words: lane.detail,
-    facts: [
-      `Since ${ago(lane.since).replace(' ago', '')}.`,
-      ...(lane.next_probe_at && new Date(lane.next_probe_at) > Date.now()
-        ? [`Tried again ${ago(lane.next_probe_at)}.`]
-        : []),
-      ...kept,
-    ],
+    facts: [`Since ${ago(lane.since).replace(' ago', '')}.`, ...nextProbe(lane), ...keptWords(overview)],
   };
 }
 
