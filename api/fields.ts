@@ -28,16 +28,20 @@ export const prose = (max: number) =>
     .max(max, `must be at most ${max} characters`)
     .refine(storable, { error: 'must be well-formed text without NUL characters' });
 
-/** No mail server outside could be found for such an address: it is more likely a slip. */
-export const noDot = 'has a domain without a dot';
-export const lacksDot = (mailAddress: string): boolean => /@[^.[\]]*$/.test(mailAddress);
+/** Why an address that is one is refused here all the same, as the rest of a sentence. */
+export function faultOfReach(mailAddress: string): string | undefined {
+  // No mail server outside could be found for it: it is more likely a slip.
+  if (/@[^.[\]]*$/.test(mailAddress)) return 'has a domain without a dot';
+  // The SMTP client refuses it, because careless servers end a path at the first bracket.
+  return /[<>]/.test(mailAddress) ? 'has < or > in its quoted local part' : undefined;
+}
 
 /** One bare mail address; a display name has a field of its own. */
 export const address = z
   .string()
   .superRefine((text, context) => {
     const reading = readAddress(text);
-    const fault = 'fault' in reading ? reading.fault : lacksDot(text) ? noDot : undefined;
+    const fault = 'fault' in reading ? reading.fault : faultOfReach(text);
     if (fault === undefined) return;
     context.addIssue({ code: 'custom', message: `must be one mail address: ${text.slice(0, 100)} ${fault}` });
   })

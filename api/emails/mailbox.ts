@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { readMailboxList } from '../../relay/client/address/mailbox-list.ts';
 import type { Address } from '../../relay/client/email.ts';
-import { address, lacksDot, line, noDot } from '../fields.ts';
+import { address, faultOfReach, line } from '../fields.ts';
 
 export const maxRecipients = 50;
 
@@ -12,21 +12,21 @@ const namedAddress = z
 
 /** Text with at least one mailbox, and no more than may stand there. */
 const mailboxText = (most: number) =>
-  line(most === 1 ? 500 : 500 * most)
+  line(500 * most)
     .transform((text, context): Address[] => {
       const reading = readMailboxList(text);
-      const refuse = (message: string) => context.addIssue({ code: 'custom', message });
-      if ('fault' in reading) refuse(reading.fault);
-      else if (reading.mailboxes.length > most) {
-        refuse(most === 1 ? 'must be one mailbox' : `must have at most ${most} mailboxes`);
-      } else if (reading.mailboxes.some((each) => lacksDot(each.address))) {
-        refuse(`holds an address that ${noDot}; ann@example.com would be accepted`);
-      } else if (reading.mailboxes.some(({ name = '' }) => name.length > 200)) {
-        refuse('must have names of at most 200 characters');
-      } else return [...reading.mailboxes];
-      return z.NEVER;
+      const fault = 'fault' in reading ? reading.fault : faultOfAll(reading.mailboxes, most);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+      return 'fault' in reading ? z.NEVER : [...reading.mailboxes];
     })
     .meta({ examples: ['"Example, Ann" <ann@example.com>'] });
+
+function faultOfAll(all: readonly Address[], most: number): string | undefined {
+  if (all.length > most) return most === 1 ? 'must be one mailbox' : `must have at most ${most} mailboxes`;
+  if (all.some(({ name = '' }) => name.length > 200)) return 'must have names of at most 200 characters';
+  const fault = all.map((each) => faultOfReach(each.address)).find((each) => each !== undefined);
+  return fault && `holds an address that ${fault}; ann@example.com would be accepted`;
+}
 
 /** `Ann Example <ann@example.com>`, `ann@example.com`, or an object. */
 export const mailbox = z

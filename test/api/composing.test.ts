@@ -103,6 +103,7 @@ describe('mailboxes', () => {
     ['ann', 'no address'],
     ['ann@', 'behind the @'],
     ['ann@example', 'without a dot'],
+    ['"a<b"@example.com', 'has < or >'],
     ['ann@example.com; bob@example.com', 'comma'],
     ['ann@example.com,', 'empty place'],
     ['Doe, Ann <ann@example.com>', 'quotes'],

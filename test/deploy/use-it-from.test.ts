@@ -170,7 +170,7 @@ async function settingsOf(file: string): Promise<string> {
     .replaceAll('shop:change-me', `${user}:${password}`)
     .replaceAll('user shop', `user ${user}\npassword ${password}`)
     .replaceAll('password change-me\n', '')
-    .replace(/\[relay\]|\brelay$/gm, (host) => host.replace('relay', '127.0.0.1'))
+    .replaceAll('postern-relay', '127.0.0.1')
     .replaceAll('2525', String(stack.relay.port));
 }
 
