@@ -113,6 +113,7 @@ await runProcess(
       hostname: hostname(),
       database,
       log,
+      metrics,
       committed: started.wake,
     });
     stops.push(submission);

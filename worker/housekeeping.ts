@@ -3,6 +3,7 @@ import type { Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import type { Address } from '../relay/client/email.ts';
 import { type RelayReport, readHeartbeats } from '../relay/client/heartbeat.ts';
+import { forgetRefusals } from '../relay/client/refusals.ts';
 import { releaseWithoutSender } from '../relay/client/release.ts';
 import {
   batchSize,
@@ -39,6 +40,7 @@ export async function keepHouse(
   await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
   await inBatches('forget-messages', () => forgetMessages(q, retention.rowsSeconds));
   await inBatches('forget-logins', () => forgetLogins(q));
+  await inBatches('forget-refusals', () => forgetRefusals(q, retention.rowsSeconds));
   await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
   await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
   await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));

@@ -6,6 +6,7 @@ import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { readCauses } from '../../relay/client/causes.ts';
 import { readAttachments, readDeliveries, readEmail } from '../../relay/client/email.ts';
+import { listRefusals } from '../../relay/client/refusals.ts';
 import { readTimeline } from '../../relay/client/timeline.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
@@ -212,6 +213,9 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
   router.get('/dashboard/submitted', async (request, response) => {
     const { after } = read(request, 'query', z.strictObject({ after: z.string().max(40).optional() }));
     sendJson(response, await listSubmitted(database, { limit: pageSize, after }));
+  });
+  router.get('/dashboard/refusals', async (_request, response) => {
+    sendJson(response, { data: await listRefusals(database, pageSize) });
   });
   router.get('/dashboard/submitted/:id', async (request, response) => {
     const message = await readSubmitted(database, request.params.id);

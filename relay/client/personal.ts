@@ -110,6 +110,18 @@ export const mailTables = {
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },
   },
   notice_owed: { key: 'queue_id', columns: { queue_id: digest, action: fixed } },
+  refusal: {
+    key: 'key',
+    columns: {
+      key: digest,
+      client: { never: 'the address of an application' },
+      credential: 'words',
+      stage: fixed,
+      reason: fixed,
+      sender: 'words',
+      reply: 'words',
+    },
+  },
   login_proof: {
     key: 'credential',
     columns: { credential: operators, network: { never: 'the address of an application' } },

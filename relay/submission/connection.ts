@@ -2,9 +2,10 @@
 // waits 100 ms before the greeting, hopeless clients are sent away, and a stop interrupts no message.
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import { DsnConnection } from './dsn-connection.ts';
+import { type RefusalReason, type RefusalStage, reasonOf, stageOf } from './refusal-reason.ts';
 
 // A client that is told 5xx this often without one message accepted in between does not listen.
 const mostErrors = 30;
@@ -13,22 +14,37 @@ const mostCommands = 5_000;
 // Leaves the rest of the process a few seconds of the 25 it has.
 const finishMs = 20_000;
 
+export type Refused = {
+  readonly stage: RefusalStage;
+  readonly reason: RefusalReason;
+  readonly reply: string;
+};
+
 export type SubmissionOptions = SMTPServerOptions & {
   /** A client wanted TLS and cannot have it, or not in this way; `hint` names the variable. */
   readonly onTlsInVain?: (client: string, hint: string) => void;
   /** What EHLO says behind the name of the server (RFC 5321 section 4.1.1.1, ehlo-greet), before TLS. */
   readonly ehloNote?: (client: string) => string | undefined;
+  /** A reply that says no went out. */
+  readonly onRefused?: (session: SMTPServerSession, refused: Refused) => void;
 };
 
 export class SubmissionServer extends SMTPServer {
   readonly onTlsInVain: NonNullable<SubmissionOptions['onTlsInVain']>;
   readonly ehloNote: NonNullable<SubmissionOptions['ehloNote']>;
+  readonly onRefused: NonNullable<SubmissionOptions['onRefused']>;
   #isStopping = false;
 
-  constructor({ onTlsInVain = () => {}, ehloNote = () => undefined, ...options }: SubmissionOptions) {
+  constructor({
+    onTlsInVain = () => {},
+    ehloNote = () => undefined,
+    onRefused = () => {},
+    ...options
+  }: SubmissionOptions) {
     super({ ...options, closeTimeout: finishMs });
     this.onTlsInVain = onTlsInVain;
     this.ehloNote = ehloNote;
+    this.onRefused = onRefused;
   }
 
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
@@ -56,6 +72,7 @@ class SubmissionConnection extends DsnConnection {
   readonly #server: SubmissionServer;
   #isGreeted = false;
   #isGathering = false;
+  #stage: RefusalStage = 'connect';
   #errors = 0;
   #commands = 0;
 
@@ -83,6 +100,7 @@ class SubmissionConnection extends DsnConnection {
   }
 
   override _onCommand(command: Buffer, callback?: () => void): void {
+    this.#stage = this._nextHandler ? 'auth' : stageOf(command.toString('latin1', 0, 20));
     if (++this.#commands > mostCommands) {
       this.send(421, '4.7.0 Too many commands without a message');
       return;
@@ -99,12 +117,11 @@ class SubmissionConnection extends DsnConnection {
   #endTlsHello(bytes: Buffer): void {
     if (bytes[0] !== 0x16 || bytes[1] !== 0x03) return;
     const hasCertificate = !this._isDisabled('STARTTLS');
-    this.#server.onTlsInVain(
-      this.remoteAddress,
-      hasCertificate
-        ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
-        : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)',
-    );
+    const hint = hasCertificate
+      ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
+      : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)';
+    this.#server.onTlsInVain(this.remoteAddress, hint);
+    this.#server.onRefused(this.session, { stage: 'connect', reason: 'tls-in-vain', reply: hint });
     this._socket.destroy();
   }
 
@@ -131,6 +148,7 @@ class SubmissionConnection extends DsnConnection {
     if (code === 250 || code === 354) this.#gather();
     const isOurs = typeof text === 'string' && enhancedCode.test(text) && text[0] === String(code)[0];
     super.send(code, this.#noted(code, text), isOurs ? false : context);
+    if (code >= 400 && !this.#server.isStopping) this.#tellRefused(code, String(text ?? ''));
 
     if (code === 250 && context === 'DATA_OK') {
       this.#errors = 0;
@@ -146,6 +164,11 @@ class SubmissionConnection extends DsnConnection {
     const note =
       code === 250 && Array.isArray(text) && !this.secure && this.#server.ehloNote(this.remoteAddress);
     return note && Array.isArray(text) ? [`${text[0]} ${note}`, ...text.slice(1)] : text;
+  }
+
+  #tellRefused(code: number, text: string): void {
+    const reason = reasonOf(this.#stage, code, text);
+    this.#server.onRefused(this.session, { stage: this.#stage, reason, reply: `${code} ${text}` });
   }
 
   /** RFC 2920 section 3.2: the replies to commands that came together go back together, in one write for all of them. */

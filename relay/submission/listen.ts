@@ -12,6 +12,7 @@ import type {
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
+import type { Metrics } from '../../deploy/metrics.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
 import { openBudget } from './budget.ts';
@@ -33,6 +34,7 @@ import {
   refuse,
   wantsAuth,
 } from './refusal.ts';
+import { openRefusals } from './refusals.ts';
 import { isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
 
 export type SubmissionListener = AsyncDisposable & {
@@ -89,6 +91,7 @@ export async function listenSubmission({
   hostname,
   database,
   log,
+  metrics,
   committed,
 }: {
   settings: SubmissionSettings;
@@ -96,6 +99,7 @@ export async function listenSubmission({
   hostname: string;
   database: Database;
   log: Log;
+  metrics?: Metrics;
   committed: () => void;
 }): Promise<SubmissionListener> {
   const networks = openNetworks(
@@ -113,8 +117,10 @@ export async function listenSubmission({
   const firstStatus = firstStatusBy(settings);
   const sessionsOf = new Map<string, number>();
   const counted = new WeakSet<SMTPServerSession>();
+  const triedNames = new WeakMap<SMTPServerSession, string>();
   const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
+  const refusals = openRefusals({ database, log, metrics, show });
 
   const certificate = settings.relayTls && readCertificate(settings.relayTls);
   const options: SubmissionOptions = {
@@ -153,6 +159,15 @@ export async function listenSubmission({
     onClose: forget,
     ehloNote: (client) => (networks.hidesClients(client) ? clearAuthHint(client) : undefined),
     onTlsInVain: (client, hint) => log.warn({ event: 'tls-in-vain', client }, hint),
+    onRefused: (session, refused) => {
+      const { mailFrom } = session.envelope;
+      refusals.note({
+        ...refused,
+        client: session.remoteAddress,
+        credential: credentialOf(session) ?? triedNames.get(session) ?? '',
+        sender: mailFrom ? mailFrom.address : '',
+      });
+    },
   };
   const ports = [
     { port: settings.relayPort, secure: false },
@@ -197,10 +212,10 @@ export async function listenSubmission({
     callback: Parameters<NonNullable<SMTPServerOptions['onAuth']>>[2],
   ): void {
     const address = session.remoteAddress;
+    triedNames.set(session, username);
     logins.judge({ session, address, name: username, password: password ?? '' }).then((login) => {
       if (login.outcome === 'passed') return callback(null, { user: username });
       if (login.outcome === 'failed') {
-        log.warn({ event: 'auth-failed', client: address, user: username }, 'A submission login failed');
         return callback(asReplyError(refuse(535, '5.7.8', 'Authentication credentials invalid')));
       }
       const { seconds } = login;
@@ -265,15 +280,6 @@ export async function listenSubmission({
           callback(null, `2.0.0 queued as ${answer}`);
           return;
         }
-        log.info(
-          {
-            event: 'rejected',
-            client: session.remoteAddress,
-            credential: session.user || undefined,
-            reply: `${answer.code} ${answer.enhanced} ${answer.text.replace(/[^\s<>,]+@[^\s<>,]+/g, show)}`,
-          },
-          'A message was refused',
-        );
         callback(asReplyError(answer));
       },
       (error) => {
@@ -401,6 +407,7 @@ export async function listenSubmission({
     async [Symbol.asyncDispose]() {
       watch?.[Symbol.dispose]();
       await Promise.all(servers.map((server) => server.stop()));
+      await refusals[Symbol.asyncDispose]();
     },
   };
 }

@@ -133,6 +133,11 @@ async function fill() {
   );
   await api.query(`insert into sign_in (lane, worked, reply) values ('l', false, $1)`, [words]);
   await api.query(
+    `insert into refusal (key, client, credential, stage, reason, sender, reply, count)
+     values ('r', '192.0.2.1', $1, 'rcpt', 'bad-address', $1, $2, 1)`,
+    [person, words],
+  );
+  await api.query(
     `insert into doctor_run (id, taken_by, walks, report, finished_at)
      values (gen_random_uuid(), gen_random_uuid(), $1, $1, now())`,
     [JSON.stringify([{ said: `a line\n${person}\n` }])],

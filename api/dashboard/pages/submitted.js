@@ -42,7 +42,30 @@ export function Submitted({ query: { after } }) {
     <nav class="pages" aria-label="Pages">
       ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
-    </nav>`;
+    </nav>
+    ${after === undefined && html`<${Refusals} />`}`;
+}
+
+/** Whoever misses a mail in the list above finds here why it was not taken. */
+function Refusals() {
+  const { value, error } = useLoaded(() => ask('/dashboard/refusals'), [], { live: true });
+  const refusals = value?.data ?? [];
+  if (refusals.length === 0) return html`<${Fault} error=${error} />`;
+  return html`
+    <section aria-labelledby="refusals"><h2 id="refusals">Refused</h2>
+      <p class="soft">What the relay did not take, and its last answer. The same refusal within an hour is one line.</p>
+      <table class="rows"><thead><tr><th>Who</th><th>At</th><th>Why</th><th>Times</th><th class="when">Last</th></tr></thead>
+        <tbody>${refusals.map(
+          (
+            refusal,
+          ) => html`<tr key=${`${refusal.client} ${refusal.credential} ${refusal.stage} ${refusal.reason} ${refusal.first_at}`}>
+            <td>${refusal.credential || html`<span class="soft">no login</span>`} <span class="soft">${refusal.client}</span></td>
+            <td>${refusal.stage.toUpperCase()}</td>
+            <td class="main">${refusal.reply}${refusal.sender && html`<span class="why">from ${refusal.sender}</span>`}</td>
+            <td>${refusal.count}</td>
+            <td class="when"><${Time} time=${refusal.last_at} /></td>
+          </tr>`,
+        )}</tbody></table></section>`;
 }
 
 export function SubmittedPage({ id }) {

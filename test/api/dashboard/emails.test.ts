@@ -312,3 +312,19 @@ test('the stream tells a page what changed, and ends when the process stops', as
   dashboard.stop();
   for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read());
 });
+
+test('what the relay refused stands on the page of SMTP, the newest first', async () => {
+  await dashboard.database.query(
+    `insert into refusal (key, client, credential, stage, reason, sender, reply, count, last_at) values
+       ('1', '192.0.2.7', 'shop', 'auth', 'wrong-login', '', '535 5.7.8 No', 3, now() - interval '1 hour'),
+       ('2', '192.0.2.8', '', 'mail', 'login-required', 'ann@example.com', '530 5.7.0 Log in', 1, now())`,
+  );
+  const { status, body } = await get('/dashboard/refusals');
+  expect(status).toBe(200);
+  expect(body.data).toMatchObject([
+    { client: '192.0.2.8', stage: 'mail', reason: 'login-required', sender: 'ann@example.com', count: 1 },
+    { client: '192.0.2.7', credential: 'shop', reply: '535 5.7.8 No', count: 3 },
+  ]);
+  const stranger = await fetch(`${dashboard.base}/dashboard/refusals`);
+  expect(stranger.status).toBe(401);
+});
