@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Release, reasonsAgainst } from '../../deploy/release-check.ts';
+import { type Release, reasonsAgainst } from '../../../deploy/release/reasons.ts';
 
 const good: Release = {
   version: '1.3.0',

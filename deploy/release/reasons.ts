@@ -1,7 +1,5 @@
-// `npm run release:check`: what must be true of a checkout before it becomes a release. Prints every reason why not.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// What must be true of a checkout before it becomes a release, as sentences about what is not.
+import { mention, sectionOf } from './edits.ts';
 
 export type Release = {
   readonly version: string;
@@ -44,9 +42,7 @@ function checkVersion({ version, tags }: Release): string[] {
 /** Whoever deploys a template gets the image that it names. */
 function checkMentions({ version, mentions }: Release): string[] {
   return Object.entries(mentions).flatMap(([file, text]) => {
-    const named = [...text.matchAll(/(?:postern\/postern:|newTag: |VERSION=)(\d+\.\d+\.\d+)/g)].map(
-      ([, each]) => each,
-    );
+    const named = [...text.matchAll(mention)].map(([, , each]) => each);
     const others = new Set(named.filter((each) => each !== version));
     if (named.length === 0) return [`${file} names no version.`];
     return [...others].map((other) => `${file} names ${other}, not ${version}.`);
@@ -67,13 +63,6 @@ function checkChangelog({ version, changelog }: Release): string[] {
   return reasons;
 }
 
-function sectionOf(changelog: string, name: string): string | undefined {
-  const sections = changelog.split(/^## /m);
-  const date = name === 'Unreleased' ? '' : ' - \\d{4}-\\d{2}-\\d{2}';
-  const heading = new RegExp(`^\\[${name.replaceAll('.', '\\.')}\\]${date}\\n`);
-  return sections.find((each) => heading.test(each))?.replace(/^.*\n/, '');
-}
-
 /** What was released was applied somewhere: it is never touched again. */
 function checkMigrations({ migrationChanges }: Release): string[] {
   return migrationChanges
@@ -83,29 +72,4 @@ function checkMigrations({ migrationChanges }: Release): string[] {
       (line) =>
         `A released migration was changed: ${line.split(/\s+/).slice(1).join(' → ')}. Put it into a new one.`,
     );
-}
-
-function gather(root: string): Release {
-  const read = (path: string) => readFileSync(join(root, path), 'utf8');
-  const git = (...argumentList: string[]) =>
-    execFileSync('git', argumentList, { cwd: root, encoding: 'utf8' });
-  const tags = git('tag', '--list', 'v*', '--sort=-version:refname').split('\n').filter(Boolean);
-  const [last] = tags;
-  const files = ['deploy/coolify/postern.yaml', 'deploy/kubernetes/kustomization.yaml', 'deploy/README.md'];
-  return {
-    version: (JSON.parse(read('package.json')) as { version: string }).version,
-    mentions: Object.fromEntries(files.map((file) => [file, read(file)])),
-    changelog: read('CHANGELOG.md'),
-    tags,
-    migrationChanges: last ? git('diff', '--name-status', last, '--', 'deploy/migrations') : '',
-    uncommitted: git('status', '--porcelain'),
-  };
-}
-
-if (import.meta.main) {
-  const release = gather(dirname(import.meta.dirname));
-  const reasons = reasonsAgainst(release);
-  for (const reason of reasons) console.error(reason);
-  if (reasons.length === 0) console.log(`${release.version} can be released: git tag v${release.version}`);
-  process.exitCode = reasons.length === 0 ? 0 : 1;
 }
