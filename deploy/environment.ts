@@ -170,7 +170,19 @@ export function readWorkerEnvironment(source: Source) {
 
 /** Reads what the migration needs. Throws an EnvironmentError with all problems at once. */
 export function readMigrateEnvironment(source: Source) {
-  return read(source, (reading) => readEverywhere(reading, source));
+  return read(source, (reading) =>
+    present({ ...readEverywhere(reading, source), roles: readRoles(reading) }),
+  );
+}
+
+/** All three or none: one process with a role of its own beside two that may do everything protects nothing. */
+function readRoles(reading: Reading): { api: string; relay: string; worker: string } | undefined {
+  const names = ['DATABASE_API_PASSWORD', 'DATABASE_RELAY_PASSWORD', 'DATABASE_WORKER_PASSWORD'] as const;
+  const missing = names.filter((name) => reading.isMissing(name));
+  if (missing.length === names.length) return undefined;
+  for (const name of missing) reading.addMissing(name);
+  const [api, relay, worker] = names.map((name) => reading.optional(name));
+  return api && relay && worker ? { api, relay, worker } : undefined;
 }
 
 /**

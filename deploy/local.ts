@@ -61,7 +61,7 @@ async function start(): Promise<void> {
     databaseUrl = postgres.url;
   }
   const url = databaseUrl as string;
-  await migrate(url, openLog('local', 'warn')).catch((error: Error) => {
+  await migrate(url, openLog('local', 'warn'), { roles: plan.roles }).catch((error: Error) => {
     const wayOut = plan.postgres ? `\nRemove ${folder} to begin with an empty database.` : '';
     throw new Trouble(`${error.message}${wayOut}`);
   });

@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Connection, type Database, isUnavailable, openDatabase, type Queryable } from './database.ts';
 import { readMigrateEnvironment, scrubEnvironment } from './environment.ts';
+import { applyGrants } from './grants.ts';
+import { migrateJobs } from './job-schema.ts';
 import type { Log } from './log.ts';
 import { runProcess } from './process.ts';
+import { ensureRoles, type RolePasswords } from './roles.ts';
 
 type Migration = { id: number; name: string; sql: string; checksum: string };
 
@@ -21,22 +24,25 @@ const ourMigrations = join(import.meta.dirname, 'migrations');
 const advisoryLock = 7678367;
 
 const undefinedTable = '42P01';
+/** The role of this process does not exist yet, has another password, or may not read anything yet. */
+const noAccess = new Set(['28000', '28P01', '42501']);
+
+type Wishes = {
+  directory?: string;
+  patienceSeconds?: number;
+  signal?: AbortSignal | undefined;
+  /** With them each process has a role of its own; without, all use that of the address. */
+  roles?: RolePasswords | undefined;
+};
 
 /**
- * Applies the migrations that are missing. Any number of processes may call it at once: one works,
- * the others wait and find nothing left to do. A database that is not up yet is waited for
- * (`patienceSeconds`). Throws when a migration fails (it then left nothing behind), when an applied
- * one was changed since, or when the database is newer than these files.
+ * Applies the migrations that are missing, graphile-worker's as well, and makes roles and their privileges what they
+ * should be. Any number of processes may call it at once: one works, the others wait and find nothing left to do. A
+ * database that is not up yet is waited for (`patienceSeconds`). Throws when a migration fails (it then left nothing
+ * behind), when an applied one was changed since, or when the database is newer than these files.
  */
-export async function migrate(
-  target: Database | string,
-  log: Log,
-  {
-    directory = ourMigrations,
-    patienceSeconds = 60,
-    signal,
-  }: { directory?: string; patienceSeconds?: number; signal?: AbortSignal } = {},
-): Promise<void> {
+export async function migrate(target: Database | string, log: Log, wishes: Wishes = {}): Promise<void> {
+  const { directory = ourMigrations, patienceSeconds = 60, signal, roles } = wishes;
   const migrations = await readMigrations(directory);
   await using opened = typeof target === 'string' ? openForMigration(target, log) : undefined;
   const database = opened ?? (target as Database);
@@ -51,14 +57,22 @@ export async function migrate(
        applied_at timestamptz not null default now()
      )`,
   );
+  if (roles) await ensureRoles(connection, addressOf(target), roles);
+  // In the transaction of each migration: who finds it applied may use what it brought.
+  const grant = roles ? () => applyGrants(connection) : async () => {};
 
   const missing = missingOf(migrations, await readApplied(connection));
   for (const migration of missing) {
-    await apply(connection, migration, { log, patienceSeconds, signal });
+    await apply(connection, migration, { log, patienceSeconds, signal, grant });
     log.info({ migration: migration.name }, 'Migration applied');
   }
+  if (directory === ourMigrations) await migrateJobs(database, log);
+  await grant();
   if (missing.length === 0) log.info('The schema is current');
 }
+
+const addressOf = (target: Database | string) =>
+  typeof target === 'string' ? target : String(target.pool.options.connectionString);
 
 /**
  * Waits until every migration of this version is applied, and logs what it waits for: a database
@@ -99,8 +113,11 @@ async function whyNotCurrent(database: Database, migrations: Migration[]): Promi
     return next && `migration ${next.name} is not applied; run node deploy/migrate.ts`;
   } catch (error) {
     if (isUnavailable(error)) return `PostgreSQL is away (${(error as Error).message})`;
-    if ((error as { code?: unknown }).code === undefinedTable) {
-      return 'it has no schema yet; run node deploy/migrate.ts';
+    const code = String((error as { code?: unknown }).code);
+    if (code === undefinedTable) return 'it has no schema yet; run node deploy/migrate.ts';
+    // A migration that runs at this moment creates the role and lets it in.
+    if (noAccess.has(code)) {
+      return `it does not let this process in (${(error as Error).message}); run node deploy/migrate.ts with the same DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD as in the DATABASE_URL of each process`;
     }
     throw error;
   }
@@ -154,11 +171,18 @@ const lockPauseMs = 1_000;
 
 const lockNotAvailable = '55P03';
 
+type Application = {
+  log: Log;
+  patienceSeconds: number;
+  signal: AbortSignal | undefined;
+  grant: () => Promise<void>;
+};
+
 /** Tries again while a lock cannot be had, and says so. */
 async function apply(
   connection: Connection,
   migration: Migration,
-  { log, patienceSeconds, signal }: { log: Log; patienceSeconds: number; signal: AbortSignal | undefined },
+  { log, patienceSeconds, signal, grant }: Application,
 ): Promise<void> {
   const deadline = performance.now() + patienceSeconds * 1000;
   // Building an index concurrently makes nobody wait, so it may wait for as long as it takes.
@@ -168,7 +192,7 @@ async function apply(
     try {
       return isWithoutTransaction(migration)
         ? await applyInSteps(connection, migration)
-        : await applyAtOnce(connection, migration);
+        : await applyAtOnce(connection, migration, grant);
     } catch (error) {
       const isLocked = (error as { code?: unknown }).code === lockNotAvailable;
       if (!isLocked || performance.now() > deadline) throw asFailure(migration, error as Error, isLocked);
@@ -181,12 +205,17 @@ async function apply(
   }
 }
 
-async function applyAtOnce(connection: Connection, migration: Migration): Promise<void> {
+async function applyAtOnce(
+  connection: Connection,
+  migration: Migration,
+  grant: () => Promise<void>,
+): Promise<void> {
   try {
     await connection.query('begin');
     // Comes first, so that two runs that got past the lock collide here and not in the middle of a table.
     await note(connection, migration);
     await connection.query(migration.sql);
+    await grant();
     await connection.query('commit');
   } catch (error) {
     await connection.query('rollback').catch(() => {});
@@ -298,7 +327,7 @@ if (import.meta.main) {
       return environment;
     },
     async ({ environment, log, signal }) => {
-      await migrate(environment.databaseUrl, log, { signal });
+      await migrate(environment.databaseUrl, log, { signal, roles: environment.roles });
       return 'finished';
     },
   );

@@ -191,6 +191,27 @@ export const variables = {
     readBy: everyone,
     help: 'PostgreSQL 15 or newer: postgres://user:password@host:5432/database (special characters percent-encoded).',
   },
+  DATABASE_API_PASSWORD: {
+    group: 'Everything',
+    type: 'text',
+    secret: true,
+    readBy: ['migrate'],
+    help: 'The password of the role postern_api, which migrate creates for the api; part of its DATABASE_URL. All three or none.',
+  },
+  DATABASE_RELAY_PASSWORD: {
+    group: 'Everything',
+    type: 'text',
+    secret: true,
+    readBy: ['migrate'],
+    help: 'The same of postern_relay, for the relay.',
+  },
+  DATABASE_WORKER_PASSWORD: {
+    group: 'Everything',
+    type: 'text',
+    secret: true,
+    readBy: ['migrate'],
+    help: 'The same of postern_worker, for the worker.',
+  },
   LOG_LEVEL: {
     group: 'Everything',
     type: 'choice',

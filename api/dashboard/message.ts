@@ -5,6 +5,7 @@ import type { Response } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
 import { composeMessage } from '../../relay/client/compose.ts';
 import { type Attachment, type Email, readAttachments } from '../../relay/client/email.ts';
+import { readMessageSource } from '../../relay/client/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
@@ -68,11 +69,8 @@ function headerOf(source: Buffer): Buffer {
 
 async function readBytes(q: Queryable, email: Email): Promise<Buffer | undefined> {
   if (email.queueId !== null) {
-    const { rows } = await q.query<{ content: Buffer }>(
-      'select content from message_part where queue_id = $1 order by part',
-      [email.queueId],
-    );
-    if (rows.length > 0) return Buffer.concat(rows.map(({ content }) => content));
+    const source = await readMessageSource(q, email.queueId);
+    if (source) return source;
   }
   if (email.erasedAt !== null || email.from === null) return undefined;
   return composeMessage({ ...email, from: email.from }, await readAttachments(q, email.id));

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { DotEnvError, parseDotEnv } from '../dot-env.ts';
 import { readMigrateEnvironment } from '../environment.ts';
 import { listGiven, type Source, spellings } from '../reading.ts';
-import { type Reader, type VariableName, variableTable } from '../variables.ts';
+import { type RolePasswords, roleOf, urlAs } from '../roles.ts';
+import { type Reader, type VariableName, variables, variableTable } from '../variables.ts';
 import { choosePort } from './ports.ts';
 import { Trouble } from './trouble.ts';
 
@@ -14,6 +15,8 @@ export type Plan = {
   /** undefined: the person brought a database. */
   readonly postgres: { readonly port: number; readonly password: string } | undefined;
   readonly databaseUrl: string | undefined;
+  /** Passwords for a role of each process; undefined where the person brought a database and none of them. */
+  readonly roles: RolePasswords | undefined;
   /** undefined: the person brought a provider. */
   readonly standIn: { readonly flags: readonly string[]; readonly webUrl: string } | undefined;
   readonly apiUrl: string;
@@ -24,7 +27,7 @@ export type Plan = {
   /** Log lines that warn of settings which are ours: that the stand-in is this machine, for one. */
   isNoise(line: string): boolean;
   /** The environment of one process: what it reads of the contract, and nothing the others read. */
-  environmentOf(reader: Reader, databaseUrl: string): Record<string, string>;
+  environmentOf(reader: keyof typeof roleOf, databaseUrl: string): Record<string, string>;
 };
 
 /**
@@ -59,6 +62,8 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
   const relayHealthPort = await port('RELAY_HEALTH_PORT', 9101);
   const workerHealthPort = await port('WORKER_HEALTH_PORT', 9102);
   const hasDatabase = isSet(wishes, 'DATABASE_URL');
+  const migration = hasDatabase ? readMigrateEnvironment(wishes) : undefined;
+  const roles = migration ? migration.roles : secrets.rolePasswords;
   const provider = isSet(wishes, 'SMTP_HOST') ? undefined : await planStandIn(folder, secrets);
   const apiUrl = `http://localhost:${apiPort}`;
 
@@ -84,7 +89,8 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
     postgres: hasDatabase
       ? undefined
       : { port: await choosePort(54_320), password: secrets.databasePassword },
-    databaseUrl: hasDatabase ? readMigrateEnvironment(wishes).databaseUrl : undefined,
+    databaseUrl: migration?.databaseUrl,
+    roles,
     standIn: provider,
     apiUrl,
     relayAddress: `127.0.0.1:${relayPort}`,
@@ -99,8 +105,8 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
       line.includes('"level":"warn"') &&
       Object.keys(provider?.settings ?? {}).some((name) => line.includes(`"variable":"${name}"`)),
     environmentOf: (reader, databaseUrl) => ({
-      ...onlyFor(reader, settings),
-      ...(hasDatabase ? {} : { DATABASE_URL: databaseUrl }),
+      ...onlyFor(reader, withoutDatabase(settings)),
+      DATABASE_URL: roles ? urlAs(databaseUrl, roleOf[reader], roles[reader]) : databaseUrl,
     }),
   };
 }
@@ -108,7 +114,7 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
 type Secrets = Record<
   'apiKey' | 'adminPassword' | 'relayPassword' | 'databasePassword' | 'providerPassword',
   string
->;
+> & { readonly rolePasswords: RolePasswords };
 
 /** A database that was initialised with a password keeps it, and a caller's script keeps its key. */
 async function keptSecrets(file: string): Promise<Secrets> {
@@ -116,7 +122,7 @@ async function keptSecrets(file: string): Promise<Secrets> {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (kept !== undefined) return JSON.parse(kept) as Secrets;
+  const known = kept === undefined ? {} : (JSON.parse(kept) as Partial<Secrets>);
   const invent = () => randomBytes(16).toString('hex');
   const secrets: Secrets = {
     apiKey: `local-${invent()}`,
@@ -124,7 +130,11 @@ async function keptSecrets(file: string): Promise<Secrets> {
     relayPassword: invent(),
     databasePassword: invent(),
     providerPassword: invent(),
+    rolePasswords: { api: invent(), relay: invent(), worker: invent() },
+    ...known,
   };
+  // A folder of 0.1.0 has no passwords of roles yet.
+  if (known.rolePasswords) return secrets;
   await writeFile(file, JSON.stringify(secrets, null, 2), { mode: 0o600 });
   return secrets;
 }
@@ -187,6 +197,13 @@ function onlyFor(reader: Reader, settings: Readonly<Record<string, string>>): Re
       .flatMap(([name, variable]) => spellings(name, variable).map(({ setAs }) => setAs)),
   );
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !foreign.has(name)));
+}
+
+/** Each process connects as its own role, however the address of the database was given. */
+function withoutDatabase(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const { DATABASE_URL: variable } = variables;
+  const names = new Set(spellings('DATABASE_URL', variable).map(({ setAs }) => setAs));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !names.has(name)));
 }
 
 const withoutBlanks = (source: Source): Record<string, string> =>

@@ -164,7 +164,7 @@ async function findMessages(tx: Queryable, person: Person): Promise<string[]> {
       if (found.has(queueId)) continue;
       // One at a time: a part has up to 256 KB.
       const { rows: parts } = await tx.query<{ content: Buffer }>(
-        'select content from message_part where queue_id = $1 and part = $2',
+        'select content from message_source($1, $2)',
         [queueId, part],
       );
       const content = parts[0]?.content ?? Buffer.alloc(0);

@@ -11,7 +11,7 @@ import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
 import { detectPlatform, isInContainer, type Surroundings } from './platform.ts';
-import { compareWithRelay, lookForMisplaced } from './processes.ts';
+import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
 import { readSettings, type SettingsReading } from './settings.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
@@ -118,12 +118,13 @@ async function askDatabase(
     const asked = Promise.all([
       lookForMisplaced(database, environment, id),
       compareWithRelay(database, environment),
+      lookAtRole(database),
     ]);
-    const [findings, notes] = await Promise.race([asked, late.promise]);
+    const [findings, notes, roleNotes] = await Promise.race([asked, late.promise]);
     const instance = randomUUID();
     return {
       findings,
-      notes,
+      notes: [...notes, ...roleNotes],
       askLeave: (provider: (typeof environment.providers)[number]) =>
         askLeave(database, provider, { instance, asks: 'person' }),
       heardOfSender: passOn(database),

@@ -74,3 +74,18 @@ export async function compareWithRelay(
   }
   return notes;
 }
+
+/** Whether this process may do more in the database than a relay needs to. */
+export async function lookAtRole(q: Queryable): Promise<string[]> {
+  const { rows } = await q.query<{ role: string; isOwner: boolean }>(
+    `select current_user::text as role, pg_has_role(relowner, 'usage') as "isOwner"
+     from pg_class where oid = to_regclass('message')`,
+  );
+  return rows.flatMap(({ role, isOwner }) =>
+    isOwner
+      ? [
+          `The relay is ${role} in the database, who may change and read everything there. Set DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD for migrate, and give each process the address of its own role.`,
+        ]
+      : [],
+  );
+}

@@ -41,11 +41,11 @@ test('the status says until when nothing leaves, and when what waits will have l
   await say(api, {});
   expect(await waitingFor(api)).toBeNull();
 
-  await api.database.query(
+  await api.query(
     `insert into message (queue_id, credential, sender, header_from, message_id, size, priority)
      values ('Q1', 'app', '', '', '', 1, 1)`,
   );
-  await api.database.query(
+  await api.query(
     `insert into recipient (queue_id, ordinal, address, status, priority, next_attempt_at)
      select 'Q1', i, 'ann@example.org', 'queued', 1, now() from generate_series(1, 50) i`,
   );

@@ -17,7 +17,7 @@ import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
 import { openMetrics } from '../../deploy/metrics.ts';
 import { openHandOver } from '../../relay/client/hand-over.ts';
-import { freshDatabase } from '../kit/database.ts';
+import { freshDatabase, urlOfProcess } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
 import { keepSecretsOf, sawAnswer } from '../kit/secrets.ts';
 import { expectDeclared } from './conformance.ts';
@@ -51,7 +51,15 @@ export async function startApi({
   const fresh = url === undefined ? resources.use(await freshDatabase()) : undefined;
   const log = openLog('api', 'silent');
   const database = resources.use(
-    openDatabase({ url: url ?? fresh?.url ?? '', applicationName: 'api-test', max: 16, log }),
+    openDatabase({
+      url: urlOfProcess(url ?? fresh?.url ?? '', 'api'),
+      applicationName: 'api-test',
+      max: 16,
+      log,
+    }),
+  );
+  const owner = resources.use(
+    openDatabase({ url: url ?? fresh?.url ?? '', applicationName: 'test', max: 2 }),
   );
   const handOver = resources.use(
     openHandOver({
@@ -126,7 +134,8 @@ export async function startApi({
     patch: (path: string, body?: unknown, options?: Ask) => ask('PATCH', path, { ...options, body }),
     put: (path: string, body?: unknown, options?: Ask) => ask('PUT', path, { ...options, body }),
     delete: (path: string, options?: Ask) => ask('DELETE', path, options),
-    query: database.query,
+    /** As the owner of the database: what other processes would have written. */
+    query: owner.query,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

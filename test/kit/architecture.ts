@@ -31,7 +31,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   nodemailer: ['relay', 'relay/client', 'test'],
   mailparser: ['relay', 'test'],
   selfsigned: ['relay', 'test'],
-  'graphile-worker': ['worker', 'test'],
+  'graphile-worker': ['worker', 'deploy', 'test'],
   pg: ['deploy', 'test'],
   pino: ['deploy', 'test'],
   'prom-client': ['deploy'],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, Pool, type QueryResultRow } from 'pg';
 import { openLog } from '../../deploy/log.ts';
 import { migrate } from '../../deploy/migrate.ts';
+import { roleOf, urlAs } from '../../deploy/roles.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
 import { until } from './until.ts';
 
@@ -13,6 +14,14 @@ export type Template = {
   /** The name of the migrated template database. */
   readonly name: string;
 };
+
+/** Roles belong to the server, and every run on it sets the same passwords. */
+const passwords = { api: 'of the api', relay: 'of the relay', worker: 'of the worker' };
+
+/** A database of the kit as one of Postern's processes sees it. */
+export function urlOfProcess(url: string, process: keyof typeof roleOf): string {
+  return urlAs(url, roleOf[process], passwords[process]);
+}
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -57,7 +66,7 @@ export async function freshDatabase(template?: Template): Promise<TestDatabase> 
 export async function createTemplate(serverUrl: string): Promise<Template> {
   const name = `postern_template_${randomBytes(4).toString('hex')}`;
   await administer(serverUrl, `create database ${name}`);
-  await migrate(urlOf(serverUrl, name), openLog('migrate', 'warn'));
+  await migrate(urlOf(serverUrl, name), openLog('migrate', 'warn'), { roles: passwords });
   // A database with sessions cannot be cloned, and the migration's last one may still be saying goodbye.
   await using client = await connected(serverUrl);
   await until(
@@ -84,7 +93,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   const server = await startEmbeddedPostgres();
   await administer(server.url, 'create database postern');
   const url = urlOf(server.url, 'postern');
-  await migrate(url, openLog('migrate', 'warn'));
+  await migrate(url, openLog('migrate', 'warn'), { roles: passwords });
   const pool = quietPool(url);
   return {
     url,

@@ -6,7 +6,7 @@
 //   stack.relay.process.kill('SIGKILL');
 //   await stack.relay.start();
 import { randomBytes } from 'node:crypto';
-import { freshDatabase, type Template, type TestDatabase } from './database.ts';
+import { freshDatabase, type Template, type TestDatabase, urlOfProcess } from './database.ts';
 import { freePort } from './ports.ts';
 import { type RunningProcess, startProcess } from './process.ts';
 import { type Mode, type Provider, type ProviderWishes, startProvider } from './provider.ts';
@@ -125,7 +125,7 @@ async function arrange(wishes: StackWishes, resources: AsyncDisposableStack): Pr
       name,
       { port, healthPort, resources },
       {
-        DATABASE_URL: database.url,
+        DATABASE_URL: urlOfProcess(database.url, name),
         LOG_LEVEL: 'debug',
         LOG_ADDRESSES: 'full',
         ...handOver,
@@ -172,7 +172,12 @@ async function arrange(wishes: StackWishes, resources: AsyncDisposableStack): Pr
     get output() {
       return [...relays, ...workers, ...apis].map(({ name, output }) => `--- ${name}\n${output}`).join('\n');
     },
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await resources.disposeAsync();
+      // Each process has a role of its own (deploy/grants.ts), and would only warn of what is missing there.
+      const denied = /^.*permission denied for.*$/m.exec(stack.output);
+      if (denied) throw new Error(`deploy/grants.ts lacks something: ${denied[0]}`);
+    },
   };
 
   const wanted = wishes.processes ?? ['relay', 'worker', 'api'];

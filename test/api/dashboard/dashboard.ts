@@ -10,7 +10,7 @@ import { openSending } from '../../../api/sending.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
 import { openHandOver } from '../../../relay/client/hand-over.ts';
-import { freshDatabase } from '../../kit/database.ts';
+import { freshDatabase, urlOfProcess } from '../../kit/database.ts';
 import { freePort } from '../../kit/ports.ts';
 
 export type Dashboard = Awaited<ReturnType<typeof startDashboard>>;
@@ -19,7 +19,10 @@ export async function startDashboard() {
   await using resources = new AsyncDisposableStack();
   const { url } = resources.use(await freshDatabase());
   const log = openLog('api', 'silent');
-  const database = resources.use(openDatabase({ url, applicationName: 'dashboard-test', max: 8, log }));
+  const database = resources.use(
+    openDatabase({ url: urlOfProcess(url, 'api'), applicationName: 'dashboard-test', max: 8, log }),
+  );
+  const owner = resources.use(openDatabase({ url, applicationName: 'test', max: 2 }));
   const stopping = new AbortController();
   const password = 'open sesame';
   const limit = rateLimiter(database);
@@ -57,7 +60,8 @@ export async function startDashboard() {
     url,
     password,
     database,
-    query: database.query,
+    /** As the owner of the database: what other processes would have written. */
+    query: owner.query,
     stop: () => stopping.abort(),
     /** The cookie of a new session. */
     async cookie(): Promise<string> {

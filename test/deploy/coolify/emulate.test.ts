@@ -81,9 +81,17 @@ describe('the template in the page "Docker Compose Empty"', () => {
     expect(relay?.RELAY_PASSWORD).toMatch(/^Generated/);
     expect(api?.RELAY_PASSWORD).toBe(relay?.RELAY_PASSWORD);
     expect(worker?.RELAY_PASSWORD).toBe(relay?.RELAY_PASSWORD);
-    expect(relay?.DATABASE_URL).toBe(
+    const migrate = containers.get('postern-migrate');
+    expect(migrate?.DATABASE_URL).toBe(
       `postgres://postern:${postgres?.POSTGRES_PASSWORD}@postern-postgres:5432/postern`,
     );
+    for (const [name, process] of Object.entries({ api, relay, worker })) {
+      const password = migrate?.[`DATABASE_${name.toUpperCase()}_PASSWORD`];
+      expect(password).toMatch(/^Generated/);
+      expect(process?.DATABASE_URL).toBe(
+        `postgres://postern_${name}:${password}@postern-postgres:5432/postern`,
+      );
+    }
   });
 
   test.each([
@@ -153,7 +161,10 @@ describe('docker-compose.yml as a git build pack', () => {
     expect(api.PUBLIC_URL).toBe('https://postern-api.example.com');
     expect(containers.get('postern-relay')?.RELAY_PASSWORD).toBe(api.RELAY_PASSWORD);
     expect(api.RELAY_PASSWORD).toMatch(/^Generated/);
-    expect(api.DATABASE_URL).toContain(`:${containers.get('postern-postgres')?.POSTGRES_PASSWORD}@`);
+    const migrate = containers.get('postern-migrate');
+    expect(migrate?.DATABASE_URL).toContain(`:${containers.get('postern-postgres')?.POSTGRES_PASSWORD}@`);
+    expect(api.DATABASE_URL).toContain(`:${migrate?.DATABASE_API_PASSWORD}@`);
+    expect(migrate?.DATABASE_API_PASSWORD).toMatch(/^Generated/);
     expect(containers.get('postern-postgres')?.POSTGRES_PASSWORD).toMatch(/^Generated/);
   });
 

@@ -7,7 +7,7 @@ import type { Alert } from '../../../relay/alerts/alerts.ts';
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
 import type { Tempo } from '../../../relay/delivery/settings.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
-import type { TestDatabase } from '../../kit/database.ts';
+import { type TestDatabase, urlOfProcess } from '../../kit/database.ts';
 import type { Mode, Provider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
 
@@ -44,7 +44,7 @@ export async function openWayOut(
   tempo: Partial<Tempo> = {},
 ): Promise<WayOut> {
   const log = openLog('relay', (process.env.TEST_LOG ?? 'silent') as 'silent');
-  const database = openDatabase({ url, applicationName: 'test relay', log });
+  const database = openDatabase({ url: urlOfProcess(url, 'relay'), applicationName: 'test relay', log });
   const instance = randomUUID();
   const alerts: Alert[] = [];
   const delivery = await startDelivery({

@@ -5,7 +5,7 @@ import { beat } from '../../../relay/client/heartbeat.ts';
 import { laneKey } from '../../../relay/delivery/lane.ts';
 import { announceLanes } from '../../../relay/delivery/lane-state.ts';
 import type { Examination } from '../../../relay/doctor/examination.ts';
-import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+import { freshDatabase, type TestDatabase, urlOfProcess } from '../../kit/database.ts';
 import type { Provider } from '../../kit/provider.ts';
 import { expectNoSecret, password, providerForTests, runDoctor, type Variables } from './patient.ts';
 
@@ -111,7 +111,7 @@ describe('with the database of an installation', () => {
     await using provider = await providerForTests();
     provider.users.set(provider.user, 'another');
     await announce(database, provider);
-    const environment = { ...provider.environment(), DATABASE_URL: database.url };
+    const environment = { ...provider.environment(), DATABASE_URL: urlOfProcess(database.url, 'relay') };
     const first = await runJson(environment);
     expect(first.signIns).toMatchObject([{ attempts: 1 }]);
     const second = await runJson(environment);
@@ -131,7 +131,10 @@ describe('with the database of an installation', () => {
     await using database = await freshDatabase();
     await using provider = await providerForTests();
     await announce(database, provider, { secrets: { SMTP_PASSWORD: { length: 9, fingerprint: '0000' } } });
-    const { notes } = await runJson({ ...provider.environment(), DATABASE_URL: database.url });
+    const { notes } = await runJson({
+      ...provider.environment(),
+      DATABASE_URL: urlOfProcess(database.url, 'relay'),
+    });
     expect(notes.join()).toMatch(
       /another SMTP_PASSWORD \(9 characters, fingerprint 0000\) than this environment \(18 characters/,
     );
@@ -140,8 +143,20 @@ describe('with the database of an installation', () => {
   test('no relay running is noticed', async () => {
     await using database = await freshDatabase();
     await using provider = await providerForTests();
-    const { notes } = await runJson({ ...provider.environment(), DATABASE_URL: database.url });
+    const { notes } = await runJson({
+      ...provider.environment(),
+      DATABASE_URL: urlOfProcess(database.url, 'relay'),
+    });
     expect(notes).toEqual(['No relay is running on this database: mail waits until one is started.']);
+  });
+
+  test('a relay that owns the database is noticed', async () => {
+    await using database = await freshDatabase();
+    await using provider = await providerForTests();
+    const { notes } = await runJson({ ...provider.environment(), DATABASE_URL: database.url });
+    expect(notes.join()).toContain(
+      'The relay is postgres in the database, who may change and read everything',
+    );
   });
 
   test('a variable that reached the api but not the relay is the cause', async () => {
@@ -153,7 +168,7 @@ describe('with the database of an installation', () => {
       report: { provider_variables: ['SMTP_HOST', 'SMTP_USER', 'SMTP_PASSWORD'] },
     });
     const { firstLine, output } = await run({
-      DATABASE_URL: database.url,
+      DATABASE_URL: urlOfProcess(database.url, 'relay'),
       SMTP_FROM_EMAIL: 'mailer@mail.test',
     });
     expect(firstLine).toMatch(

@@ -1,0 +1,225 @@
+// What each process may do in the database: the least it needs, in one list. `migrate` makes the database agree with
+// it, in the transaction of every migration; what is not in the list is taken away.
+import type { Queryable } from './database.ts';
+import { type RoleName, roleOf } from './roles.ts';
+
+/**
+ * Privileges by table, such as `select update(status, reason) delete`. `all but` names columns that are left out. To
+ * lock a row `for update`, a role needs the privilege to update one of its columns.
+ */
+type Grants = Readonly<
+  Record<RoleName, { tables: Readonly<Record<string, string>>; functions: readonly string[] }>
+>;
+
+const everything = 'select insert update delete';
+
+export const grants: Grants = {
+  postern_api: {
+    tables: {
+      postern_migration: 'select',
+      // Who asks for mail, and what they see of it.
+      customer: everything,
+      owner: everything,
+      invitation: everything,
+      application: everything,
+      template: everything,
+      api_key: 'select insert update',
+      idempotency_key: everything,
+      rate_window: everything,
+      dashboard_session: everything,
+      mail_minute: everything,
+      search_document: everything,
+      // Through relay/client.
+      email: 'select insert update',
+      email_attachment: 'select insert delete',
+      client_email_config: everything,
+      // Updated when a person is erased, as columns below are.
+      event: 'select insert update(recipient, detail)',
+      heartbeat: 'select insert update',
+      doctor_run: everything,
+      cause: 'select',
+      database_identity: 'select',
+      message: 'select update(sender, header_from, message_id, envid)',
+      // What a provider said, where it names a person who is erased.
+      lane: 'select(key, detail) update(detail)',
+      sender_hold: 'select(lane, detail) update(detail)',
+      sign_in: 'select(lane, reply) update(reply)',
+      // Not the bytes: those of one mail come from message_source().
+      message_part: 'select(queue_id, part) delete',
+      recipient: 'select update',
+    },
+    functions: ['message_source(text,integer)'],
+  },
+  postern_relay: {
+    tables: {
+      postern_migration: 'select',
+      message: 'select insert',
+      message_part: 'select insert delete',
+      recipient: 'select insert update',
+      submission: 'select insert update',
+      notice_owed: everything,
+      login_proof: everything,
+      login_failure: everything,
+      lane: everything,
+      route: everything,
+      sender_hold: everything,
+      sign_in: everything,
+      lane_refusal: everything,
+      connection_slot: everything,
+      lane_replica: everything,
+      lane_usage: everything,
+      lane_closure: everything,
+      open_clock: 'select insert update',
+      database_identity: 'select insert update',
+      cause: everything,
+      doctor_run: 'select update',
+      heartbeat: 'select insert update',
+      event: 'select insert',
+      // Its status follows the recipients; what it says is the business of others.
+      email:
+        'select(all but text_body, html_body, headers, from_name, reply_to, subject) ' +
+        'update(status, reason, reason_detail, finished_at, updated_at, accepted_at, queue_id, next_hand_over_at)',
+    },
+    functions: [],
+  },
+  postern_worker: {
+    tables: {
+      postern_migration: 'select',
+      email: 'select update delete',
+      email_attachment: 'select delete',
+      event: 'select insert delete',
+      heartbeat: 'select insert update delete',
+      database_identity: 'select',
+      // Housekeeping: it deletes what is over, and reads none of it.
+      message: 'select update(priority) delete',
+      message_part: 'select(queue_id, part, stored_at) delete',
+      recipient: 'select',
+      submission: 'select delete',
+      idempotency_key: 'select(principal, method, path, key, keep_until) delete',
+      invitation: 'select(id, accepted_at, expires_at) delete',
+      // Changed by triggers when mail is changed or deleted.
+      search_document: 'select(email_id) update(words) delete',
+    },
+    functions: [],
+  },
+};
+
+/** graphile-worker's own schema, whatever it holds: the worker uses it, and only the owner changes it. */
+const jobSchema = 'graphile_worker';
+const jobRole = roleOf.worker;
+
+/** `ROLE|KIND|OBJECT|COLUMN|PRIVILEGE` */
+type Key = string;
+
+type Column = { relation: string; column: string };
+
+/** Makes the database agree with the list, as far as its tables exist. Changes nothing where it agrees already. */
+export async function applyGrants(owner: Queryable): Promise<void> {
+  const { rows: columns } = await owner.query<Column>(
+    `select format('%s.%s', n.nspname, c.relname) as relation, a.attname as column
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+     where n.nspname in ('public', $1) and c.relkind in ('r', 'p', 'v') and a.attnum > 0 and not a.attisdropped`,
+    [jobSchema],
+  );
+  const { rows: functions } = await owner.query<{ signature: string }>(
+    `select p.oid::regprocedure::text as signature from pg_proc p
+     where p.pronamespace = 'public'::regnamespace`,
+  );
+  const wanted = wantedKeys(columns, new Set(functions.map(({ signature }) => signature)));
+  const actual = new Set((await readKeys(owner)).map(({ key }) => key));
+  for (const statement of statementsFor([...actual.difference(wanted)], 'revoke'))
+    await owner.query(statement);
+  for (const statement of statementsFor([...wanted.difference(actual)], 'grant'))
+    await owner.query(statement);
+  await letWorkerThrough(owner);
+  // PostgreSQL 15 and newer begin without it; a server that was upgraded may still have it.
+  const { rows } = await owner.query<{ open: boolean }>(
+    `select has_schema_privilege('public', 'public', 'create') as open`,
+  );
+  if (rows[0]?.open) await owner.query('revoke create on schema public from public');
+}
+
+function wantedKeys(columns: readonly Column[], functions: ReadonlySet<string>): Set<Key> {
+  const keys = new Set<Key>();
+  const byRelation = Map.groupBy(columns, ({ relation }) => relation);
+  for (const [role, { tables, functions: names }] of Object.entries(grants)) {
+    keys.add(`${role}|schema|public||USAGE`);
+    for (const [table, privileges] of Object.entries(tables)) {
+      const all = byRelation.get(`public.${table}`)?.map(({ column }) => column);
+      if (!all) continue;
+      for (const [, privilege = '', list] of privileges.matchAll(/(\w+)(?:\(([^)]*)\))?/g)) {
+        for (const column of list === undefined ? [''] : chosen(list, all))
+          keys.add(`${role}|table|public.${table}|${column}|${privilege.toUpperCase()}`);
+      }
+    }
+    for (const name of names) if (functions.has(name)) keys.add(`${role}|function|public.${name}||EXECUTE`);
+  }
+  const jobTables = [...byRelation.keys()].filter((relation) => relation.startsWith(`${jobSchema}.`));
+  if (jobTables.length > 0) keys.add(`${jobRole}|schema|${jobSchema}||USAGE`);
+  for (const relation of jobTables) {
+    for (const privilege of everything.toUpperCase().split(' '))
+      keys.add(`${jobRole}|table|${relation}||${privilege}`);
+  }
+  return keys;
+}
+
+function chosen(list: string, all: readonly string[]): string[] {
+  const names = list.replace(/^all but /, '').split(', ');
+  return list.startsWith('all but ')
+    ? all.filter((column) => !names.includes(column))
+    : names.filter((column) => all.includes(column));
+}
+
+/** What the roles have now. */
+export async function readKeys(q: Queryable): Promise<{ key: Key }[]> {
+  const { rows } = await q.query<{ key: Key }>(
+    `with acl as (
+       select 'schema' as kind, nspname::text as object, '' as column, nspacl as acl
+       from pg_namespace where nspname in ('public', $2)
+       union all
+       select 'table', format('%s.%s', n.nspname, c.relname), '', c.relacl
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname in ('public', $2) and c.relkind in ('r', 'p', 'v')
+       union all
+       select 'table', format('%s.%s', n.nspname, c.relname), a.attname, a.attacl
+       from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname in ('public', $2) and a.attacl is not null and not a.attisdropped
+       union all
+       select 'function', 'public.' || p.oid::regprocedure, '', p.proacl
+       from pg_proc p where p.pronamespace = 'public'::regnamespace
+     )
+     select concat_ws('|', r.rolname, kind, object, "column", privilege_type) as key
+     from acl, aclexplode(acl) as entry join pg_roles r on r.oid = entry.grantee
+     where r.rolname = any($1) order by 1`,
+    [Object.keys(grants), jobSchema],
+  );
+  return rows;
+}
+
+/** One statement for all columns of a table that have the privilege in common. */
+function statementsFor(keys: readonly Key[], verb: 'grant' | 'revoke'): string[] {
+  const alike = Map.groupBy(keys, (key) => {
+    const [role, kind, object, column, privilege] = key.split('|');
+    return [role, kind, object, column === '' ? '' : 'columns', privilege].join('|');
+  });
+  return [...alike.values()].map((group) => {
+    const [role, kind, object, , privilege] = (group[0] as Key).split('|');
+    const columns = group.map((key) => key.split('|')[3]).filter((column) => column !== '');
+    const on = columns.length > 0 ? `${privilege} (${columns.join(', ')})` : privilege;
+    return `${verb} ${on} on ${kind} ${object} ${verb === 'grant' ? 'to' : 'from'} ${role}`;
+  });
+}
+
+/** graphile-worker's tables have row-level security and no policy: without one, only their owner sees rows. */
+async function letWorkerThrough(owner: Queryable): Promise<void> {
+  const { rows } = await owner.query<{ relation: string }>(
+    `select format('%s.%s', n.nspname, c.relname) as relation
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relrowsecurity
+       and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = $2)`,
+    [jobSchema, jobRole],
+  );
+  for (const { relation } of rows) {
+    await owner.query(`create policy ${jobRole} on ${relation} to ${jobRole} using (true) with check (true)`);
+  }
+}
