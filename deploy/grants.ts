@@ -46,6 +46,7 @@ export const grants: Grants = {
       sign_in: 'select(lane, reply) update(reply)',
       // Not the bytes: those of one mail come from message_source().
       message_part: 'select(queue_id, part) delete',
+      refusal: 'select update(sender, reply)',
       recipient: 'select update',
     },
     functions: ['message_source(text,integer)'],
@@ -58,6 +59,7 @@ export const grants: Grants = {
       recipient: 'select insert update',
       submission: 'select insert update',
       notice_owed: everything,
+      refusal: everything,
       login_proof: everything,
       login_failure: everything,
       lane: everything,
@@ -95,6 +97,7 @@ export const grants: Grants = {
       message_part: 'select(queue_id, part, stored_at) delete',
       recipient: 'select',
       submission: 'select delete',
+      refusal: 'select(key, last_at) delete',
       idempotency_key: 'select(principal, method, path, key, keep_until) delete',
       invitation: 'select(id, accepted_at, expires_at) delete',
       // Changed by triggers when mail is changed or deleted.
