@@ -70,6 +70,14 @@ test('saving the same form ten times changes nothing', async () => {
   expect(await readEmailConfig(postern.database, 'other')).toBeUndefined();
 });
 
+test('a form from before the zone beside an offset was remembered is not changed by being saved again', async () => {
+  await using postern = await startPostern();
+  await saved(postern, [entry('a')]);
+  const zone = { timeZone: 'Europe/Berlin', localTime: '2030-01-01T09:00:00' };
+  const again = await saved(postern, [entry('a', zone)]);
+  expect(again.scheduled).toEqual({ kept: 1, updated: 0, created: 0, cancelled: 0 });
+});
+
 test('changed entries keep their ids, new ones are made, removed ones are cancelled', async () => {
   await using postern = await startPostern();
   const before = await saved(postern, [entry('keep'), entry('change'), entry('remove')]);
