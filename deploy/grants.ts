@@ -46,7 +46,7 @@ export const grants: Grants = {
       sign_in: 'select(lane, reply) update(reply)',
       // Not the bytes: those of one mail come from message_source().
       message_part: 'select(queue_id, part) delete',
-      refusal: 'select update(sender, reply)',
+      refusal: 'select update(credential, sender, reply)',
       recipient: 'select update',
     },
     functions: ['message_source(text,integer)'],
