@@ -129,6 +129,10 @@ function notConfigured(overview) {
 const configurationProblems = (relay) =>
   (relay.problems ?? []).filter(({ severity }) => severity === 'problem');
 
+/** A lane that closed for what the examination met as well: the examination compared more, and knows the better words. */
+const isSameFault = (lane, { stage, cause, reply }) =>
+  lane.cause === cause || lane.detail === reply || lane.cause?.startsWith(`${stage}-`);
+
 /** The last examination where it failed and nothing newer is known: a mail that was taken since then is newer. */
 function failedExamination(overview) {
   const { relay, lastSent } = overview;
@@ -139,7 +143,7 @@ function failedExamination(overview) {
   const newest =
     open.length > 0
       ? [lastSent?.at, ...open.flatMap((lane) => [lane.since, lane.proven_at, lane.last_taken_at])]
-      : lanes.filter(({ cause }) => cause !== examined.diagnosis.cause).map(({ since }) => since);
+      : lanes.filter((lane) => !isSameFault(lane, examined.diagnosis)).map(({ since }) => since);
   const at = new Date(examined.at);
   if (newest.some((time) => time && new Date(time) > at)) return undefined;
   const { title, meaning, fix, where, reply, because, variables = [] } = examined.diagnosis;

@@ -96,6 +96,15 @@ test('an examination that is newer than the last mail beats it', () => {
   expect(titles(overview(before))).toEqual(['Mail cannot leave: the port is blocked']);
 });
 
+test('an examination has the better words for the fault that closed the lane since, and none for another one', () => {
+  const refused = { ...stopped, state: 'unreachable', cause: 'tcp-refused', since: minutesAgo(1) };
+  const words = (lanes: object[]) => verdictOf(overview({ relay: { preflight: failed, lanes } })).title;
+  expect(words([refused])).toBe('Mail cannot leave: the port is blocked');
+  expect(words([{ ...stopped, since: minutesAgo(1) }])).toBe(
+    'Mail cannot leave: user name or password is wrong',
+  );
+});
+
 test('everything that is wrong is listed, the worst first, and no other mail leaves while no way is open', () => {
   const all = overview({
     processes: [],
