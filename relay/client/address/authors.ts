@@ -20,34 +20,35 @@ function ambiguityOf(text: string, mailboxes: readonly Mailbox[]): string | unde
   if (tokens.some((token) => token.kind === 'comment' && /[@<>"\\]/.test(raw(token)))) {
     return 'has a comment with @ < > " or a backslash in it';
   }
-  if (mailboxes.some(({ address }) => /[@<>\\]/.test(localPartOf(address)))) {
-    return 'has @ < > or a backslash inside a quoted local part';
+  if (mailboxes.some(({ address }) => /[@<>\\]|=\?/.test(localPartOf(address)))) {
+    return 'has @ < > =? or a backslash inside its local part';
   }
   const hasEncodedWord = text.includes('=?');
   const looksLikeAddress = tokens.some((token) => token.kind === 'quoted' && /[@<>]/.test(raw(token)));
   if (looksLikeAddress && (hasEncodedWord || /[\\(]/.test(text))) {
     return 'has @ < or > in a quoted name, and a backslash, a comment or an encoded word beside it';
   }
-  return hasEncodedWord ? ambiguityOfEncodedWords(text) : undefined;
+  return hasEncodedWord ? ambiguityOfEncodedWords(text, mailboxes) : undefined;
 }
 
-// Wider than RFC 2047 section 2, as readers are: blanks inside, any letter case.
+// Wider than RFC 2047 section 2, as readers are: blanks inside, any letter case. Blanks between two of them are no text.
 const encodedWord = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=(?:[ \t]+(?==\?[^?\s]+\?[bq]\?[^?]*\?=))?/gi;
 const readableCharset = /^(?!utf-?7|utf-?16|utf-?32)/i;
 
 /** RFC 2047 section 6.2: what readers show, and what some of them take apart only then. */
-function ambiguityOfEncodedWords(text: string): string | undefined {
-  if (text.replace(encodedWord, '').includes('=?')) return 'has an encoded word that is none (RFC 2047)';
-  const words = [...text.matchAll(encodedWord)];
-  if (!words.every(([, charset]) => readableCharset.test(charset as string))) {
+function ambiguityOfEncodedWords(text: string, mailboxes: readonly Mailbox[]): string | undefined {
+  let names = text;
+  for (const { address } of mailboxes) names = names.replace(address, '');
+  names = names.replace(/<[ \t]*>/g, '');
+  if (names.replace(encodedWord, '').includes('=?')) return 'has an encoded word that is none (RFC 2047)';
+  if (![...names.matchAll(encodedWord)].every(([, charset]) => readableCharset.test(charset as string))) {
     return 'has an encoded word in a charset in which an @ does not look like one';
   }
-  const shown = words.map(([whole, charset, encoding, data]) => {
-    const gap = /[ \t]$/.test(whole) || text[text.indexOf(whole) + whole.length] === '=' ? '' : ' ';
-    return decode(charset as string, encoding as string, data as string) + gap;
-  });
+  const shown = names.replace(encodedWord, (_, charset: string, encoding: string, data: string) =>
+    decode(charset, encoding, data),
+  );
   // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
-  return /[<>\u0000-\u001f\u007f]|[^ ]@|@[^ ]/.test(shown.join(''))
+  return /[<>\u0000-\u0008\u000a-\u001f\u007f]|[^ ]@|@[^ ]/.test(shown)
     ? 'has an encoded word that holds an address, < or >'
     : undefined;
 }
