@@ -9,6 +9,7 @@ import express, {
   type Response,
 } from 'express';
 import helmet from 'helmet';
+import { type Budget, openBudget, roomForBodies } from '../deploy/budget.ts';
 import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import {
@@ -20,6 +21,7 @@ import {
   traceparentOf,
 } from '../deploy/trace.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
+import { copiesOfBody, readBody } from './body/read.ts';
 import { readParts } from './faults.ts';
 import { inGroups } from './group.ts';
 import {
@@ -42,6 +44,8 @@ type Ground = {
   readonly authenticate: Authenticate;
   readonly limit: RateLimit;
   readonly log: Log;
+  /** For the bodies of large requests together. */
+  readonly budget: Budget;
 };
 
 /** A request on its way, with its id and its start. */
@@ -57,8 +61,10 @@ export function buildApp({
   pages = [],
   trustedProxies = [],
   corsOrigins = [],
-  ...ground
-}: Ground & {
+  budget = openBudget(roomForBodies(largestBodyOf(operations) * copiesOfBody)),
+  ...given
+}: Omit<Ground, 'budget'> & {
+  budget?: Budget;
   /** Told of every request when it is over. */
   answered?: (request: AnsweredRequest) => void;
   operations: readonly Operation[];
@@ -66,6 +72,7 @@ export function buildApp({
   trustedProxies?: readonly string[];
   corsOrigins?: readonly string[];
 }): Express {
+  const ground = { ...given, budget };
   const app = express();
   app.set('etag', false);
   app.set('case sensitive routing', true);
@@ -88,9 +95,12 @@ export function buildApp({
   return app;
 }
 
+const largestBodyOf = (operations: readonly Operation[]) =>
+  Math.max(...operations.map(({ bodyLimit = defaultBodyLimit }) => bodyLimit));
+
 function serve(operation: Operation, ground: Ground): RequestHandler {
   const change = changer(operation, ground);
-  const parseBody = operation.body ? jsonBody(operation.bodyLimit ?? defaultBodyLimit) : undefined;
+  const parseBody = operation.body ? jsonBody(operation, ground.budget) : undefined;
 
   return async (request, response) => {
     const principal =
@@ -370,63 +380,35 @@ function crossOrigin(origins: readonly string[]): RequestHandler {
   };
 }
 
-function jsonBody(limit: number): (request: Request, response: Response) => Promise<void> {
-  const parse = express.json({ limit, strict: false, type: isJson });
+/** Reads the body of an operation. What it holds of memory is given back when the answer is out or the client gone. */
+function jsonBody(
+  { bodyLimit = defaultBodyLimit, takesFiles = false }: Operation,
+  budget: Budget,
+): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
     const isEmpty =
       request.get('transfer-encoding') === undefined && !(Number(request.get('content-length')) > 0);
-    if (!isEmpty && !isJson(request)) {
-      const received = request.get('content-type');
+    // An operation whose fields are all optional may be called without a body.
+    request.body = {};
+    if (isEmpty) return;
+    const type = request.get('content-type');
+    if (!isJson(request)) {
       throw new Problem(
         'unsupported-media-type',
-        `Send application/json${received ? `, not ${received.slice(0, 100)}` : ': the Content-Type is missing'}.`,
+        `Send application/json${type ? `, not ${type.slice(0, 100)}` : ': the Content-Type is missing'}.`,
       );
     }
-    await new Promise<void>((resolve, reject) => {
-      parse(request, response, (error?: unknown) =>
-        error === undefined ? resolve() : reject(translateBody(error, limit)),
-      );
-    });
-    // An operation whose fields are all optional may be called without a body.
-    request.body ??= {};
+    if (!/^[^;]*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type ?? ''))
+      throw new Problem('unsupported-media-type', 'Send the body in UTF-8.');
+    const body = await readBody(request, { limit: bodyLimit, takesFiles }, budget);
+    response.once('close', () => body[Symbol.dispose]());
+    if (response.closed) body[Symbol.dispose]();
+    request.body = body.value;
   };
 }
 
 const isJson = (request: { headers: Record<string, string | string[] | undefined> }) =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(String(request.headers['content-type'] ?? ''));
-
-/** From the errors of body-parser to ours. */
-function translateBody(error: unknown, limit: number): unknown {
-  const { type, message } = error as { type?: string; message?: string };
-  switch (type) {
-    case 'entity.parse.failed':
-      return new Problem(
-        'malformed-json',
-        `The body cannot be read as JSON: ${withoutContent(message ?? '')}.`,
-      );
-    case 'entity.too.large':
-      return new Problem('body-too-large', `The body may hold at most ${limit} bytes.`, {
-        members: { limit },
-      });
-    case 'charset.unsupported':
-    case 'encoding.unsupported':
-      return new Problem(
-        'unsupported-media-type',
-        'Send the body in UTF-8, plain or with gzip, deflate or br.',
-      );
-    case 'request.aborted':
-    case 'request.size.invalid':
-      return new Problem('malformed-request', 'The body ended too early.');
-    default:
-      return isClientError(error) ? new Problem('malformed-request', 'The body cannot be read.') : error;
-  }
-}
-
-/** The parser's message quotes the body, which may hold anything; where it stumbled is enough. */
-function withoutContent(message: string): string {
-  const position = /at position \d+(?: \(line \d+ column \d+\))?/.exec(message)?.[0];
-  return position ? `it stops making sense ${position}` : 'it is incomplete or not JSON at all';
-}
 
 const isClientError = (error: unknown) => {
   const { status } = error as { status?: unknown };

@@ -1,5 +1,6 @@
 // What is wrong with a request's fields, all at once: the translation of zod's findings into the `errors` of a problem.
-import { z } from 'zod';
+import type { z } from 'zod';
+import { described, findCrowded } from './crowded.ts';
 import { withoutNulls } from './nulls.ts';
 import { type Fault, Problem } from './problem.ts';
 
@@ -18,10 +19,16 @@ export function readParts(parts: readonly Part[]): unknown[] {
   return values;
 }
 
-/** Reads one part: what it says, or every fault that zod found in it. */
+/** Reads one part: what it says, or its faults. What has too many entries is refused before any of them is read. */
 export function readPart<Schema extends z.ZodType>(
   given: Part & { readonly schema: Schema },
 ): { readonly data: z.output<Schema> } | { readonly faults: readonly Fault[] } {
+  const crowded = findCrowded(described(given.schema), given.value);
+  if (crowded.length > 0) {
+    return {
+      faults: crowded.map(({ path, ...rest }) => ({ in: given.in, pointer: pointerTo(path), ...rest })),
+    };
+  }
   const part = given.in === 'body' ? { ...given, value: withoutNulls(given.schema, given.value) } : given;
   const result = part.schema.safeParse(part.value, { reportInput: false });
   return result.success ? { data: result.data } : { faults: faultsIn(part, result.error) };
@@ -31,13 +38,19 @@ function faultsIn(part: Part, error: z.ZodError): Fault[] {
   return error.issues.flatMap((issue) => faultsOf(issue, part));
 }
 
+/** So many are named; the others are counted. */
+const mostFaults = 100;
+
 export function invalidFields(faults: readonly Fault[]): Problem {
   const first = faults[0];
+  const named = faults.slice(0, mostFaults);
+  const more = faults.length - named.length;
+  const names = named.map(nameOf).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const detail =
     faults.length === 1 && first
       ? `${nameOf(first)} ${first.detail}.`
-      : `${faults.length} fields are not acceptable: ${faults.map(nameOf).join(', ')}.`;
-  return new Problem('invalid-fields', detail, { errors: faults });
+      : `${faults.length} fields are not acceptable: ${names}.`;
+  return new Problem('invalid-fields', detail, { errors: named });
 }
 
 const nameOf = (fault: Fault) => (fault.pointer === '#' ? `The ${fault.in}` : fault.pointer.slice(2));
@@ -45,11 +58,12 @@ const nameOf = (fault: Fault) => (fault.pointer === '#' ? `The ${fault.in}` : fa
 function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
   if (issue.code === 'unrecognized_keys') {
     const accepted = knownFields(part.schema, issue.path);
-    return issue.keys.map((key) => ({
+    return issue.keys.map((key, index) => ({
       in: part.in,
       pointer: pointerTo([...issue.path, key]),
       detail: 'is not a known field',
-      ...(accepted && { accepted }),
+      // Said once for each object: an answer must not be much longer than what it answers.
+      ...(accepted && index === 0 && { accepted }),
     }));
   }
   if (issue.code === 'invalid_union') {
@@ -137,17 +151,8 @@ function shorten(value: unknown): unknown {
   return text.length > 100 ? `${text.slice(0, 100).toWellFormed()}… (${value.length} characters)` : text;
 }
 
-type Described = {
-  $ref?: string;
-  $defs?: Record<string, Described>;
-  properties?: Record<string, Described>;
-  items?: Described;
-};
-
 function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] | undefined {
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Described;
-  const resolve = (node: Described | undefined) =>
-    node?.$ref === undefined ? node : root.$defs?.[node.$ref.replace('#/$defs/', '')];
+  const { root, resolve } = described(schema);
   let node = resolve(root);
   for (const step of path)
     node = resolve(typeof step === 'number' ? node?.items : node?.properties?.[String(step)]);

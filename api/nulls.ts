@@ -32,12 +32,13 @@ const deepest = 12;
 
 function holdsNull(value: unknown, levels: number): boolean {
   if (value === null) return true;
-  if (typeof value !== 'object' || levels === 0) return false;
+  if (typeof value !== 'object' || levels === 0 || Buffer.isBuffer(value)) return false;
   return Object.values(value).some((each) => holdsNull(each, levels - 1));
 }
 
 function strip(value: unknown, schemas: readonly Described[], root: Described): unknown {
-  if (typeof value !== 'object' || value === null || schemas.length === 0) return value;
+  if (typeof value !== 'object' || value === null || schemas.length === 0 || Buffer.isBuffer(value))
+    return value;
   const shapes = schemas.flatMap((schema) => shapesOf(schema, root));
   if (Array.isArray(value)) {
     const items = shapes.flatMap(({ items }) => items ?? []);

@@ -183,6 +183,7 @@ export function problemTypesOf(operation: Operation): ProblemType[] {
     run.kind === 'changes' && run.idempotency === 'secret' && 'answer-was-secret',
     isLimited(operation) && 'rate-limited',
     'internal',
+    (operation.bodyLimit ?? 0) > 64 * 1024 && 'busy',
     'database-unavailable',
     ...problems,
   ];

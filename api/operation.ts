@@ -54,6 +54,8 @@ type Shared = {
   readonly scope: Scope | 'public';
   /** Bytes; 64 KB unless told. */
   readonly bodyLimit?: number;
+  /** Members of the body called `content` are files in base64, and reach the schema as a Buffer. */
+  readonly takesFiles?: boolean;
   readonly bodyExample?: unknown;
   /** What OpenAPI tells of the body, where the handler reads its parts one by one. */
   readonly describedBody?: z.ZodType;

@@ -137,6 +137,12 @@ export const problemTypes = {
     title: 'Internal error',
     advice: 'A mistake of ours. The log of the api has the details under the request id in `instance`.',
   },
+  busy: {
+    status: 503,
+    title: 'Too many large requests at once',
+    advice:
+      'The memory for large bodies is in use. Nothing was kept of this one: wait for `Retry-After` and send it again.',
+  },
   'database-unavailable': {
     status: 503,
     title: 'The database is away',

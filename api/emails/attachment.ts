@@ -2,14 +2,8 @@
 import { z } from 'zod';
 import type { Attachment } from '../../relay/client/email.ts';
 import { faultOfAttachment, readMediaType } from '../../relay/client/media-type.ts';
+import { fileContent } from '../body/file-content.ts';
 import { line } from '../fields.ts';
-
-// RFC 4648 section 4, checked without a regular expression that would backtrack over megabytes.
-function isBase64(text: string): boolean {
-  if (text.length % 4 !== 0) return false;
-  const body = text.replace(/={0,2}$/, '');
-  return !/[^A-Za-z0-9+/]/.test(body);
-}
 
 const contentType = z
   .string()
@@ -34,10 +28,7 @@ const contentType = z
 export const attachment = z
   .strictObject({
     filename: line(255).refine((name) => !/[/\\]/.test(name), { error: 'must not contain / or \\' }),
-    content: z
-      .string()
-      .refine(isBase64, { error: 'must be base64 (RFC 4648 section 4)' })
-      .meta({ contentEncoding: 'base64' }),
+    content: fileContent,
     content_type: contentType,
     content_id: z
       .string()
@@ -47,7 +38,7 @@ export const attachment = z
   })
   .superRefine(({ content_type, content }, context) => {
     const media = readMediaType(content_type);
-    const fault = 'fault' in media ? undefined : faultOfAttachment(media, Buffer.from(content, 'base64'));
+    const fault = 'fault' in media ? undefined : faultOfAttachment(media, content);
     if (fault !== undefined) context.addIssue({ code: 'custom', path: ['content_type'], message: fault });
   });
 
@@ -55,5 +46,5 @@ export const toAttachment = (given: z.output<typeof attachment>): Attachment => 
   filename: given.filename,
   contentType: given.content_type,
   contentId: given.content_id,
-  content: Buffer.from(given.content, 'base64'),
+  content: given.content,
 });

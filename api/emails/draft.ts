@@ -180,7 +180,7 @@ function checkSize(asked: AskedEmail, maxMessageSize: number): Fault[] {
   // Base64 in lines of 76 characters is what attachments take in the message; bodies take at most three octets
   // for one (quoted-printable), and the header fields are small.
   const attachments = (asked.attachments ?? []).reduce(
-    (sum, { content }) => sum + (content.length * 78) / 76,
+    (sum, { content }) => sum + (Math.ceil(content.length / 3) * 4 * 78) / 76,
     0,
   );
   const bodies = Buffer.byteLength(asked.text ?? '') + Buffer.byteLength(asked.html ?? '');

@@ -47,6 +47,7 @@ export const headers = z
     }
   })
   .meta({
+    maxProperties: 50,
     description:
       'Further fields of the header. ASCII goes out as it is given and is folded at blanks only; other text is ' +
       `encoded (RFC 2047) in X-… fields, Organization, Keywords and the name in List-Id. At most ${mostFields} ` +

@@ -73,9 +73,12 @@ export function emailOperations({
       summary: 'Send a mail, now or later',
       description:
         'The answer is 202 as soon as the mail is committed; `status` tells where it is. Attachments are base64; ' +
-        'the whole message may be as large as the relay takes (RELAY_MAX_MESSAGE_SIZE).',
+        'the whole message may be as large as the relay takes (RELAY_MAX_MESSAGE_SIZE). Beside attachments, a body may ' +
+        'hold 16 MB, 60,000 values and 32 levels. When too many large requests come at once, the answer is 503 with ' +
+        'Retry-After.',
       scope: 'send',
       bodyLimit,
+      takesFiles: true,
       body: emailDraft,
       bodyExample: example,
       answers: { 202: { description: 'Committed.', schema: emailListItem } },
@@ -103,6 +106,7 @@ export function emailOperations({
         'the others are named with their faults and nothing of them is kept. When none is in order the answer is 422.',
       scope: 'send',
       bodyLimit,
+      takesFiles: true,
       body: batchOf(z.unknown()).transform((given) =>
         Array.isArray(given) ? { emails: given, pointer: '#' } : { ...given, pointer: '#/emails' },
       ),

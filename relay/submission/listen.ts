@@ -9,13 +9,13 @@ import type {
   SMTPServerOptions,
   SMTPServerSession,
 } from 'smtp-server';
+import { openBudget } from '../../deploy/budget.ts';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
-import { openBudget } from './budget.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';

@@ -2,9 +2,9 @@
 // stored while it arrives, so that memory holds one part of it and never all.
 import { createHash } from 'node:crypto';
 import type { SMTPServerDataStream } from 'smtp-server';
+import type { Budget } from '../../deploy/budget.ts';
 import type { Queryable } from '../../deploy/database.ts';
 import { type Admission, type AdmissionQuestion, admit } from './admission.ts';
-import type { Budget } from './budget.ts';
 import { checkLines } from './lines.ts';
 import { openParts, partBytes } from './parts.ts';
 import { type Refusal, refuse } from './refusal.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openBudget } from '../../../deploy/budget.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
-import { openBudget } from '../../../relay/submission/budget.ts';
 import { openCredentials } from '../../../relay/submission/credentials.ts';
 import { firstStatusBy, statusOfAll } from '../../../relay/submission/first-status.ts';
 import { nextGroup, type Submission } from '../../../relay/submission/group.ts';

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBudget } from '../../../deploy/budget.ts';
 import { openDatabase } from '../../../deploy/database.ts';
-import { openBudget } from '../../../relay/submission/budget.ts';
 import { receive } from '../../../relay/submission/receive.ts';
 import type { Stack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';

@@ -1,0 +1,83 @@
+// How many octets of requests and messages one process may hold in memory at once. Who gets none waits, and with it
+// the socket and the client: TCP's window is the queue, not our heap.
+
+export type Budget = {
+  /** No reservation is larger than this. */
+  readonly total: number;
+  /** How many wait in line. */
+  readonly waiting: number;
+  /**
+   * Waits in line for `bytes`; disposing gives them back. Undefined when the line did not come to it within
+   * `waitMs`; without it, it waits as long as it takes.
+   */
+  reserve(bytes: number): Promise<Disposable>;
+  reserve(bytes: number, waitMs: number): Promise<Disposable | undefined>;
+};
+
+/** @param total a single reservation may not be larger */
+export function openBudget(total: number): Budget {
+  type Turn = { readonly bytes: number; readonly go: (isServed: boolean) => void };
+  const line: Turn[] = [];
+  let free = total;
+
+  function serve(): void {
+    for (let next = line[0]; next && next.bytes <= free; next = line[0]) {
+      line.shift();
+      free -= next.bytes;
+      next.go(true);
+    }
+  }
+
+  async function reserve(bytes: number): Promise<Disposable>;
+  async function reserve(bytes: number, waitMs?: number): Promise<Disposable | undefined>;
+  async function reserve(bytes: number, waitMs?: number): Promise<Disposable | undefined> {
+    if (bytes > total) throw new RangeError(`${bytes} octets will never fit into a budget of ${total}`);
+    const turn = Promise.withResolvers<boolean>();
+    const place = { bytes, go: turn.resolve };
+    line.push(place);
+    serve();
+    const leave = () => {
+      const index = line.indexOf(place);
+      if (index < 0) return;
+      line.splice(index, 1);
+      turn.resolve(false);
+      // It may have kept smaller ones behind it from their turn.
+      serve();
+    };
+    const alarm = waitMs === undefined ? undefined : setTimeout(leave, waitMs);
+    const isServed = await turn.promise;
+    clearTimeout(alarm);
+    if (!isServed) return undefined;
+    return {
+      [Symbol.dispose]() {
+        free += bytes;
+        serve();
+      },
+    };
+  }
+
+  return {
+    total,
+    get waiting() {
+      return line.length;
+    },
+    reserve,
+  };
+}
+
+const mb = 1024 * 1024;
+
+/** What a process with nothing to do and its code take, and what the collector leaves lying about. */
+const idleBytes = 170 * mb;
+/** Section "Sizing" of the manual: no process of ours needs more than this. */
+const mostBytes = 400 * mb;
+
+/**
+ * What is left for requests and messages in this process: it follows the memory limit of its container, and at least
+ * one of `largest` octets fits, or nothing large would ever move.
+ */
+export function roomForBodies(largest: number, limit: number = process.constrainedMemory()): number {
+  // Without a limit Node answers 0 or a number beyond all memory.
+  const most = limit > 0 ? Math.min(mostBytes, limit * 0.8) : mostBytes;
+  return Math.max(largest, Math.floor(most - idleBytes));
+}

@@ -1,0 +1,95 @@
+// One client with a valid key sends what is large, deep or crowded. The process stays small, goes on answering others,
+// and says no in words.
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Stack, startStack } from '../kit/stack.ts';
+import { until } from '../kit/until.ts';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({
+    processes: ['api'],
+    provider: false,
+    api: { SMTP_FROM_EMAIL: 'shop@example.com' },
+  });
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+/** proc(5): the highest resident memory since the start, in MB. */
+async function peakMb(): Promise<number> {
+  const status = await readFile(`/proc/${stack.api.process.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
+
+const mail = (more: object) => ({ to: 'ann@example.com', subject: 'Hello', text: 'Hello.', ...more });
+
+test.each([
+  [
+    'unknown fields',
+    () => JSON.stringify(Object.fromEntries(Array.from({ length: 40_000 }, (_, n) => [`f${n}`, 1]))),
+  ],
+  [
+    'headers',
+    () => `{"to":"a@example.com","subject":"x","headers":{${'"X-A":"b",'.repeat(1_500_000)}"X-B":"c"}}`,
+  ],
+  [
+    'header names',
+    () =>
+      JSON.stringify(
+        mail({ headers: Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`X-${n}`, 'v'])) }),
+      ),
+  ],
+  ['recipients', () => JSON.stringify(mail({ to: Array.from({ length: 50_000 }, () => 'x') }))],
+  ['nesting', () => `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`],
+  ['nested objects', () => `${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}`],
+])('too many or too deep: %s', async (_, body) => {
+  const { status, body: problem } = await stack.api.post('/api/v1/emails', body());
+  expect([status, problem.type]).toEqual([422, '/problems/invalid-fields']);
+  expect(problem.errors.length).toBeLessThanOrEqual(100);
+  expect(JSON.stringify(problem).length).toBeLessThan(64_000);
+});
+
+test('a batch of millions of nothings', async () => {
+  const { status } = await stack.api.post('/api/v1/emails/batch', `{"emails":[${'0,'.repeat(2_500_000)}0]}`);
+  expect(status).toBe(422);
+  expect(stack.api.process.exit).toBeUndefined();
+});
+
+test('sixteen uploads of 24 MB at once are all committed, in less than 400 MB', async () => {
+  const content = Buffer.alloc(18_000_000, 'postern').toString('base64');
+  const body = JSON.stringify(
+    mail({
+      scheduled_datetime: '2999-01-01T00:00:00Z',
+      attachments: [{ filename: 'a.bin', content }],
+    }),
+  );
+  const answers = await Promise.all(Array.from({ length: 16 }, () => stack.api.post('/api/v1/emails', body)));
+  expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(202));
+  const { rows } = await stack.database.query<{ count: number }>(
+    'select count(*)::int as count from email_attachment where octet_length(content) = 18000000',
+  );
+  expect(rows[0]?.count).toBe(16);
+  expect(await peakMb()).toBeLessThan(400);
+});
+
+test('who announces much and sends nothing keeps nobody out', async () => {
+  const sockets = Array.from({ length: 60 }, () => connect(stack.api.port, '127.0.0.1'));
+  for (const socket of sockets) {
+    socket.on('error', () => {});
+    socket.write(
+      `POST /api/v1/emails HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${stack.api.key}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 24000000\r\n\r\n{"to":',
+    );
+  }
+  try {
+    const content = Buffer.alloc(1_000_000).toString('base64');
+    const body = mail({
+      scheduled_datetime: '2999-01-01T00:00:00Z',
+      attachments: [{ filename: 'a.bin', content }],
+    });
+    await until(async () => (await stack.api.post('/api/v1/emails', body)).status === 202);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
