@@ -48,8 +48,21 @@ export async function startPostgres({
       process.removeListener('exit', lastResort);
       if (server.exitCode !== null || server.signalCode !== null) return;
       const gone = once(server, 'exit');
-      // postgres(1): SIGINT is the fast shutdown; it ends sessions and writes a checkpoint.
-      server.kill('SIGINT');
+      // The fast shutdown: it ends sessions and writes a checkpoint. pg_ctl, because a signal on Windows only kills.
+      const stopping = spawn(
+        join(binaries, 'pg_ctl'),
+        ['stop', '--mode=fast', '--no-wait', `--pgdata=${data}`],
+        {
+          ...owner,
+          cwd: data,
+          stdio: 'ignore',
+          env: bareEnvironment(),
+        },
+      );
+      stopping.once('error', () => server.kill('SIGINT'));
+      stopping.once('exit', (code) => {
+        if (code !== 0) server.kill('SIGINT');
+      });
       await gone;
     },
   };
