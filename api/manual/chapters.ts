@@ -30,6 +30,12 @@ export const chapters: readonly Chapter[] = [
     about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
   },
   {
+    slug: 'security',
+    title: 'Security',
+    file: 'SECURITY.md',
+    about: 'What is protected from whom, what is not, and how to report a fault.',
+  },
+  {
     slug: 'changes',
     title: 'Changes',
     file: 'CHANGELOG.md',

@@ -19,6 +19,7 @@ export function reasonsAgainst(release: Release): string[] {
   return [
     ...checkVersion(release),
     ...checkMentions(release),
+    ...checkDocumentation(release),
     ...checkChangelog(release),
     ...checkMigrations(release),
     ...(release.uncommitted.trim() ? ['There are changes that are not committed.'] : []),
@@ -46,6 +47,17 @@ function checkMentions({ version, mentions }: Release): string[] {
     const others = new Set(named.filter((each) => each !== version));
     if (named.length === 0) return [`${file} names no version.`];
     return [...others].map((other) => `${file} names ${other}, not ${version}.`);
+  });
+}
+
+/** Coolify shows this address to everybody who looks at the template; names below .example lead nowhere (RFC 2606). */
+function checkDocumentation({ mentions }: Release): string[] {
+  return Object.entries(mentions).flatMap(([file, text]) => {
+    const [, address] = /^# documentation: (\S+)$/m.exec(text) ?? [];
+    if (!address || !/^https?:\/\/[^/]*\.(?:example|test|invalid)(?:\/|$)/.test(address)) return [];
+    return [
+      `${file} says that the documentation is at ${address}, which is nobody's: write where it is published.`,
+    ];
   });
 }
 

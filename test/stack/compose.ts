@@ -52,11 +52,14 @@ export type ComposeStack = AsyncDisposable & {
 export type Answer = { readonly status: number; readonly body: any };
 
 export const image = 'postern:stack-test';
+export const standInImage = 'postern:stack-test-stand-in';
 
 /** A checkout with its Compose files, and the image that was built from it. */
 export type Release = {
   readonly directory: string;
   readonly image: string;
+  /** That of the stand-in provider. */
+  readonly standInImage: string;
   /** Those that run our image. */
   readonly services: readonly string[];
 };
@@ -64,6 +67,7 @@ export type Release = {
 const current: Release = {
   directory: root,
   image,
+  standInImage,
   services: ['postern-migrate', 'postern-relay', 'postern-worker', 'postern-api'],
 };
 
@@ -78,13 +82,15 @@ let built: Promise<void> | undefined;
 
 /** Builds the image that every project of this suite runs; the layers of an earlier build are used again. */
 export function buildImage(): Promise<void> {
-  built ??= sweep().then(() => build(root, image));
+  built ??= sweep()
+    .then(() => build(root, image))
+    .then(() => build(root, standInImage, '--target', 'stand-in'));
   return built;
 }
 
-async function build(directory: string, tag: string): Promise<void> {
+async function build(directory: string, tag: string, ...others: string[]): Promise<void> {
   const dockerfile = join(directory, 'deploy', 'Dockerfile');
-  await docker('build', '--quiet', '--file', dockerfile, '--tag', tag, directory);
+  await docker('build', '--quiet', '--file', dockerfile, '--tag', tag, ...others, directory);
 }
 
 /**
@@ -108,7 +114,7 @@ export async function buildPreviousRelease(): Promise<Release | undefined> {
   await promisify(execFile)('tar', ['-xf', archive, '-C', directory]);
   const tag = 'postern:stack-test-0.1.0';
   await build(directory, tag);
-  return { directory, image: tag, services: ['migrate', 'relay', 'worker', 'api'] };
+  return { directory, image: tag, standInImage: tag, services: ['migrate', 'relay', 'worker', 'api'] };
 }
 
 /** A run that was killed could not clean up; the next one does. */
@@ -245,9 +251,9 @@ const imageFile = (directory: string, standIn: boolean, { image: tag }: Release)
 
 /** The image is built once for the suite, not once for every project. */
 function imageOverride(standIn: boolean, release: Release): string {
-  const services = standIn ? [...release.services, 'stand-in'] : release.services;
-  const override = { image: release.image, pull_policy: 'never' };
-  return stringify({ services: Object.fromEntries(services.map((name) => [name, override])) });
+  const override = (image: string) => ({ image, pull_policy: 'never' });
+  const ours = Object.fromEntries(release.services.map((name) => [name, override(release.image)]));
+  return stringify({ services: standIn ? { ...ours, 'stand-in': override(release.standInImage) } : ours });
 }
 
 async function say(

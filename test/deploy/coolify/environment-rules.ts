@@ -126,12 +126,15 @@ function checkContract({ name: service, environment, isOurs }: Service): Fault[]
   return faults;
 }
 
-/** Only rows that are created as required are required, and the first mention in the file creates them. */
+/**
+ * Only rows that are created as required are required, and the first mention in the file creates them. A secret may be
+ * given in base64 instead, which no page of Coolify can ask for: the relay itself holds mail and says so.
+ */
 function checkGuard({ services }: Template): Fault[] {
   const faults: Fault[] = [];
   const complain = (problem: string) => faults.push({ rule: 'guard', problem });
   for (const [name, variable] of Object.entries(variableTable)) {
-    if (variable.required !== 'provider') continue;
+    if (variable.required !== 'provider' || variable.secret) continue;
     const first = services
       .flatMap(({ environment }) => Object.entries(environment))
       .find(([, value]) => leadingReference(value ?? '')?.name === name);

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${ is what this file warns about.
 // What the page deploy/coolify/README.md tells operators about characters, as a function: the tests hold it to what
 // a container really receives.
 
@@ -11,10 +10,6 @@ export function warningsAbout(value: string, { literal }: { literal: boolean }):
   warn(value !== value.trim(), 'Blanks at its ends are cut off.');
   if (literal) {
     warn(value.includes("'"), "A ' ends a literal value: the stack does not start.");
-    warn(
-      value.includes('${'),
-      'A ${ is read once more where a variable is required: the stack may not start.',
-    );
     warn(value.endsWith('\\'), 'A \\ at its end keeps a literal value open: the stack does not start.');
   } else {
     warn(value.includes('$'), 'A $ begins the name of a variable. Switch on "Is Literal?".');

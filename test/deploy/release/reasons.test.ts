@@ -22,6 +22,14 @@ test.each<[string, Partial<Release>]>([
   ['v1.10.0 is newer than 1.3.0', { tags: ['v1.10.0'] }],
   ['postern.yaml names 1.2.0', { mentions: { 'postern.yaml': 'postern/postern:1.2.0' } }],
   ['postern.yaml names no version', { mentions: { 'postern.yaml': 'postern/postern:latest' } }],
+  [
+    'which is nobody',
+    {
+      mentions: {
+        'postern.yaml': '# documentation: https://postern.example/docs\nimage: postern/postern:1.3.0',
+      },
+    },
+  ],
   ['has no section', { changelog: good.changelog.replace(' - 2026-03-01', '') }],
   ['says nothing about 1.3.0', { changelog: good.changelog.replace('- Something.\n', '') }],
   ['no upgrade notes', { changelog: good.changelog.replace('### Upgrade notes\n\nNone.\n', '') }],
