@@ -40,9 +40,11 @@ export const grants: Grants = {
       cause: 'select',
       database_identity: 'select',
       message: 'select update(sender, header_from, message_id, envid)',
-      // What a provider said, where it names a person who is erased.
-      lane: 'select(key, detail) update(detail)',
-      sender_hold: 'select(lane, detail) update(detail)',
+      // What a provider said, where it names a person who is erased; and whoever tries a mail again asks for a probe.
+      lane: 'select(key, detail, state, since, probed_at, next_probe_at) update(detail, next_probe_at)',
+      sender_hold:
+        'select(lane, sender, cause, causes, detail, lifted_at) update(detail, next_probe_at, asked_for)',
+      connection_slot: 'select(lane, lease_until)',
       sign_in: 'select(lane, reply) update(reply)',
       // Not the bytes: those of one mail come from message_source().
       message_part: 'select(queue_id, part) delete',
@@ -98,6 +100,8 @@ export const grants: Grants = {
       recipient: 'select',
       submission: 'select delete',
       refusal: 'select(key, last_at) delete',
+      login_failure: 'select(key, since) delete',
+      login_proof: 'select(succeeded_at) delete',
       idempotency_key: 'select(principal, method, path, key, keep_until) delete',
       invitation: 'select(id, accepted_at, expires_at) delete',
       // Changed by triggers when mail is changed or deleted.

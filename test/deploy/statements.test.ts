@@ -1,0 +1,61 @@
+// Every statement of every process, asked of PostgreSQL without running it: whether the process has the right to it.
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../deploy/database.ts';
+import { freshDatabase, urlOfProcess } from '../kit/database.ts';
+import { type SqlStatement, statementsOf } from '../kit/statements.ts';
+
+const processes = {
+  api: statementsOf(['api/main.ts']),
+  relay: statementsOf(['relay/main.ts', 'relay/doctor/main.ts']),
+  worker: statementsOf(['worker/main.ts']),
+};
+const names = ['api', 'relay', 'worker'] as const;
+
+const isWhole = (statement: SqlStatement): statement is SqlStatement & { text: string } =>
+  statement.text !== undefined;
+
+/** They are put together from more than constants; what they say is tested where they run. */
+const composedAsTheyRun = [
+  'api/dashboard/search.ts amongNewestOfStatus',
+  'api/dashboard/search.ts newestOfStatus',
+  'relay/client/erase-mentions.ts countOnTheirWay',
+  'relay/client/erase-mentions.ts eraseKeysAndAddresses',
+  'relay/client/erase-mentions.ts eraseXtext',
+  'relay/client/erase-mentions.ts findAttachments',
+  'relay/client/erase-mentions.ts findMessages',
+  'relay/client/erase.ts eraseForms',
+  'relay/client/erase.ts findEmails',
+  'relay/client/list.ts list',
+  'relay/client/outbox.ts claimDue',
+  'relay/client/outbox.ts claimOne',
+  'relay/client/redact.ts lastOfPage',
+  'relay/client/redact.ts redactTable',
+  'relay/delivery/claim.ts claim',
+  'relay/delivery/refusals.ts concernsLane',
+  'relay/delivery/refusals.ts lastSuccess',
+  'relay/delivery/restored.ts holdRecipients',
+  'relay/delivery/restored.ts isAnyLeft',
+];
+
+test('nearly all statements are whole in the source', () => {
+  const all = Object.values(processes).flat();
+  expect(all.length).toBeGreaterThan(240);
+  const composed = new Set(all.filter((statement) => !isWhole(statement)).map(({ place }) => place));
+  expect([...composed].sort()).toEqual(composedAsTheyRun);
+});
+
+test.each(names)('the %s has the right to all its statements', async (process) => {
+  await using database = await freshDatabase();
+  await using as = openDatabase({
+    url: urlOfProcess(database.url, process),
+    applicationName: 'statements-test',
+    max: 1,
+  });
+  const refused: string[] = [];
+  for (const { place, text } of processes[process].filter(isWhole)) {
+    await as
+      .query(`explain (generic_plan) ${text}`)
+      .catch((error: Error) => refused.push(`${place}: ${error.message}`));
+  }
+  expect(refused).toEqual([]);
+});
