@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
-import { DsnConnection } from './dsn-connection.ts';
+import { HalfCloseConnection } from './half-close.ts';
 import { type RefusalReason, type RefusalStage, reasonOf, stageOf } from './refusal-reason.ts';
 
 // A client that is told 5xx this often without one message accepted in between does not listen.
@@ -68,7 +68,7 @@ export class SubmissionServer extends SMTPServer {
   }
 }
 
-class SubmissionConnection extends DsnConnection {
+class SubmissionConnection extends HalfCloseConnection {
   readonly #server: SubmissionServer;
   #isGreeted = false;
   #isGathering = false;
