@@ -123,7 +123,8 @@ export function openAcceptance({
       try {
         return await findCommitted(database, queueIds);
       } catch (error) {
-        // Told 451, they come again with the same octets, and within 15 minutes that is the same mail.
+        // Told 451, they come again. With a Message-ID of their own, or a key, that is the same mail; without both
+        // nobody can tell it from a second one, and it may arrive twice.
         if (performance.now() > giveUpAt) {
           log.error(
             { event: 'in-doubt', queueIds, err: error },

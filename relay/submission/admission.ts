@@ -16,6 +16,8 @@ export type EmailClaim = { readonly id: string; readonly token: Buffer };
 export type Admission = {
   readonly headerFrom: string;
   readonly messageId: string;
+  /** Whether the client brought it. Without one, nothing tells a repeat from a second mail with the same words. */
+  readonly broughtMessageId: boolean;
   /** Fields that were missing, each with its CRLF; they go before the others, behind Received. */
   readonly added: string;
   /** What is passed on of the header and whatever body came with it, in order. */
@@ -76,6 +78,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
   return {
     headerFrom,
     messageId,
+    broughtMessageId: idField !== undefined && messageId !== '',
     added,
     kept: without(bytes, fields.filter(staysBehind)),
     email,

@@ -34,8 +34,11 @@ export async function commitGroup(database: Queryable, group: readonly Submissio
     if (row?.taken)
       return { outcome: 'accepted', queueId: submission.queueId, traceId: traceIdOf(row.traceparent) };
     if (submission.email) return judgeEmail(row, submission.email.id);
-    const queueId = known.get(keyOf(submission));
-    return queueId === undefined ? { outcome: 'again' } : { outcome: 'known', queueId };
+    const first = known.get(keyOf(submission));
+    if (first === undefined) return { outcome: 'again' };
+    return isSameMail(first.digest, submission.digest)
+      ? { outcome: 'known', queueId: first.queue_id }
+      : { outcome: 'refused', refusal: keyOfAnotherMail(first.queue_id) };
   });
 }
 
@@ -57,7 +60,7 @@ export async function findCommitted(
 const commitStatement = `
   with incoming as materialized (
     select * from json_to_recordset($1) as i (
-      queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval,
+      queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
       status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
       start_at integer, length integer)
@@ -66,10 +69,11 @@ const commitStatement = `
     from email e where e.id in (select email_id from incoming)
     order by e.id for no key update
   ), fresh as (
-    insert into submission as s (credential, key, queue_id, lasts)
-    select credential, key, queue_id, key_lasts from incoming where key is not null order by credential, key
+    insert into submission as s (credential, key, queue_id, lasts, digest)
+    select credential, key, queue_id, key_lasts, digest from incoming
+    where key is not null order by credential, key
     on conflict (credential, key) do update
-      set queue_id = excluded.queue_id, at = excluded.at, lasts = excluded.lasts
+      set queue_id = excluded.queue_id, at = excluded.at, lasts = excluded.lasts, digest = excluded.digest
       where s.at + s.lasts <= now()
     returning s.queue_id
   ), taken as materialized (
@@ -78,7 +82,7 @@ const commitStatement = `
     where case
       when i.email_id is not null
         then a.token = i.token and a.status = 'pending' and not a.paused and a.queue_id is null
-      else i.queue_id in (select queue_id from fresh)
+      else i.key is null or i.queue_id in (select queue_id from fresh)
     end
   ), new_message as (
     insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
@@ -138,7 +142,7 @@ function parametersOf(group: readonly Submission[]): [string, string, Buffer, nu
   const contents: Buffer[] = [];
   let position = 1;
   const messages = group.map((submission) => {
-    const { content, email, key, recipients } = submission;
+    const { content, email, key, digest, recipients } = submission;
     const startAt = position;
     if (content) {
       contents.push(content);
@@ -152,6 +156,7 @@ function parametersOf(group: readonly Submission[]): [string, string, Buffer, nu
       credential: submission.credential,
       key: key && asHex(key),
       key_lasts: submission.keyLasts,
+      digest: digest && asHex(digest),
       sender: submission.sender,
       header_from: submission.headerFrom,
       message_id: submission.messageId,
@@ -217,21 +222,39 @@ function judgeEmail(row: OutcomeRow | undefined, id: string): Outcome {
   return refusal(450, `Email ${id} is ${row.email_paused ? 'paused' : row.email_status}`);
 }
 
-/** The queue ids under which the same mails were accepted before, by credential and key. */
+type KnownRow = {
+  readonly credential: string;
+  readonly key: Buffer;
+  readonly queue_id: string;
+  readonly digest: Buffer | null;
+};
+
+/** What was accepted before under the keys of these mails, by credential and key. */
 async function findKnown(
   database: Queryable,
   duplicates: readonly Submission[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, KnownRow>> {
   if (duplicates.length === 0) return new Map();
-  const { rows } = await database.query<{ credential: string; key: Buffer; queue_id: string }>({
+  const { rows } = await database.query<KnownRow>({
     name: 'find-known-submissions',
     text: `
-      select s.credential, s.key, s.queue_id
+      select s.credential, s.key, s.queue_id, s.digest
       from submission s join unnest($1::text[], $2::bytea[]) as asked (credential, key) using (credential, key)`,
     values: [duplicates.map(({ credential }) => credential), duplicates.map(({ key }) => key)],
   });
-  return new Map(rows.map((row) => [keyOf(row), row.queue_id]));
+  return new Map(rows.map((row) => [keyOf(row), row]));
 }
 
 const keyOf = ({ credential, key }: { credential: string; key?: Buffer | undefined }) =>
   `${credential} ${key?.toString('latin1')}`;
+
+/** Without a digest the row is of a release that kept none, or its key is the digest itself. */
+const isSameMail = (known: Buffer | null, digest: Buffer | undefined) =>
+  known === null || digest === undefined || known.equals(digest);
+
+const keyOfAnotherMail = (queueId: string) =>
+  refuse(
+    554,
+    '5.6.0',
+    `This X-Postern-Idempotency-Key was used for another mail (${queueId}): envelope or bytes differ. A repeat has to bring the same bytes, another mail a key of its own`,
+  );

@@ -1,30 +1,29 @@
 // Which waiting messages share the next commit. Pure: the lanes in accept.ts do the rest.
 import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
 import type { FirstStatus } from './first-status.ts';
+import type { RepeatKey } from './repeat.ts';
 
 /** A message that has been read, checked, and only lacks the commit. */
-export type Submission = MessageRequest & {
-  readonly queueId: string;
-  readonly credential: string;
-  /** Where it came from, for the timeline. */
-  readonly client: string;
-  readonly email: { readonly id: string; readonly token: Buffer } | undefined;
-  /** Same credential and key, same queue id; undefined for emails, whose id is their key. */
-  readonly key: Buffer | undefined;
-  readonly keyLasts: '15 minutes' | '7 days';
-  readonly sender: string;
-  readonly headerFrom: string;
-  readonly messageId: string;
-  readonly size: number;
-  /** Whether the header needs SMTPUTF8 on the way; addresses speak for themselves. */
-  readonly smtputf8: boolean;
-  readonly eightBit: boolean;
-  /** What the mail as a whole shows. */
-  readonly status: FirstStatus;
-  readonly recipients: readonly (FirstStatus & RecipientRequest & { readonly address: string })[];
-  /** The only part, or undefined when all parts are stored already. */
-  readonly content: Buffer | undefined;
-};
+export type Submission = MessageRequest &
+  RepeatKey & {
+    readonly queueId: string;
+    readonly credential: string;
+    /** Where it came from, for the timeline. */
+    readonly client: string;
+    readonly email: { readonly id: string; readonly token: Buffer } | undefined;
+    readonly sender: string;
+    readonly headerFrom: string;
+    readonly messageId: string;
+    readonly size: number;
+    /** Whether the header needs SMTPUTF8 on the way; addresses speak for themselves. */
+    readonly smtputf8: boolean;
+    readonly eightBit: boolean;
+    /** What the mail as a whole shows. */
+    readonly status: FirstStatus;
+    readonly recipients: readonly (FirstStatus & RecipientRequest & { readonly address: string })[];
+    /** The only part, or undefined when all parts are stored already. */
+    readonly content: Buffer | undefined;
+  };
 
 const mostMessages = 100;
 const mostBytes = 4_194_304;

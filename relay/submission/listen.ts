@@ -1,6 +1,5 @@
 // Submission (RFC 6409): who may speak here, what they may say, and the one sentence that makes their mail ours.
 // A 250 after the final dot means: committed to PostgreSQL.
-import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type {
   SMTPServerAddress,
@@ -23,7 +22,7 @@ import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
 import { firstStatusBy, statusOfAll } from './first-status.ts';
 import { openLogins } from './logins.ts';
 import { openNetworks, readDefaultGateways } from './networks.ts';
-import { type Received, receive } from './receive.ts';
+import { receive } from './receive.ts';
 import { receivedField } from './received.ts';
 import {
   asReplyError,
@@ -35,6 +34,7 @@ import {
   wantsAuth,
 } from './refusal.ts';
 import { openRefusals } from './refusals.ts';
+import { repeatOf } from './repeat.ts';
 import { isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
 
 export type SubmissionListener = AsyncDisposable & {
@@ -318,7 +318,7 @@ export async function listenSubmission({
           at: now,
         }),
       longestMs,
-      digestOf: `${credential}\n${sender}\n${recipients.join('\n')}\n\n`,
+      digestOf: `${credential}\n${sender}\n${recipients.toSorted().join('\n')}\n\n`,
     });
     if ('code' in received) return received;
     using message = received;
@@ -334,8 +334,7 @@ export async function listenSubmission({
       credential,
       client: remoteAddress,
       email: admission.email,
-      key: keyOf(message),
-      keyLasts: admission.idempotencyKey === undefined ? '15 minutes' : '7 days',
+      ...repeatOf(message),
       sender,
       headerFrom: admission.headerFrom,
       messageId: admission.messageId,
@@ -447,13 +446,6 @@ const errorFor = (refusal: Refusal | undefined) => (refusal ? asReplyError(refus
 function protocolOf({ openingCommand, secure, user }: SMTPServerSession, smtputf8: boolean): string {
   const base = smtputf8 ? 'UTF8SMTP' : openingCommand === 'EHLO' ? 'ESMTP' : 'SMTP';
   return base + (secure ? 'S' : '') + (user ? 'A' : '');
-}
-
-/** What makes a second submission the same: the client's own key, or else everything it sent. */
-function keyOf({ admission, digest }: Received): Buffer | undefined {
-  if (admission.email) return undefined;
-  if (admission.idempotencyKey === undefined) return digest;
-  return createHash('sha256').update(`key ${admission.idempotencyKey}`).digest();
 }
 
 const isGone = (error: unknown) => {

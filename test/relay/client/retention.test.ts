@@ -142,8 +142,8 @@ test('a submission key is forgotten when its time is over', async () => {
   await using postern = await startPostern();
   await postern.db.query(
     `insert into submission (credential, key, queue_id, at, lasts) values
-       ('app', 'a', 'Q1', now() - interval '16 minutes', '15 minutes'),
-       ('app', 'b', 'Q2', now() - interval '16 minutes', '7 days')`,
+       ('app', 'a', 'Q1', now() - interval '25 hours', '24 hours'),
+       ('app', 'b', 'Q2', now() - interval '25 hours', '7 days')`,
   );
   expect(await forgetSubmissionKeys(postern.database)).toBe(1);
   expect((await postern.db.query('select queue_id from submission')).rows).toEqual([{ queue_id: 'Q2' }]);

@@ -133,29 +133,122 @@ describe('the same mail', () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  test('is another one after fifteen minutes', async () => {
+  test('is another one after 24 hours, and not before', async () => {
     await using client = await logIn(stack);
     const message = freshMessage();
     const queueId = await submitted(client, message);
-    await stack.database.query(`update submission set at = at - interval '16 minutes' where queue_id = $1`, [
-      queueId,
-    ]);
+    const age = (by: string) =>
+      stack.database.query('update submission set at = at - $2::interval where queue_id = $1', [queueId, by]);
+    await age('23 hours 59 minutes');
+    expect(await submitted(client, message)).toBe(queueId);
+    await age('2 minutes');
     const again = await submitted(client, message);
     expect(again).not.toBe(queueId);
     expect(await submitted(client, message)).toBe(again);
   });
 
-  test('is whatever carries the same X-Postern-Idempotency-Key, for days, within one credential', async () => {
+  test('is one mail whatever the order of its recipients', async () => {
+    await using client = await logIn(stack);
+    const message = freshMessage();
+    const queueId = await submitted(client, message, ['bob@example.net', 'eve@example.net']);
+    expect(await submitted(client, message, ['eve@example.net', 'bob@example.net'])).toBe(queueId);
+  });
+
+  test.each([
+    ['no Message-ID', []],
+    ['no Message-ID, but Resent-Message-ID', ['Resent-Message-ID: <1@example.com>']],
+    ['an empty Message-ID', ['Message-ID:']],
+    ['a blank, folded Message-ID', ['Message-ID: \r\n\t ']],
+  ])('is two mails where the client brought %s, on one relay or two', async (_, fields) => {
+    await using first = await logIn(stack);
+    await using second = await logIn(stack, stack.relay.application, either(1));
+    const message = Buffer.from(['From: ann@example.com', ...fields, '', 'alert', ''].join('\r\n'));
+    const before = await countRows(stack, 'message');
+    const ids = [
+      await submitted(first, message),
+      await submitted(first, message),
+      await submitted(second, message),
+    ];
+    expect(new Set(ids).size).toBe(3);
+    expect(await countRows(stack, 'message')).toBe(before + 3);
+    for (const id of ids) expect(await relayedBytes(stack, id)).toContain('alert');
+  });
+
+  test('in parts, without a Message-ID, is two mails as well', async () => {
+    await using client = await logIn(stack);
+    const message = Buffer.from(`From: ann@example.com\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(6_000)}`);
+    const ids = [await submitted(client, message), await submitted(client, message)];
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect((await storedBytes(stack, id)).length).toBeGreaterThan(message.length);
+  });
+
+  test('is what carries the same X-Postern-Idempotency-Key, for days, within one credential', async () => {
     await using client = await logIn(stack);
     await using own = await logIn(stack, stack.relay);
-    const key = `X-Postern-Idempotency-Key: ${crypto.randomUUID()}`;
-    const queueId = await submitted(client, freshMessage([key]));
+    const message = freshMessage([`X-Postern-Idempotency-Key: ${crypto.randomUUID()}`]);
+    const queueId = await submitted(client, message);
     await stack.database.query(`update submission set at = at - interval '6 days' where queue_id = $1`, [
       queueId,
     ]);
-    expect(await submitted(client, freshMessage([key]))).toBe(queueId);
-    expect(await submitted(own, freshMessage([key]))).not.toBe(queueId);
+    expect(await submitted(client, message)).toBe(queueId);
+    expect(await submitted(own, message)).not.toBe(queueId);
     expect(await relayedBytes(stack, queueId)).not.toContain('X-Postern');
+  });
+
+  test('by its key needs no Message-ID', async () => {
+    await using client = await logIn(stack);
+    const key = `X-Postern-Idempotency-Key: ${crypto.randomUUID()}`;
+    const message = Buffer.from(['From: ann@example.com', key, '', 'alert', ''].join('\r\n'));
+    const queueId = await submitted(client, message);
+    expect(await submitted(client, message)).toBe(queueId);
+  });
+});
+
+describe('an X-Postern-Idempotency-Key that was used for another mail', () => {
+  const keyed = (key: string, body: string) =>
+    Buffer.from(['From: ann@example.com', `X-Postern-Idempotency-Key: ${key}`, '', body, ''].join('\r\n'));
+  test.each<[string, string, string[], string]>([
+    ['another body', 'another', ['bob@example.net'], 'ann@example.com'],
+    ['another recipient', 'hello', ['eve@example.net'], 'ann@example.com'],
+    ['one recipient more', 'hello', ['bob@example.net', 'eve@example.net'], 'ann@example.com'],
+    ['another sender', 'hello', ['bob@example.net'], 'bob@example.com'],
+    ['a body in parts', 'x'.repeat(900).concat('\r\n').repeat(400), ['bob@example.net'], 'ann@example.com'],
+  ])('%s is refused for good, and leaves nothing behind', async (_, body, recipients, sender) => {
+    await using client = await logIn(stack);
+    const key = crypto.randomUUID();
+    const queueId = await submitted(client, keyed(key, 'hello'));
+    const counts = async () => [
+      await countRows(stack, 'message'),
+      await countRows(stack, 'message_part'),
+      await countRows(stack, 'submission'),
+    ];
+    const before = await counts();
+    const reply = await (await client.submit({ sender, recipients, message: keyed(key, body) })).expect(
+      '554 5.6.0 *',
+    );
+    expect(reply.text).toContain(`was used for another mail (${queueId})`);
+    expect(await counts()).toEqual(before);
+    expect(await submitted(client, keyed(key, 'hello'))).toBe(queueId);
+  });
+
+  test('of a release that kept no digest matches by the key alone', async () => {
+    await using client = await logIn(stack);
+    const key = crypto.randomUUID();
+    const queueId = await submitted(client, keyed(key, 'hello'));
+    await stack.database.query('update submission set digest = null where queue_id = $1', [queueId]);
+    expect(await submitted(client, keyed(key, 'another'))).toBe(queueId);
+  });
+
+  test('whose time is over belongs to the new mail', async () => {
+    await using client = await logIn(stack);
+    const key = crypto.randomUUID();
+    const queueId = await submitted(client, keyed(key, 'hello'));
+    await stack.database.query(`update submission set at = at - interval '8 days' where queue_id = $1`, [
+      queueId,
+    ]);
+    const other = await submitted(client, keyed(key, 'another'));
+    expect(other).not.toBe(queueId);
+    expect(await submitted(client, keyed(key, 'another'))).toBe(other);
   });
 });
 
