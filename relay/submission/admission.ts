@@ -1,9 +1,9 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
-import addressparser from 'nodemailer/lib/addressparser';
+import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';
 import { dateTime, newMessageId } from './received.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { type AllowedSenders, isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
+import type { AllowedSenders } from './senders.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
 const longestHeader = 131_072;
@@ -62,10 +62,10 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
       `More than ${mostReceivedFields} Received fields: this mail runs in a circle`,
     );
   }
-  const headerFrom = readFrom(bytes, fields, allowed);
-  if (typeof headerFrom !== 'string') return headerFrom;
   const email = readEmailClaim(bytes, fields, mayHandOverEmails);
   if (email && 'code' in email) return email;
+  const headerFrom = judgeAuthors({ bytes, fields, allowed, isOurs: email !== undefined });
+  if (typeof headerFrom !== 'string') return headerFrom;
   const idempotencyKey = readIdempotencyKey(bytes, fields);
   if (typeof idempotencyKey === 'object') return idempotencyKey;
 
@@ -91,39 +91,12 @@ const headerTooLong = refuse(554, '5.6.0', `The header is longer than ${longestH
 
 const isNamed = (name: string) => (field: Field) => field.name === name;
 
-/** Bcc is for the submission agent's eyes only (RFC 5322 section 3.6.3), and our own fields are for ours. */
-const staysBehind = ({ name }: Field) => name === 'bcc' || name.startsWith('x-postern-');
-
-function readFrom(bytes: Buffer, fields: readonly Field[], allowed: AllowedSenders): string | Refusal {
-  const [from, second] = fields.filter(isNamed('from'));
-  if (!from) return refuse(554, '5.6.0', 'There is no From field (RFC 5322 3.6)');
-  // Which of the two a reader sees depends on the reader: the other one could be anybody's.
-  if (second) return refuse(554, '5.6.0', 'There is more than one From field (RFC 5322 3.6)');
-
-  const addresses = addressesOf(bodyOf(bytes, from));
-  if (addresses.length === 0 || !addresses.every((address) => mailbox.test(address))) {
-    return refuse(554, '5.6.0', 'The From field holds no address, or something that is none');
-  }
-  const stranger = addresses.find((address) => !isAllowedSender(address, allowed));
-  if (stranger !== undefined) return senderNotAllowed(stranger, 'From', allowed);
-  return normalizeAddress(addresses[0] as string);
-}
-
-// An application sends from the same few addresses all day, and taking a From field apart is the dearest part of
-// looking at a header.
-const remembered = new Map<string, readonly string[]>();
-const mostRemembered = 1_000;
-
-function addressesOf(from: string): readonly string[] {
-  const known = remembered.get(from);
-  if (known) return known;
-  const addresses = addressparser(from, { flatten: true }).map(({ address }) => address);
-  if (remembered.size >= mostRemembered) remembered.clear();
-  remembered.set(from, addresses);
-  return addresses;
-}
-
-const mailbox = /^(?:"[^"]*"|[^\s@"<>]+)@[^\s@<>]+$/;
+/**
+ * Blind copies are for the submission agent's eyes only (RFC 5322 sections 3.6.3 and 3.6.6), Return-Path is written by
+ * whoever delivers last (RFC 5321 section 4.4), and our own fields are for ours.
+ */
+const staysBehind = ({ name }: Field) =>
+  name === 'bcc' || name === 'resent-bcc' || name === 'return-path' || name.startsWith('x-postern-');
 
 function readEmailClaim(
   bytes: Buffer,

@@ -14,7 +14,9 @@ const longestText = 490;
 /** One refusal. Throws on a reply code and enhanced code of different classes, because that is a bug of ours. */
 export function refuse(code: number, enhanced: string, text: string): Refusal {
   if (enhanced[0] !== String(code)[0]) throw new Error(`${code} and ${enhanced} contradict each other`);
-  return { code, enhanced, text: text.length > longestText ? `${text.slice(0, longestText)}…` : text };
+  // Texts quote what the client sent, and a reply is ASCII (RFC 5321 section 4.2) without SMTPUTF8.
+  const plain = text.replace(/[^\x20-\x7e]/gu, '?');
+  return { code, enhanced, text: plain.length > longestText ? `${plain.slice(0, longestText)}...` : plain };
 }
 
 /** As smtp-server wants to hear it. */

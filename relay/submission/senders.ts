@@ -18,7 +18,7 @@ export function isAllowedSender(address: string, allowed: AllowedSenders): boole
 /** @param where the SMTP command or header field that names the sender */
 export function senderNotAllowed(
   address: string,
-  where: 'MAIL FROM' | 'From',
+  where: 'MAIL FROM' | 'From' | 'Sender' | 'Resent-From' | 'Resent-Sender',
   allowed: AllowedSenders,
 ): Refusal {
   const shown = allowed.slice(0, 8).join(', ');
