@@ -306,12 +306,14 @@ describe.each(ways)('in %s', (way) => {
   });
 });
 
-test('the end before the greeting, and before and in the middle of the TLS handshake: the connection ends', async () => {
-  for (const port of [stack.relay.port, tlsPort]) {
-    await using client = await connect(port, soon);
-    client.end();
-    await client.expectClosed();
-  }
+test('the end behind the greeting, and before and in the middle of the TLS handshake: the connection ends', async () => {
+  await using greeted = await connect(stack.relay.port, soon);
+  await greeted.expect('220 *');
+  greeted.end();
+  await greeted.expectClosed();
+  await using silent = await connect(tlsPort, soon);
+  silent.end();
+  await silent.expectClosed();
   await using hello = await connect(tlsPort, soon);
   hello
     .raw(Buffer.from('160301', 'hex'))
