@@ -126,6 +126,7 @@ export function readRelayEnvironment(source: Source) {
       relayClearAuthFrom: reading.optional('RELAY_CLEAR_AUTH_FROM') ?? [],
       relayTls: readRelayTls(reading),
       relayTlsPort: readRelayTlsPort(reading),
+      relaySenderRewrite: reading.required('RELAY_SENDER_REWRITE'),
       relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
       healthPort: reading.required('RELAY_HEALTH_PORT'),
       smtpMaxConnections: primary?.maxConnections ?? Number(variableTable.SMTP_MAX_CONNECTIONS?.default),

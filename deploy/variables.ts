@@ -343,6 +343,14 @@ export const variables = {
     readBy: ['relay'],
     help: 'A second port where TLS begins with the first byte (465); needs the certificate. Unset: off.',
   },
+  RELAY_SENDER_REWRITE: {
+    group: 'Relay',
+    type: 'choice',
+    options: ['off', 'on'],
+    default: 'off',
+    readBy: ['relay'],
+    help: 'on: mail of senders that are not allowed, such as root@host, leaves as SMTP_FROM_EMAIL with the old address as its name and Reply-To. Never mail with a DKIM signature.',
+  },
   RELAY_MAX_MESSAGE_SIZE: {
     group: 'Relay',
     type: 'count',

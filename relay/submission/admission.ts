@@ -3,7 +3,8 @@ import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';
 import { dateTime, newMessageId } from './received.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import type { AllowedSenders } from './senders.ts';
+import { type RewrittenSenders, rewriteSenders } from './rewrite.ts';
+import { type AllowedSenders, isAllowedSender, senderNotAllowed } from './senders.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
 const longestHeader = 131_072;
@@ -14,11 +15,15 @@ const mostReceivedFields = 25;
 export type EmailClaim = { readonly id: string; readonly token: Buffer };
 
 export type Admission = {
+  /** MAIL FROM as it goes on. */
+  readonly mailFrom: string;
+  /** Who spoke before RELAY_SENDER_REWRITE put somebody else there. */
+  readonly were: RewrittenSenders;
   readonly headerFrom: string;
   readonly messageId: string;
   /** Whether the client brought it. Without one, nothing tells a repeat from a second mail with the same words. */
   readonly broughtMessageId: boolean;
-  /** Fields that were missing, each with its CRLF; they go before the others, behind Received. */
+  /** Fields that were missing or replaced, each with its CRLF; they go before the others, behind Received. */
   readonly added: string;
   /** What is passed on of the header and whatever body came with it, in order. */
   readonly kept: readonly Buffer[];
@@ -33,6 +38,10 @@ export type AdmissionQuestion = {
   readonly bytes: Buffer;
   readonly ended: boolean;
   readonly allowed: AllowedSenders;
+  /** MAIL FROM as the client said it; `''` is the null sender. */
+  readonly mailFrom: string;
+  /** Who speaks instead of those who may not (RELAY_SENDER_REWRITE); undefined when it is off. */
+  readonly rewriteTo: string | undefined;
   /** Whether the client used the credential of Postern's own processes. */
   readonly mayHandOverEmails: boolean;
   readonly now: Date;
@@ -42,7 +51,7 @@ export type AdmissionQuestion = {
 export function admit(question: AdmissionQuestion & { ended: true }): Admission | Refusal;
 export function admit(question: AdmissionQuestion): Admission | Refusal | undefined;
 export function admit(question: AdmissionQuestion): Admission | Refusal | undefined {
-  const { bytes, ended, allowed, mayHandOverEmails, now } = question;
+  const { bytes, ended, allowed, rewriteTo, mayHandOverEmails, now } = question;
   const header = readHeader(bytes, ended);
   if (header.state === 'incomplete') return bytes.length > longestHeader ? headerTooLong : undefined;
   if (header.state === 'malformed') {
@@ -64,7 +73,19 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
   }
   const email = readEmailClaim(bytes, fields, mayHandOverEmails);
   if (email && 'code' in email) return email;
-  const headerFrom = judgeAuthors({ bytes, fields, allowed, isOurs: email !== undefined });
+  const rewriting =
+    rewriteTo === undefined || email ? undefined : rewriteSenders({ ...question, fields, to: rewriteTo });
+  const { removed = [], were = {}, mailFrom = question.mailFrom } = rewriting ?? {};
+  if (mailFrom !== '' && !isAllowedSender(mailFrom, allowed)) {
+    return senderNotAllowed(mailFrom, 'MAIL FROM', allowed);
+  }
+  const headerFrom = judgeAuthors({
+    bytes,
+    fields: fields.filter((field) => !removed.includes(field)),
+    allowed,
+    isOurs: email !== undefined,
+    instead: were.fromWas === undefined ? undefined : rewriteTo,
+  });
   if (typeof headerFrom !== 'string') return headerFrom;
   const idempotencyKey = readIdempotencyKey(bytes, fields);
   if (typeof idempotencyKey === 'object') return idempotencyKey;
@@ -72,15 +93,21 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
   const idField = fields.find(isNamed('message-id'));
   const messageId = idField ? bodyOf(bytes, idField) : newMessageId(headerFrom);
   const added =
+    (rewriting?.added ?? '') +
     (idField ? '' : `Message-ID: ${messageId}\r\n`) +
     (fields.some(isNamed('date')) ? '' : `Date: ${dateTime(now)}\r\n`);
 
   return {
+    mailFrom,
+    were,
     headerFrom,
     messageId,
     broughtMessageId: idField !== undefined && messageId !== '',
     added,
-    kept: without(bytes, fields.filter(staysBehind)),
+    kept: without(
+      bytes,
+      fields.filter((field) => staysBehind(field) || removed.includes(field)),
+    ),
     email,
     idempotencyKey,
     eightBitHeader: hasEightBit(bytes, header.length),

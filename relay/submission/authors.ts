@@ -20,10 +20,12 @@ export type AuthorsQuestion = {
   readonly allowed: AllowedSenders;
   /** Whether Postern wrote this header itself: then a name may hold what a stranger's may not. */
   readonly isOurs: boolean;
+  /** The author who takes the place of From, which is then not among the fields. */
+  readonly instead: string | undefined;
 };
 
 /** The address of the first author; or why these may not speak. */
-export function judgeAuthors({ bytes, fields, allowed, isOurs }: AuthorsQuestion): string | Refusal {
+export function judgeAuthors({ bytes, fields, allowed, isOurs, instead }: AuthorsQuestion): string | Refusal {
   // Which of two a reader sees depends on the reader: the other one could be anybody's.
   for (const name of ['from', 'sender'] as const) {
     const { length } = fields.filter((field) => field.name === name);
@@ -35,14 +37,14 @@ export function judgeAuthors({ bytes, fields, allowed, isOurs }: AuthorsQuestion
       );
     }
   }
-  if (!fields.some(({ name }) => name === 'from')) {
+  if (instead === undefined && !fields.some(({ name }) => name === 'from')) {
     return refuse(
       554,
       '5.6.0',
       'There is no From field (RFC 5322 3.6); From: ann@example.com would be accepted',
     );
   }
-  let headerFrom = '';
+  let headerFrom = instead ?? '';
   for (const field of fields) {
     if (!isAuthorField(field.name)) continue;
     const authors = readField(unfolded(bytes, field), field.name, isOurs);
@@ -76,7 +78,7 @@ function readField(text: string, name: AuthorField, isOurs: boolean): readonly s
 }
 
 /** RFC 5322 section 2.2.3, and no more: what else is unusual about the text is for its reader to judge. */
-const unfolded = (bytes: Buffer, { colon, end }: Field): string =>
+export const unfolded = (bytes: Buffer, { colon, end }: Field): string =>
   bytes
     .toString('utf8', colon + 1, end)
     .replace(/\r\n(?=[ \t]|$)/g, '')

@@ -171,6 +171,7 @@ function parametersOf(group: readonly Submission[]): [string, string, Buffer, nu
         client: submission.client,
         size: submission.size,
         recipients: recipients.length,
+        ...submission.were,
       },
       ret: submission.ret,
       envid: submission.envid,

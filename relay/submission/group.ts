@@ -2,6 +2,7 @@
 import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
 import type { FirstStatus } from './first-status.ts';
 import type { RepeatKey } from './repeat.ts';
+import type { RewrittenSenders } from './rewrite.ts';
 
 /** A message that has been read, checked, and only lacks the commit. */
 export type Submission = MessageRequest &
@@ -12,6 +13,8 @@ export type Submission = MessageRequest &
     readonly client: string;
     readonly email: { readonly id: string; readonly token: Buffer } | undefined;
     readonly sender: string;
+    /** Who spoke before RELAY_SENDER_REWRITE, for the timeline. */
+    readonly were: RewrittenSenders;
     readonly headerFrom: string;
     readonly messageId: string;
     readonly size: number;

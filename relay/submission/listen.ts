@@ -58,6 +58,8 @@ export type SubmissionSettings = Pick<
   | 'relayTls'
   | 'relayTlsPort'
   | 'relayMaxMessageSize'
+  | 'relaySenderRewrite'
+  | 'from'
   | 'deliveryMode'
   | 'deliveryAllowlist'
   | 'providers'
@@ -121,6 +123,12 @@ export async function listenSubmission({
   const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
   const refusals = openRefusals({ database, log, metrics, show });
+
+  const rewriteTo = rewriteAddressOf(settings, allowedSenders);
+  const rewritten = metrics?.counter({
+    name: 'postern_submission_rewritten_total',
+    help: 'Submitted mails whose senders RELAY_SENDER_REWRITE has changed.',
+  });
 
   const certificate = settings.relayTls && readCertificate(settings.relayTls);
   const options: SubmissionOptions = {
@@ -245,7 +253,8 @@ export async function listenSubmission({
           );
     }
     // The null sender is how bounces travel (RFC 5321 section 4.5.5); the header From still has to be allowed.
-    if (address !== '' && !isAllowedSender(address, allowedSenders)) {
+    // With RELAY_SENDER_REWRITE it is judged together with the header.
+    if (address !== '' && rewriteTo === undefined && !isAllowedSender(address, allowedSenders)) {
       return senderNotAllowed(address, 'MAIL FROM', allowedSenders);
     }
     return judgeCharacters(session, address);
@@ -307,7 +316,13 @@ export async function listenSubmission({
       queueId,
       database,
       budget,
-      question: { allowed: allowedSenders, mayHandOverEmails: credential === settings.relayUser, now },
+      question: {
+        allowed: allowedSenders,
+        mailFrom: sender,
+        rewriteTo,
+        mayHandOverEmails: credential === settings.relayUser,
+        now,
+      },
       trace: () =>
         receivedField({
           helo: session.hostNameAppearsAs || '',
@@ -335,7 +350,8 @@ export async function listenSubmission({
       client: remoteAddress,
       email: admission.email,
       ...repeatOf(message),
-      sender,
+      sender: admission.mailFrom,
+      were: admission.were,
       headerFrom: admission.headerFrom,
       messageId: admission.messageId,
       size: message.size,
@@ -348,6 +364,8 @@ export async function listenSubmission({
     });
     if (result.outcome !== 'accepted') await message.discard().catch(() => {});
     if (result.outcome === 'refused') return result.refusal;
+    const isRewritten = Object.keys(admission.were).length > 0;
+    if (isRewritten && result.outcome === 'accepted') rewritten?.();
     log.info(
       {
         event: result.outcome === 'accepted' ? 'queued' : 'queued-before',
@@ -355,7 +373,8 @@ export async function listenSubmission({
         emailId: admission.email?.id,
         traceId: result.traceId,
         credential,
-        sender: show(sender),
+        sender: show(admission.mailFrom),
+        ...(isRewritten && { rewrittenFrom: show(admission.were.fromWas ?? sender) }),
         recipients: recipients.length,
         size: message.size,
       },
@@ -409,6 +428,16 @@ export async function listenSubmission({
       await refusals[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Who speaks instead of those who may not: somebody who may. */
+function rewriteAddressOf(
+  { relaySenderRewrite, from }: SubmissionSettings,
+  allowed: readonly string[],
+): string | undefined {
+  if (relaySenderRewrite !== 'on' || from === undefined) return undefined;
+  const address = normalizeAddress(from.email);
+  return isAllowedSender(address, allowed) ? address : undefined;
 }
 
 async function listen(server: SubmissionServer, port: number, bind: string): Promise<AddressInfo> {

@@ -89,11 +89,23 @@ function Entry({ event, first, causes }) {
     ${type === 'attempt' && html`<${Conversation} detail=${detail} />`}
     ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix} /></p>`}
     ${said && !(isEcho && detail.stage) && html`<pre class="said">${said}</pre>`}
+    ${type === 'queued' && html`<${Rewritten} detail=${detail} />`}
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
     ${detail.actor && html`<p class="soft">by ${detail.actor}</p>`}
     ${detail.queueId && html`<p class="soft">queue id <code>${detail.queueId}</code></p>`}
     ${detail.providerQueueId && html`<p class="soft">the provider’s id <code>${detail.providerQueueId}</code></p>`}
   </li>`;
+}
+
+/** What RELAY_SENDER_REWRITE has changed. */
+function Rewritten({ detail: { fromWas, senderWas, mailFromWas } }) {
+  const were = [
+    fromWas && `From was ${fromWas}`,
+    senderWas && `Sender was ${senderWas}`,
+    mailFromWas && `MAIL FROM was ${mailFromWas}`,
+  ].filter(Boolean);
+  if (were.length === 0) return null;
+  return html`<p class="soft">The sender was changed (RELAY_SENDER_REWRITE): ${were.join(', ')}</p>`;
 }
 
 /** The stages of the conversation: those that were passed, where it ended, and those it never reached. */

@@ -6,6 +6,8 @@ const ask = (header: string | Buffer, wishes: { mayHandOverEmails?: boolean } = 
     bytes: Buffer.isBuffer(header) ? header : Buffer.from(`${header}\r\n\r\nx\r\n`),
     ended: true,
     allowed: ['*@example.com'],
+    mailFrom: 'ann@example.com',
+    rewriteTo: undefined,
     mayHandOverEmails: wishes.mayHandOverEmails ?? false,
     now: new Date('2026-01-05T10:00:00Z'),
   });

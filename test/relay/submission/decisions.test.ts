@@ -74,6 +74,7 @@ const submission = (wishes: Partial<Submission>): { submission: Submission } => 
     keyLasts: '24 hours',
     digest: undefined,
     sender: 'ann@example.com',
+    were: {},
     headerFrom: 'ann@example.com',
     messageId: '<1@example.com>',
     size: 1,

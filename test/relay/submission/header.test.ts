@@ -14,6 +14,8 @@ function ask(message: string, wishes: Partial<AdmissionQuestion> = {}) {
     bytes: Buffer.from(message, 'latin1'),
     ended: true,
     allowed: ['*@example.com'],
+    mailFrom: 'ann@example.com',
+    rewriteTo: undefined,
     mayHandOverEmails: false,
     now,
     ...wishes,
