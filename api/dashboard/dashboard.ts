@@ -138,7 +138,11 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
     const { after, ...search } = read(request, 'query', listQuery);
     await catchUp(database, log);
     const found = await findEmails(database, search, { limit: pageSize + 1, after });
-    sendJson(response, toPage(found, pageSize));
+    const causes = await readCauses(
+      database,
+      found.map(({ reason }) => reason),
+    );
+    sendJson(response, { ...toPage(found, pageSize), causes });
   });
   router.get('/dashboard/emails/count', async (request, response) => {
     const { after: _, ...search } = read(request, 'query', listQuery);
@@ -184,10 +188,7 @@ function switchedOn({ database, password, limit, log, stopping }: Ground & { pas
       events: events.map(toEventView),
       attachments,
       remote: countRemote(email.html),
-      causes: await readCauses(
-        database,
-        named.filter((cause) => typeof cause === 'string'),
-      ),
+      causes: await readCauses(database, named),
     });
   });
   router.get('/dashboard/emails/:id/preview', async (request, response) => {

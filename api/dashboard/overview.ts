@@ -65,10 +65,7 @@ export async function readOverview(q: Queryable): Promise<Overview> {
     relay,
     relayAlive: relayBeat?.alive ?? false,
     worker: heartbeats.find(({ process, alive }) => process === 'worker' && alive)?.report ?? null,
-    causes: await readCauses(
-      q,
-      named.filter((cause) => typeof cause === 'string'),
-    ),
+    causes: await readCauses(q, named),
   };
 }
 

@@ -1,6 +1,6 @@
 // Mail that other applications handed in over SMTP: it has a queue id and recipients, but no row in email.
 import type { Queryable } from '../../deploy/database.ts';
-import { readCauses } from '../../relay/client/causes.ts';
+import { type CauseWords, readCauses } from '../../relay/client/causes.ts';
 import { readMessageTimeline } from '../../relay/client/timeline.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { toEventView } from '../emails/email.ts';
@@ -13,7 +13,8 @@ type Row = {
   message_id: string;
   size: number;
   received_at: Date;
-  recipients: { address: string; status: Status; reason: string | null }[];
+  /** Null when none is kept any more. */
+  recipients: { address: string; status: Status; reason: string | null }[] | null;
 };
 
 const columns = `
@@ -27,7 +28,12 @@ const columns = `
 export async function listSubmitted(
   q: Queryable,
   { limit, after }: { limit: number; after: string | undefined },
-): Promise<{ data: Row[]; has_more: boolean; next: string | null }> {
+): Promise<{
+  data: Row[];
+  has_more: boolean;
+  next: string | null;
+  causes: Readonly<Record<string, CauseWords>>;
+}> {
   const { rows } = await q.query<Row>(
     `select ${columns} from message m
      where m.email_id is null and ($1::text is null or m.queue_id < $1)
@@ -36,7 +42,11 @@ export async function listSubmitted(
   );
   const data = rows.slice(0, limit);
   const hasMore = rows.length > limit;
-  return { data, has_more: hasMore, next: hasMore ? (data.at(-1)?.id ?? null) : null };
+  const causes = await readCauses(
+    q,
+    data.flatMap(({ recipients }) => recipients?.map(({ reason }) => reason) ?? []),
+  );
+  return { data, has_more: hasMore, next: hasMore ? (data.at(-1)?.id ?? null) : null, causes };
 }
 
 /** One message with its timeline and the words for its causes; undefined when there is none. */
@@ -49,15 +59,12 @@ export async function readSubmitted(q: Queryable, queueId: string) {
   if (!message) return undefined;
   const events = await readMessageTimeline(q, queueId);
   const named = [
-    ...message.recipients.map(({ reason }) => reason),
+    ...(message.recipients ?? []).map(({ reason }) => reason),
     ...events.map(({ detail }) => detail.cause),
   ];
   return {
     message,
     events: events.map(toEventView),
-    causes: await readCauses(
-      q,
-      named.filter((cause) => typeof cause === 'string'),
-    ),
+    causes: await readCauses(q, named),
   };
 }

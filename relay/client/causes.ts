@@ -1,6 +1,7 @@
 // What a cause means, in words for a person. The relay decides causes and knows the words; every other process
 // shows them, and reads them here.
 import type { Queryable } from '../../deploy/database.ts';
+import { ownCauses } from './own-causes.ts';
 
 export type CauseWords = {
   readonly title: string;
@@ -8,18 +9,25 @@ export type CauseWords = {
   readonly fix: string;
 };
 
-/** The words for these slugs; one that the relay has no words for is left out. */
+/**
+ * The words for these slugs as the relay wrote them down, and for Postern's own decisions also when no relay has started
+ * yet. A slug that nobody has words for is left out.
+ *
+ * @param named what rows and reports name; what is missing or no text is passed over
+ */
 export async function readCauses(
   q: Queryable,
-  slugs: readonly string[],
+  named: readonly unknown[],
 ): Promise<Readonly<Record<string, CauseWords>>> {
+  const slugs = [...new Set(named.filter((slug) => typeof slug === 'string'))];
   if (slugs.length === 0) return {};
   const { rows } = await q.query<CauseWords & { slug: string }>({
     name: 'read-causes',
     text: 'select slug, title, meaning, fix from cause where slug = any($1)',
-    values: [[...new Set(slugs)]],
+    values: [slugs],
   });
-  return Object.fromEntries(rows.map(({ slug, ...words }) => [slug, words]));
+  const own = Object.entries<CauseWords>(ownCauses).filter(([slug]) => slugs.includes(slug));
+  return Object.fromEntries([...own, ...rows.map(({ slug, ...words }) => [slug, words] as const)]);
 }
 
 /** All that is written down, in the order of their slugs. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { uuidv7 } from '../../deploy/database.ts';
+import { withinOneMinute } from '../kit/minute.ts';
 import { type Api, startApi } from './in-process.ts';
 
 let api: Api;
@@ -72,11 +73,14 @@ describe('applying', () => {
   });
 
   test('one address cannot flood the door', async () => {
-    const replies = [];
-    for (let index = 0; index < 25; index++) {
-      replies.push(await api.post('/api/onboarding/applications', { company: 'x' }, { key: null }));
-    }
-    // Ten a minute, and the minute may turn once in between.
+    const replies = await withinOneMinute(api, async () => {
+      const answers = [];
+      for (let index = 0; index < 15; index++) {
+        answers.push(await api.post('/api/onboarding/applications', { company: 'x' }, { key: null }));
+      }
+      return answers;
+    });
+    // Ten a minute, of which the tests before may have used some.
     const refused = replies.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThanOrEqual(5);
     expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);

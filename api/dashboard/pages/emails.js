@@ -35,7 +35,7 @@ export function Emails({ query }) {
                 : html`<p>Send the first one from <a href="/diagnosis">Diagnosis</a>, or through <a href="/docs/api" target="_blank">the API</a>.</p>`
             }
           </${Empty}>`
-        : html`<${Rows} emails=${emails} chosen=${chosen} setChosen=${setChosen} loading=${loading} />`
+        : html`<${Rows} emails=${emails} causes=${value?.causes} chosen=${chosen} setChosen=${setChosen} loading=${loading} />`
     }
     <nav class="pages" aria-label="Pages">
       ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
@@ -78,7 +78,7 @@ function Search({ search }) {
   </search>`;
 }
 
-function Rows({ emails, chosen, setChosen, loading }) {
+function Rows({ emails, causes, chosen, setChosen, loading }) {
   const table = useRef();
   const toggle = (id) => {
     const next = new Set(chosen);
@@ -114,7 +114,7 @@ function Rows({ emails, chosen, setChosen, loading }) {
           email.reason &&
           email.status !== 'cancelled' &&
           email.status !== 'sent' &&
-          causeWords(email.reason).title;
+          causeWords(email.reason, causes).title;
         return html`<tr key=${email.id} class=${chosen.has(email.id) ? 'chosen' : ''}
           onClick=${(event) => !event.target.closest('a, input') && !getSelection().toString() && go(`/emails/${email.id}`)}>
           <td class="pick"><input type="checkbox" aria-label=${`Choose ${email.subject}`} checked=${chosen.has(email.id)}

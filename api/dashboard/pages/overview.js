@@ -101,7 +101,6 @@ function Way({ overview }) {
 /** The mail somebody should look at, with its reason. */
 function Attention() {
   const { value } = useLoaded(() => ask('/dashboard/emails?statuses=held,uncertain,bounced,deferred'), []);
-  const { overview } = useOverview();
   const emails = value?.data.slice(0, 6) ?? [];
   if (emails.length === 0) return null;
   return html`<section>
@@ -113,7 +112,7 @@ function Attention() {
           <span class="what"><b>${email.subject}</b> <span class="soft">to ${email.recipients[0]?.address}${
             email.recipients.length > 1 ? ` and ${email.recipients.length - 1} more` : ''
           }</span></span>
-          <span class="why">${causeWords(email.reason, overview?.causes)?.title ?? ''}</span>
+          <span class="why">${causeWords(email.reason, value.causes)?.title}</span>
           <span class="soft"><${Time} time=${email.updated_at} relative /></span>
         </a></li>`,
       )}

@@ -28,7 +28,7 @@ export function Submitted({ query: { after } }) {
             (message) => html`<tr key=${message.id}>
               <td><${Status} status=${message.recipients?.[0]?.status} /></td>
               <td class="main"><a class="subject" href=${`/submitted/${message.id}`}>${message.header_from || message.sender}</a>
-                ${message.recipients?.[0]?.reason && html`<span class="why">${causeWords(message.recipients[0].reason).title}</span>`}</td>
+                ${message.recipients?.[0]?.reason && html`<span class="why">${causeWords(message.recipients[0].reason, value.causes).title}</span>`}</td>
               <td class="to">${message.recipients?.[0]?.address}${
                 message.recipients?.length > 1
                   ? html` <span class="soft">+${message.recipients.length - 1}</span>`

@@ -30,7 +30,7 @@ function problemsOf(overview) {
   const problems = [...ways, ...otherProblems(overview)];
   const rank = { bad: 0, quiet: 1, care: 2 };
   problems.sort((a, b) => rank[a.tone] - rank[b.tone]);
-  const standing = problems.length === 0 ? [leaves(overview)] : [];
+  const standing = problems.length === 0 ? [relay.preflight ? leaves(overview) : examining(overview)] : [];
   return [...standing, ...problems, ...heldForPeople(overview)];
 }
 
@@ -93,7 +93,7 @@ function waysOut(overview) {
       const verdict = closedVerdict(lane, overview);
       return { ...verdict, tone: 'care', title: `Mail leaves by ${open[0].name} alone. ${verdict.title}` };
     }),
-    ...heldSenders(open, overview, !relay.preflight?.stand_in),
+    ...heldSenders(open, overview, relay.preflight !== undefined && !relay.preflight.stand_in),
     ...badRoutes(overview),
     ...pacedLanes(open, overview),
   ];
@@ -260,6 +260,19 @@ function heldForPeople({ held = [], relay, causes }) {
         facts: [],
       };
     });
+}
+
+/**
+ * A relay that has just started. What left before says nothing of its settings of now, and a stand-in provider takes
+ * mail like any other.
+ */
+function examining(overview) {
+  return {
+    tone: 'quiet',
+    title: 'The way to the provider is being examined',
+    meaning: 'The relay has just started. Mail is accepted meanwhile; nothing is lost.',
+    facts: keptWords(overview),
+  };
 }
 
 function leaves(overview) {

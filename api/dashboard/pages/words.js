@@ -21,37 +21,9 @@ export const statusWords = {
 export const waitingStatuses = ['pending', 'queued', 'sending', 'deferred', 'held', 'uncertain'];
 export const finalStatuses = ['sent', 'bounced', 'expired', 'cancelled', 'captured'];
 
-// Reasons that are Postern's own doing, and so not in the relay's catalogue of failures.
-const ownReasons = {
-  'not-configured': {
-    title: 'Sending is not configured',
-    fix: 'Set the missing SMTP variables for the relay and restart it. This mail then leaves by itself.',
-  },
-  'relay-away': {
-    title: 'The relay does not answer',
-    fix: 'Look at the relay’s log. The mail is kept and handed over as soon as the relay is back.',
-  },
-  'relay-refused': {
-    title: 'The relay refused it',
-    fix: 'Read what the relay said. Put right what it names, then try again.',
-  },
-  'uncertain-twice': {
-    title: 'Nobody knows whether it arrived',
-    fix: 'Ask the recipient or look into the provider’s log, then say below what is true.',
-  },
-  'database-restored': {
-    title: 'The database came from a backup',
-    fix: 'Mail that looks unsent may have been sent after the backup was taken. Compare with the provider’s log, then release or cancel it.',
-  },
-  'on-request': { title: 'Somebody asked for it', fix: '' },
-  'too-late': { title: 'It could not leave in time', fix: '' },
-  resolved: { title: 'Decided by a person', fix: '' },
-};
-
-/** What a cause means: the relay's words where it has some. */
-export function causeWords(slug, causes = {}) {
-  if (!slug) return undefined;
-  return causes[slug] ?? ownReasons[slug] ?? { title: sentence(slug), fix: '' };
+/** What a cause means: the words that came with the answer. One that nobody has words for is at least named. */
+export function causeWords(slug, causes) {
+  return slug ? (causes[slug] ?? { title: slug, meaning: '', fix: '' }) : undefined;
 }
 
 export const sentence = (slug) => {

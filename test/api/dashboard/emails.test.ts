@@ -5,6 +5,9 @@ import { countMinutes, readMinutes } from '../../../api/dashboard/minutes.ts';
 import { queryOf, writeDocuments } from '../../../api/dashboard/search.ts';
 import { editEmail } from '../../../relay/client/edit.ts';
 import { type EmailDraft, insertEmail } from '../../../relay/client/email.ts';
+import { ownCauses } from '../../../relay/client/own-causes.ts';
+import { teachCauses } from '../../../relay/teach-causes.ts';
+import { catalogue } from '../../../relay/verdict/catalogue.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
 let dashboard: Dashboard;
@@ -314,7 +317,7 @@ test('the stream tells a page what changed, and ends when the process stops', as
 });
 
 test('what the relay refused stands on the page of SMTP, the newest first', async () => {
-  await dashboard.database.query(
+  await dashboard.query(
     `insert into refusal (key, client, credential, stage, reason, sender, reply, count, last_at) values
        ('1', '192.0.2.7', 'shop', 'auth', 'wrong-login', '', '535 5.7.8 No', 3, now() - interval '1 hour'),
        ('2', '192.0.2.8', '', 'mail', 'login-required', 'ann@example.com', '530 5.7.0 Log in', 1, now())`,
@@ -327,4 +330,31 @@ test('what the relay refused stands on the page of SMTP, the newest first', asyn
   ]);
   const stranger = await fetch(`${dashboard.base}/dashboard/refusals`);
   expect(stranger.status).toBe(401);
+});
+
+test('the lists bring the words of their causes: one wording, that of the catalogue, also before a relay started', async () => {
+  const id = await insert({ subject: 'Kept' });
+  await dashboard.query(
+    `update email set status = 'held', reason = 'relay-refused', next_hand_over_at = null where id = '${id}'`,
+  );
+  await dashboard.query(
+    `insert into message (queue_id, credential, sender, header_from, message_id, size, priority)
+     values ('Q1', 'shop', 'shop@example.com', 'shop@example.com', '<1@example.com>', 1, 1)`,
+  );
+  await dashboard.query(
+    `insert into recipient (queue_id, ordinal, address, status, priority, reason)
+     values ('Q1', 0, 'ann@example.com', 'held', 1, 'database-restored'),
+            ('Q1', 1, 'bob@example.com', 'held', 1, 'sender-not-owned')`,
+  );
+  const causes = async () => ({
+    ...(await get('/dashboard/emails?text=Kept')).body.causes,
+    ...(await get('/dashboard/submitted')).body.causes,
+  });
+  const { 'relay-refused': refused, 'database-restored': restored } = ownCauses;
+  expect(await causes()).toEqual({ 'relay-refused': refused, 'database-restored': restored });
+  await teachCauses({ query: dashboard.query }, { host: undefined, platform: 'render' });
+  const taught = await causes();
+  expect(taught['sender-not-owned'].title).toBe(catalogue['sender-not-owned'].title);
+  expect(taught['relay-refused'].title).toBe(refused.title);
+  expect(taught['relay-refused'].fix).toMatch(/Environment/);
 });

@@ -1,6 +1,7 @@
 // Who gets in: the password, the cookie, and requests that come from somewhere else.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSessions } from '../../../api/dashboard/session.ts';
+import { withinOneMinute } from '../../kit/minute.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
 let dashboard: Dashboard;
@@ -102,8 +103,11 @@ test('another ADMIN_PASSWORD ends all sessions', async () => {
 });
 
 test('guessing is slowed down after a few tries, for the right password too', async () => {
-  const statuses = [];
-  for (let guess = 0; guess < 14; guess++) statuses.push((await signIn(`guess ${guess}`)).status);
-  expect(statuses).toContain(429);
-  expect((await signIn(dashboard.password)).status).toBe(429);
+  const [guesses, right] = await withinOneMinute(dashboard, async () => {
+    const statuses = [];
+    for (let guess = 0; guess < 14; guess++) statuses.push((await signIn(`guess ${guess}`)).status);
+    return [statuses, (await signIn(dashboard.password)).status] as const;
+  });
+  expect(guesses).toContain(429);
+  expect(right).toBe(429);
 });

@@ -61,6 +61,7 @@ function overview({ relay = {}, ...more }: { relay?: object; [member: string]: u
       configured: true,
       missing: [],
       problems: [],
+      preflight: { ok: true, at: minutesAgo(300), diagnosis: null, stand_in: false },
       delivery_mode: 'deliver',
       routes: [],
       lanes: [lane],
@@ -78,6 +79,18 @@ const titles = (of: object) => {
 test('when nothing is wrong, mail can leave', () => {
   expect(titles(overview())).toEqual(['Mail can leave']);
   expect(titles(overview({ lastSent: { at: minutesAgo(1), id: '1' } }))).toEqual(['Mail is leaving']);
+});
+
+test('before the first examination nobody says that mail can leave: the provider may be the stand-in', () => {
+  const proven = { ...lane, proven_at: minutesAgo(60), held_senders: [held] };
+  const relay = { preflight: undefined };
+  const sent = { lastSent: { at: minutesAgo(0), id: '1' } };
+  for (const each of [overview({ relay }), overview({ ...sent, relay })]) {
+    expect(titles(each)).toEqual(['The way to the provider is being examined']);
+  }
+  const verdict = JSON.stringify(verdictOf(overview({ ...sent, relay: { ...relay, lanes: [proven] } })));
+  expect(verdict).toMatch(/Mail from shop@example.com is held/);
+  expect(verdict).not.toContain('other senders leaves');
 });
 
 test.each([

@@ -1,5 +1,6 @@
-// What Postern itself decides about mail, told to a person as everything else in the catalogue.
-import type { Entry } from './catalogue.ts';
+// What Postern itself decides about mail, told to a person as everything else in the catalogue of relay/verdict. It
+// stands here, because api and worker decide some of it themselves, also before a relay has ever started.
+import type { CauseWords } from './causes.ts';
 
 export const ownCauses = {
   'not-configured': {
@@ -98,4 +99,4 @@ export const ownCauses = {
     meaning: 'No stage has failed yet; the provider is slow, or the mail waits behind others.',
     fix: 'Look at the stages and try again in a minute; npm run doctor shows what is slow.',
   },
-} as const satisfies Readonly<Record<string, Entry>>;
+} as const satisfies Readonly<Record<string, CauseWords>>;
