@@ -38,11 +38,15 @@ export type Transcript = AsyncDisposable &
     startTls(trust?: Trust): Promise<void>;
     authPlain(user: string, password: string): Answer;
     authLogin(user: string, password: string): Promise<Answer>;
-    /** MAIL, RCPT, DATA and the message, dot-stuffed; every step but the last must be a yes. */
+    /**
+     * MAIL, RCPT, DATA and the message, dot-stuffed; every step but the last must be a yes. `behind` goes out in one
+     * write with the final dot.
+     */
     submit(mail: {
       sender: string;
       recipients: readonly string[];
       message: string | Uint8Array;
+      behind?: string;
     }): Promise<Answer>;
     /** Resolves when the server has closed; fails when it says something instead. */
     expectClosed(): Promise<void>;
@@ -147,11 +151,11 @@ export async function connect(port: number, wishes: ConnectWishes = {}): Promise
       await send(base64(user)).expect('334 *');
       return send(base64(password));
     },
-    async submit({ sender, recipients, message }) {
+    async submit({ sender, recipients, message, behind = '' }) {
       await send(`MAIL FROM:<${sender}>`).expect('250 *');
       for (const recipient of recipients) await send(`RCPT TO:<${recipient}>`).expect('250 *');
       await send('DATA').expect('354 *');
-      return raw(dotStuffed(message));
+      return raw(Buffer.concat([dotStuffed(message), Buffer.from(behind)]));
     },
     async expectClosed() {
       const line = await patiently(wire.readLine(), 'the server to close');

@@ -4,6 +4,10 @@ import type { Acknowledged } from './ledger.ts';
 export type Acknowledgements = {
   /** A 250, a 201 or a 202 came. */
   add(recipients: readonly string[], under: string): void;
+  /** A mail that brings nothing by which it could be recognised was sent, to the final dot. */
+  sentUnrecognisable(recipients: readonly string[]): void;
+  /** How often, by recipient. */
+  readonly unrecognisable: ReadonlyMap<string, number>;
   /** A cancel was answered 200. */
   cancelled(recipients: readonly string[]): void;
   /** Something was answered that must not be: a 5xx over SMTP to good mail, a 500 over HTTP. */
@@ -21,12 +25,19 @@ export function openAcknowledgements(): Acknowledgements {
   const all = new Map<string, Acknowledged>();
   const complaints: string[] = [];
   const askedAgain = new Map<string, number>();
+  const unrecognisable = new Map<string, number>();
   let count = 0;
   return {
     add(recipients, under) {
       count++;
       for (const recipient of recipients) all.set(recipient, { recipient, under, cancelled: false });
     },
+    sentUnrecognisable(recipients) {
+      for (const recipient of recipients) {
+        unrecognisable.set(recipient, (unrecognisable.get(recipient) ?? 0) + 1);
+      }
+    },
+    unrecognisable,
     cancelled(recipients) {
       for (const recipient of recipients) {
         const before = all.get(recipient);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Books, breachesOf, type Recorded, reckon } from './ledger.ts';
 
 const ann = 'm1-0@example.net';
@@ -16,7 +16,14 @@ const record: Recorded = {
 
 const breaches = (books: Partial<Books>) =>
   breachesOf(
-    reckon({ acknowledged, taken: [copy], recorded: [record], refusedForGood: new Set(), ...books }),
+    reckon({
+      acknowledged,
+      taken: [copy],
+      recorded: [record],
+      refusedForGood: new Set(),
+      unrecognisable: new Map(),
+      ...books,
+    }),
   );
 
 test('what was delivered once and says so breaks no promise', () => {
@@ -33,7 +40,13 @@ test.each<[string, Partial<Books>]>([
 
 test('what waits where everybody can see it is not lost', () => {
   const held: Recorded = { ...record, status: 'held', reason: 'uncertain-twice', inDoubt: 1 };
-  const reckoning = reckon({ acknowledged, taken: [], recorded: [held], refusedForGood: new Set() });
+  const reckoning = reckon({
+    acknowledged,
+    taken: [],
+    recorded: [held],
+    refusedForGood: new Set(),
+    unrecognisable: new Map(),
+  });
   expect(breachesOf(reckoning)).toEqual([]);
   expect(reckoning.waiting).toEqual(new Map([['held: uncertain-twice', 1]]));
 });
@@ -51,8 +64,48 @@ test('a second copy must have been announced', () => {
 });
 
 test('one mail under two queue ids was accepted twice', () => {
-  const other: Recorded = { ...record, queueId: 'Q2', status: 'queued' };
+  const other: Recorded = { ...record, queueId: 'Q2', status: 'queued', sha256: 'bb' };
   expect(breaches({ recorded: [record, other] })).toEqual([expect.stringContaining('accepted twice')]);
+});
+
+describe('mail that nobody can recognise, sent twice by its client', () => {
+  const second: Recorded = { ...record, queueId: 'Q2', sha256: 'bb' };
+  const books: Books = {
+    acknowledged: [{ recipient: ann, under: 'Q2', cancelled: false }],
+    taken: [copy, { ...copy, sha256: 'bb' }],
+    recorded: [record, second],
+    refusedForGood: new Set(),
+    unrecognisable: new Map([[ann, 2]]),
+  };
+
+  test('is counted apart, and breaks no promise', () => {
+    expect(breachesOf(reckon(books))).toEqual([]);
+    expect(reckon(books)).toMatchObject({ resubmitted: 1, markedDuplicates: 0, delivered: 1 });
+  });
+
+  test('was accepted twice when its client sent it once', () => {
+    expect(breaches({ ...books, unrecognisable: new Map([[ann, 1]]) })).toEqual([
+      expect.stringContaining('accepted twice'),
+    ]);
+  });
+
+  test('is an unmarked duplicate when one acceptance left twice', () => {
+    expect(breaches({ ...books, taken: [...books.taken, copy] })).toEqual([
+      expect.stringContaining('unmarked duplicate'),
+    ]);
+  });
+
+  test('is lost when the one that was acknowledged is, whatever became of the other', () => {
+    expect(breaches({ ...books, taken: [copy] })).toEqual([
+      `lost: ${ann}: sent, and the provider never took it (Q2)`,
+    ]);
+  });
+
+  test('is mangled when the bytes are those of neither', () => {
+    expect(breaches({ ...books, taken: [...books.taken, { ...copy, sha256: 'cc' }] })).toEqual([
+      expect.stringContaining('mangled'),
+    ]);
+  });
 });
 
 test('a cancel that was answered yes holds', () => {

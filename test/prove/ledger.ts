@@ -35,6 +35,11 @@ export type Books = {
   readonly recorded: readonly Recorded[];
   /** Recipients about whom the provider said 5xx at least once. */
   readonly refusedForGood: ReadonlySet<string>;
+  /**
+   * Mail without Message-ID and without key: how often its client has sent it. Nobody can tell the second time from
+   * another mail, so it may have been accepted as often as that.
+   */
+  readonly unrecognisable: ReadonlyMap<string, number>;
 };
 
 export type Breach = { readonly recipient: string; readonly what: string };
@@ -52,6 +57,8 @@ export type Reckoning = {
   readonly inDoubt: number;
   /** Copies beyond the first that the timeline announces as possible duplicates. */
   readonly markedDuplicates: number;
+  /** Accepted again because the client sent it again and it could not be recognised. */
+  readonly resubmitted: number;
 
   /** Each of these breaks a promise. */
   readonly lost: readonly Breach[];
@@ -71,7 +78,7 @@ const waitingStatuses: ReadonlySet<Status> = new Set([
   'held',
 ]);
 
-export function reckon({ acknowledged, taken, recorded, refusedForGood }: Books): Reckoning {
+export function reckon({ acknowledged, taken, recorded, refusedForGood, unrecognisable }: Books): Reckoning {
   const copies = Map.groupBy(taken, ({ recipient }) => recipient);
   const records = Map.groupBy(recorded, ({ recipient }) => recipient);
   const waiting = new Map<string, number>();
@@ -83,11 +90,15 @@ export function reckon({ acknowledged, taken, recorded, refusedForGood }: Books)
     mangled: [] as Breach[],
     misreported: [] as Breach[],
   };
-  const count = { delivered: 0, bounced: 0, cancelled: 0, inDoubt: 0, markedDuplicates: 0 };
+  const count = { delivered: 0, bounced: 0, cancelled: 0, inDoubt: 0, markedDuplicates: 0, resubmitted: 0 };
 
   for (const { recipient, under, cancelled } of acknowledged) {
-    const record = records.get(recipient)?.[0];
-    const arrived = copies.get(recipient)?.length ?? 0;
+    const all = records.get(recipient) ?? [];
+    const record = all.find(({ queueId }) => queueId === under) ?? all[0];
+    const got = copies.get(recipient) ?? [];
+    // Each acceptance has bytes of its own, because its Received field names its queue id.
+    const arrived =
+      all.length > 1 ? got.filter(({ sha256 }) => sha256 === record?.sha256).length : got.length;
     const lose = (what: string) => breaches.lost.push({ recipient, what: `${what} (${under})` });
     if (cancelled) {
       count.cancelled++;
@@ -103,31 +114,34 @@ export function reckon({ acknowledged, taken, recorded, refusedForGood }: Books)
 
   // Not only of what was acknowledged: mail whose answer was lost must not arrive twice either.
   for (const [recipient, all] of records) {
-    const [record] = all;
-    if (!record) continue;
-    if (all.length > 1) {
+    const got = copies.get(recipient) ?? [];
+    if (all.length > Math.max(1, unrecognisable.get(recipient) ?? 1)) {
       const ids = all.map(({ queueId }) => queueId ?? 'not handed over').join(', ');
       breaches.acceptedTwice.push({ recipient, what: `accepted ${all.length} times: ${ids}` });
+    } else count.resubmitted += all.length - 1;
+    const strange = got.filter(({ sha256 }) => !all.some((record) => record.sha256 === sha256));
+    if (strange.length > 0) {
+      const ids = all.map(({ queueId }) => queueId).join(', ');
+      breaches.mangled.push({ recipient, what: `other bytes than those in the queue (${ids})` });
     }
-    if (record.inDoubt > 0) count.inDoubt++;
-    const got = copies.get(recipient) ?? [];
-    const marked = Math.min(got.length - 1, record.possibleDuplicates);
-    if (got.length > 1) count.markedDuplicates += marked;
-    if (got.length - 1 > marked) {
-      breaches.unmarkedDuplicates.push({
-        recipient,
-        what: `${got.length} copies, ${record.possibleDuplicates} of them announced (${record.queueId})`,
-      });
-    }
-    if (got.some(({ sha256 }) => sha256 !== record.sha256)) {
-      breaches.mangled.push({ recipient, what: `other bytes than those in the queue (${record.queueId})` });
-    }
-    // Taken, never in doubt, and not shown as sent: it would be sent again, or its sender told that it failed.
-    if (got.length > 0 && record.status !== 'sent' && record.inDoubt === 0) {
-      breaches.misreported.push({
-        recipient,
-        what: `taken, but shown as ${record.status} (${record.queueId})`,
-      });
+    for (const record of all) {
+      if (record.inDoubt > 0) count.inDoubt++;
+      const own = all.length > 1 ? got.filter(({ sha256 }) => sha256 === record.sha256) : got;
+      const marked = Math.min(own.length - 1, record.possibleDuplicates);
+      if (own.length > 1) count.markedDuplicates += marked;
+      if (own.length - 1 > marked) {
+        breaches.unmarkedDuplicates.push({
+          recipient,
+          what: `${own.length} copies, ${record.possibleDuplicates} of them announced (${record.queueId})`,
+        });
+      }
+      // Taken, never in doubt, and not shown as sent: it would be sent again, or its sender told that it failed.
+      if (own.length > 0 && record.status !== 'sent' && record.inDoubt === 0) {
+        breaches.misreported.push({
+          recipient,
+          what: `taken, but shown as ${record.status} (${record.queueId})`,
+        });
+      }
     }
   }
   for (const recipient of copies.keys()) {

@@ -90,6 +90,7 @@ const reckoning = reckon({
   taken: account.taken.filter(({ recipient }) => recipient.endsWith('@example.net')),
   recorded: await readRecords(postgres),
   refusedForGood: new Set(account.refusedForGood),
+  unrecognisable: acknowledgements.unrecognisable,
 });
 report(reckoning, saboteur, account.mishaps);
 const breaches = [...breachesOf(reckoning), ...acknowledgements.complaints, ...saboteur.selfEnded];
@@ -172,6 +173,7 @@ function report(reckoning: Reckoning, { done, lateStarts }: Saboteur, mishaps: n
     ['lost', reckoning.lost.length],
     ['uncertain at some time', reckoning.inDoubt],
     ['duplicates, marked', reckoning.markedDuplicates],
+    ['resubmitted', reckoning.resubmitted, 'sent again by clients without Message-ID and without key'],
     ['duplicates, unmarked', reckoning.unmarkedDuplicates.length],
     ['accepted twice', reckoning.acceptedTwice.length],
     ['sent after a cancel', reckoning.sentAfterCancel.length],
