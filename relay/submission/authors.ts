@@ -1,10 +1,12 @@
 // Who speaks in a mail: From, Sender and the two fields of whoever passed it on (RFC 5322 sections 3.6.2 and 3.6.6). All
 // of them obey the sender rule, and none may be read in two ways. Pure.
+
+import { normalizeAddress } from '../client/address/address.ts';
 import { readAuthors } from '../client/address/authors.ts';
 import { type MailboxListReading, readMailboxList } from '../client/address/mailbox-list.ts';
 import type { Field } from './header.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { type AllowedSenders, isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
+import { type AllowedSenders, isAllowedSender, senderNotAllowed } from './senders.ts';
 
 const authorFields = {
   from: { shown: 'From', mostMailboxes: Number.POSITIVE_INFINITY },

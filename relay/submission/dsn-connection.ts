@@ -1,6 +1,6 @@
 // What we change about smtp-server's reading of MAIL and RCPT: the parameters of DSN (RFC 3461) are read by us, from
 // the line as it came, and the library sees the command without them.
-import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
+import type { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import {
   type MessageRequest,
   type ReadRequest,
@@ -8,6 +8,7 @@ import {
   readMessageRequest,
   readRecipientRequest,
 } from './dsn-parameters.ts';
+import { PathConnection } from './path-connection.ts';
 
 type ParsedAddress = ReturnType<SMTPConnection['_parseAddressCommand']>;
 
@@ -25,7 +26,7 @@ export function recipientRequestOf(address: object): RecipientRequest {
   return ofRecipients.get(address) ?? { notify: null, orcpt: null };
 }
 
-export class DsnConnection extends SMTPConnection {
+export class DsnConnection extends PathConnection {
   #remember: ((parsed: object) => void) | undefined;
 
   override handler_MAIL(command: Buffer, callback: () => void): void {

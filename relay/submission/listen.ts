@@ -13,6 +13,7 @@ import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
+import { normalizeAddress } from '../client/address/address.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
@@ -35,7 +36,7 @@ import {
 } from './refusal.ts';
 import { openRefusals } from './refusals.ts';
 import { repeatOf } from './repeat.ts';
-import { isAllowedSender, normalizeAddress, senderNotAllowed } from './senders.ts';
+import { isAllowedSender, senderNotAllowed } from './senders.ts';
 
 export type SubmissionListener = AsyncDisposable & {
   readonly port: number;

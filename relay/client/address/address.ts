@@ -38,7 +38,11 @@ function faultOf(text: string): string | undefined {
   if (text === '') return 'is empty; ann@example.com would be accepted';
   if (control.test(text)) return 'holds a control character';
   if (text.trim() !== text) return 'begins or ends with a blank';
-  if (/^mailto:/i.test(text)) return 'begins with mailto:, which is no part of an address';
+  if (/^mailto:/i.test(text)) {
+    const rest = text.slice('mailto:'.length);
+    const wayOut = isAddress(rest) ? `; ${rest} would be accepted` : '';
+    return `begins with mailto:, which is no part of an address${wayOut}`;
+  }
   if (Buffer.byteLength(text) > mostOctets) return `is longer than ${mostOctets} octets (RFC 5321 4.5.3.1.3)`;
 
   const quoted = text.startsWith('"') ? quotedString.exec(text)?.[0] : '';
