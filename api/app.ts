@@ -61,7 +61,7 @@ export function buildApp({
   pages = [],
   trustedProxies = [],
   corsOrigins = [],
-  budget = openBudget(roomForBodies(largestBodyOf(operations) * copiesOfBody)),
+  budget = bodyBudget(operations),
   ...given
 }: Omit<Ground, 'budget'> & {
   budget?: Budget;
@@ -94,6 +94,10 @@ export function buildApp({
   app.use(explain(ground.log));
   return app;
 }
+
+/** As much memory as this process has for the bodies of requests. */
+export const bodyBudget = (operations: readonly Operation[]): Budget =>
+  openBudget(roomForBodies(largestBodyOf(operations) * copiesOfBody));
 
 const largestBodyOf = (operations: readonly Operation[]) =>
   Math.max(...operations.map(({ bodyLimit = defaultBodyLimit }) => bodyLimit));

@@ -2,6 +2,7 @@
 // Mail is handed to the relay after the commit; what cannot be handed over now goes out later and never turns
 // an answer into an error. This process never speaks to the provider and does not know its password.
 import { randomUUID } from 'node:crypto';
+import { measureBudgets, openBudget } from '../deploy/budget.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { openMetrics } from '../deploy/metrics.ts';
@@ -10,7 +11,7 @@ import { runProcess } from '../deploy/process.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/hand-over.ts';
 import { beat, beatIntervalMs } from '../relay/client/heartbeat.ts';
-import { buildApp } from './app.ts';
+import { bodyBudget, buildApp } from './app.ts';
 import { authenticator } from './authenticate.ts';
 import { dashboardPages } from './dashboard/dashboard.ts';
 import { healthPages } from './health.ts';
@@ -22,7 +23,7 @@ import { manualPages } from './pages/manual.ts';
 import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { referencePages, referenceSections } from './pages/reference.ts';
 import { rateLimiter } from './rate-limit.ts';
-import { openSending } from './sending.ts';
+import { handOverBytes, openSending } from './sending.ts';
 
 // A session waits for the relay's commit with one mail. The more of them wait together, the fewer commits the relay and
 // PostgreSQL need for them. The relay lets one address have 500 sessions.
@@ -63,9 +64,11 @@ await runProcess(
     resources.defer(() => clearInterval(beating));
 
     const { from } = environment;
+    const onTheWay = openBudget(handOverBytes);
     const sending = openSending({
       database,
       handOver,
+      budget: onTheWay,
       from: from && { address: from.email, name: from.name },
       log,
     });
@@ -78,7 +81,10 @@ await runProcess(
     const limit = rateLimiter(database);
     const authenticate = authenticator(database, environment.apiKey);
     const metrics = openMetrics('api', log);
+    const budget = bodyBudget(operations);
+    measureBudgets(metrics, { bodies: budget, 'hand-overs': onTheWay });
     const app = buildApp({
+      budget,
       answered: requestMetrics(metrics),
       operations,
       pages: [

@@ -1,4 +1,6 @@
 // What the API needs to get mail on its way: who it is from, and the hand-over right after a commit.
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Budget, openBudget } from '../deploy/budget.ts';
 import type { Database, Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { traceIdOf } from '../deploy/trace.ts';
@@ -10,6 +12,9 @@ import type { Status } from '../relay/client/vocabulary.ts';
 
 // Long enough for a busy relay, short enough for the person who waits for our answer.
 const handOverPatienceMs = 2_000;
+
+/** For mail that is read while it is sent; what does not fit is left to the worker. */
+export const handOverBytes = 16 * 1024 * 1024;
 
 // As many as can be composed and handed over well within their lease.
 const dueBatch = 100;
@@ -46,15 +51,18 @@ export type DueOutcome = { handed_over: number; refused: number; put_off: number
 export function openSending({
   database,
   handOver,
+  budget = openBudget(handOverBytes),
   from,
   log,
 }: {
   database: Database;
   handOver: HandOver;
+  /** For mail on its way to the relay. Not the one for bodies: who holds a body must not wait for another. */
+  budget?: Budget;
   from: Address | undefined;
   log: Log;
 }): Sending {
-  const deps = { database, handOver, log };
+  const deps = { database, handOver, budget, log };
   let known: { at: number; status: Promise<EmailStatus> } | undefined;
 
   function status(q: Queryable): Promise<EmailStatus> {
@@ -92,7 +100,9 @@ export function openSending({
       const id = typeof email === 'string' ? email : email.id;
       const claim = typeof email === 'string' ? email : email.claim;
       try {
-        const result = claim ? await handOverNow(deps, claim, handOverPatienceMs) : undefined;
+        const result = claim
+          ? await atMost(handOverPatienceMs, handOverNow(deps, claim, handOverPatienceMs))
+          : undefined;
         return result?.outcome === 'accepted' && (await delivers())
           ? 'queued'
           : await readStatus(database, id);
@@ -110,8 +120,8 @@ export function openSending({
           const claimed = await claimDue(database, { limit: dueBatch });
           const results = await Promise.all(claimed.map((email) => handOverClaimed(deps, email)));
           for (const result of results) {
-            if (result.outcome === 'accepted') outcome.handed_over++;
-            else if (result.outcome === 'refused') outcome.refused++;
+            if (result?.outcome === 'accepted') outcome.handed_over++;
+            else if (result?.outcome === 'refused') outcome.refused++;
             else outcome.put_off++;
           }
           outcome.more = claimed.length === dueBatch;
@@ -123,6 +133,17 @@ export function openSending({
       return outcome;
     },
   };
+}
+
+/** A large mail may take longer than the caller waits: it goes on, and its row tells. */
+async function atMost<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    const patience = pause(ms, undefined, { signal: over.signal, ref: false });
+    return await Promise.race([work, patience.catch(() => undefined)]);
+  } finally {
+    over.abort();
+  }
 }
 
 async function readStatus(database: Database, emailId: string): Promise<Status | undefined> {

@@ -1,9 +1,14 @@
 // How many octets of requests and messages one process may hold in memory at once. Who gets none waits, and with it
 // the socket and the client: TCP's window is the queue, not our heap.
+import type { Metrics } from './metrics.ts';
 
 export type Budget = {
   /** No reservation is larger than this. */
   readonly total: number;
+  /** What is reserved now. */
+  readonly reserved: number;
+  /** How many left the line because memory did not come in time. */
+  readonly refused: number;
   /** How many wait in line. */
   readonly waiting: number;
   /**
@@ -19,6 +24,7 @@ export function openBudget(total: number): Budget {
   type Turn = { readonly bytes: number; readonly go: (isServed: boolean) => void };
   const line: Turn[] = [];
   let free = total;
+  let refused = 0;
 
   function serve(): void {
     for (let next = line[0]; next && next.bytes <= free; next = line[0]) {
@@ -40,6 +46,7 @@ export function openBudget(total: number): Budget {
       const index = line.indexOf(place);
       if (index < 0) return;
       line.splice(index, 1);
+      refused++;
       turn.resolve(false);
       // It may have kept smaller ones behind it from their turn.
       serve();
@@ -58,6 +65,12 @@ export function openBudget(total: number): Budget {
 
   return {
     total,
+    get reserved() {
+      return total - free;
+    },
+    get refused() {
+      return refused;
+    },
     get waiting() {
       return line.length;
     },
@@ -80,4 +93,28 @@ export function roomForBodies(largest: number, limit: number = process.constrain
   // Without a limit Node answers 0 or a number beyond all memory.
   const most = limit > 0 ? Math.min(mostBytes, limit * 0.8) : mostBytes;
   return Math.max(largest, Math.floor(most - idleBytes));
+}
+
+/** @param holds what the memory is reserved for, such as `bodies` */
+export function measureBudgets(metrics: Metrics, budgets: Readonly<Record<string, Budget>>): void {
+  const each = (read: (budget: Budget) => number) => async () =>
+    Object.entries(budgets).map(([holds, budget]) => ({ labels: { holds }, value: read(budget) }));
+  metrics.gauge({
+    name: 'postern_memory_budget_bytes',
+    help: 'Memory that this process gives to requests and messages; it follows the memory limit of the container.',
+    labels: ['holds'],
+    read: each(({ total }) => total),
+  });
+  metrics.gauge({
+    name: 'postern_memory_reserved_bytes',
+    help: 'Memory of the budget that is reserved now.',
+    labels: ['holds'],
+    read: each(({ reserved }) => reserved),
+  });
+  metrics.gauge({
+    name: 'postern_memory_refusals',
+    help: 'Requests and messages since the start that were put off because there was no memory for them in time.',
+    labels: ['holds'],
+    read: each(({ refused }) => refused),
+  });
 }

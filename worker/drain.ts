@@ -6,6 +6,7 @@ import { isUnavailable } from '../deploy/database.ts';
 import type { ClaimedEmail } from '../relay/client/email.ts';
 import type { HandOverResult } from '../relay/client/hand-over.ts';
 import {
+  bytesOf,
   claimDue,
   defaultLeaseSeconds,
   type HandOverDeps,
@@ -34,6 +35,12 @@ const handOverTimeoutMs = 10_000;
 // A hand-over begins only while its lease outlasts it.
 const beginWithinMs = defaultLeaseSeconds * 1000 - handOverTimeoutMs - 2_000;
 const pauseWithoutDatabaseMs = 1_000;
+// Mail of more than so many octets is carried beside the other, a few at a time, and nothing waits behind it.
+const largeBytes = 1024 * 1024;
+const mostLarge = 8;
+// What has no place yet comes back when those in front of it may be through.
+const largeBytesPerMs = 100_000;
+const soonMs = 500;
 
 type Claim = { readonly email: ClaimedEmail; readonly at: number };
 
@@ -66,6 +73,7 @@ export function startDrain(
   let handedOver = 0;
   let relayAway: string | null = null;
   let databaseAway = false;
+  const largeUnderWay = new Map<string, Promise<void>>();
 
   async function look(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -111,6 +119,36 @@ export function startDrain(
     return claimed > 0 && relayAway === null ? 0 : pollIntervalMs;
   }
 
+  async function carryOne({ email, at }: Claim): Promise<HandOverResult['outcome'] | undefined> {
+    const result = await handOverClaimed(deps, email, handOverTimeoutMs);
+    // Somebody else's now, or for later.
+    if (!result) return undefined;
+    answered(result.outcome, email.overdueMs + performance.now() - at);
+    if (result.outcome === 'away') {
+      if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
+      relayAway = result.why;
+    } else {
+      if (relayAway !== null) log.info('The relay takes mail again');
+      relayAway = null;
+      if (result.outcome === 'accepted') handedOver++;
+    }
+    return result.outcome;
+  }
+
+  /** Starts as many as have a place; the others go back to the outbox and come again, the first one first. */
+  async function carryLarge(claimed: readonly ClaimedEmail[], at: number): Promise<void> {
+    let bytes = 0;
+    for (const email of claimed) {
+      bytes += bytesOf(email);
+      if (largeUnderWay.size < mostLarge && !largeUnderWay.has(email.id)) {
+        const carried = carryOne({ email, at }).then(() => void largeUnderWay.delete(email.id));
+        largeUnderWay.set(email.id, carried);
+      } else {
+        await handBack(database, [email], soonMs + bytes / largeBytesPerMs);
+      }
+    }
+  }
+
   /** Claims and hands over until nothing is due, `concurrency` at a time. Answers how many it claimed. */
   async function drain(): Promise<number> {
     const buffer: Claim[] = [];
@@ -125,7 +163,9 @@ export function startDrain(
       const claimed = await claimDue(database, { limit });
       exhausted = claimed.length < limit || relayAway !== null;
       count += claimed.length;
-      buffer.push(...claimed.map((email) => ({ email, at })));
+      const [large, small] = apart(claimed);
+      buffer.push(...small.map((email) => ({ email, at })));
+      await carryLarge(large, at);
     }
 
     async function next(): Promise<Claim | undefined> {
@@ -148,17 +188,7 @@ export function startDrain(
     async function carry(): Promise<void> {
       for (let claimed = await next(); claimed; claimed = await next()) {
         if (performance.now() - claimed.at > beginWithinMs) continue;
-        const result = await handOverClaimed(deps, claimed.email, handOverTimeoutMs);
-        answered(result.outcome, claimed.email.overdueMs + performance.now() - claimed.at);
-        if (result.outcome === 'away') {
-          if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
-          relayAway = result.why;
-          exhausted = true;
-        } else {
-          if (relayAway !== null) log.info('The relay takes mail again');
-          relayAway = null;
-          if (result.outcome === 'accepted') handedOver++;
-        }
+        if ((await carryOne(claimed)) === 'away') exhausted = true;
         if (relayAway !== null) break;
       }
     }
@@ -197,6 +227,12 @@ export function startDrain(
     async [Symbol.asyncDispose]() {
       stop();
       await looking;
+      await Promise.all(largeUnderWay.values());
     },
   };
+}
+
+function apart(claimed: readonly ClaimedEmail[]): [large: ClaimedEmail[], small: ClaimedEmail[]] {
+  const isLarge = (email: ClaimedEmail) => bytesOf(email) > largeBytes;
+  return [claimed.filter(isLarge), claimed.filter((email) => !isLarge(email))];
 }

@@ -3,6 +3,7 @@
 // however many workers there are. It never talks to a provider and never decides what a failure means.
 import { randomUUID } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
+import { measureBudgets, openBudget, roomForBodies } from '../deploy/budget.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readWorkerEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
@@ -11,6 +12,7 @@ import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openHandOver } from '../relay/client/hand-over.ts';
 import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/heartbeat.ts';
+import { largestHandOver } from '../relay/client/outbox.ts';
 import { startDrain } from './drain.ts';
 import { keepHouse, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
@@ -60,10 +62,12 @@ await runProcess(
       }),
     );
     const metrics = openMetrics('worker', log);
+    const budget = openBudget(roomForBodies(largestHandOver));
+    measureBudgets(metrics, { 'hand-overs': budget });
     measureOutbox(metrics, database);
     const drain = resources.use(
       startDrain(
-        { database, handOver, log },
+        { database, handOver, budget, log },
         {
           concurrency: sessions,
           pollIntervalMs,

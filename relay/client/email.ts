@@ -20,6 +20,15 @@ export type Attachment = {
   readonly content: Buffer;
 };
 
+/** An attachment of a stored email; its bytes come in pieces, so that nobody holds all of them. */
+export type AttachedFile = Omit<Attachment, 'content'> & {
+  readonly size: number;
+  readonly pieces: () => AsyncGenerator<Buffer>;
+};
+
+/** Whole lines of base64, and what PostgreSQL cuts out of a large value at little cost. */
+export const pieceBytes = 57 * 4096;
+
 /** What is needed to ask for a mail. Everything in it has been validated: nothing here repairs anything. */
 export type EmailDraft = {
   readonly kind: EmailKind;
@@ -75,6 +84,9 @@ export type ClaimedEmail = EmailContent & {
   /** How long it had been due when it was claimed, by the database's clock. */
   readonly overdueMs: number;
   readonly hasAttachments: boolean;
+  /** Octets of text and HTML. Where they are many, a claim leaves the texts out. */
+  readonly textBytes: number;
+  readonly attachedBytes: number;
   readonly traceparent: string | null;
 };
 
@@ -216,6 +228,8 @@ function claimOf(draft: EmailDraft, from: Address, row: EmailDraftRow, dueAt: Da
     attempts: 1,
     overdueMs: 0,
     hasAttachments: (draft.attachments ?? []).length > 0,
+    textBytes: Buffer.byteLength(draft.text ?? '') + Buffer.byteLength(draft.html ?? ''),
+    attachedBytes: (draft.attachments ?? []).reduce((sum, { content }) => sum + content.length, 0),
     traceparent: row.traceparent,
     from,
     replyTo: draft.replyTo ?? [],
@@ -266,6 +280,47 @@ export async function readAttachments(q: Queryable, emailId: string): Promise<At
     contentId: row.content_id ?? undefined,
     content: row.content,
   }));
+}
+
+/** The attachments of one email, in their order, without their bytes. */
+export async function openAttachments(q: Queryable, emailId: string): Promise<AttachedFile[]> {
+  const { rows } = await q.query<{
+    ordinal: number;
+    filename: string;
+    content_type: string;
+    content_id: string | null;
+    size: number;
+  }>(
+    `select ordinal, filename, content_type, content_id, octet_length(content) as size
+     from email_attachment where email_id = $1 order by ordinal`,
+    [emailId],
+  );
+  return rows.map(({ ordinal, size, ...row }) => ({
+    filename: row.filename,
+    contentType: row.content_type,
+    contentId: row.content_id ?? undefined,
+    size,
+    pieces: () => readPieces(q, emailId, ordinal, size),
+  }));
+}
+
+/** The column is stored uncompressed (`storage external`): PostgreSQL reads the wanted piece and nothing else. */
+async function* readPieces(
+  q: Queryable,
+  emailId: string,
+  ordinal: number,
+  size: number,
+): AsyncGenerator<Buffer> {
+  for (let at = 0; at < size; at += pieceBytes) {
+    const { rows } = await q.query<{ piece: Buffer }>({
+      name: 'attachment-piece',
+      text: `select substring(content from $3 for $4) as piece
+             from email_attachment where email_id = $1 and ordinal = $2`,
+      values: [emailId, ordinal, at + 1, pieceBytes],
+    });
+    if (!rows[0]) throw new Error('An attachment was removed while it was read');
+    yield rows[0].piece;
+  }
 }
 
 /** An email as it stands now. Bodies are null once they were erased (`erasedAt`). */

@@ -1,13 +1,16 @@
 // Handing a message to the relay over SMTP, on sessions that stay open. The relay accepts each email once: whoever
 // lost its answer may simply hand over again.
+import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Log } from '../../deploy/log.ts';
+import type { Message } from './compose.ts';
 
 /** One email as the relay takes it: bytes, envelope, and the token that proves that the email is ours to hand over. */
 export type Parcel = {
   readonly id: string;
   readonly token: Buffer;
-  readonly bytes: Buffer;
+  /** As a whole, or in pieces, which are asked for again when a session was lost. */
+  readonly bytes: Buffer | Message;
   readonly envelope: { readonly from: string; readonly to: readonly string[] };
 };
 
@@ -26,10 +29,10 @@ export type HandOverResult =
 
 export type HandOver = AsyncDisposable & {
   /**
-   * Hands over one email. Never rejects. `timeoutMs` is how long the caller waits; a message that is on its way by
-   * then still arrives, and the next hand-over of the same email learns of it.
+   * Hands over one email. Never rejects. `timeoutMs` is how long the caller waits, beside the time that its octets
+   * take; a message that is on its way by then still arrives, and the next hand-over of the same email learns of it.
    */
-  handOver(parcel: Parcel, options?: { timeoutMs?: number }): Promise<HandOverResult>;
+  handOver(parcel: Parcel, options?: { timeoutMs?: number | undefined }): Promise<HandOverResult>;
 };
 
 type Session = {
@@ -47,8 +50,14 @@ type Turn = { begun: boolean; session?: Session; readonly go: () => void; readon
 type SmtpError = Error & { code?: string; response?: string; responseCode?: number; command?: string };
 
 const connectTimeoutMs = 5_000;
-// How long one message may take, bytes and commit included, when the caller does not say.
+// How long one message may take beside its octets, the commit included, when the caller does not say.
 const defaultTimeoutMs = 10_000;
+// The slowest way to the relay that still counts as one.
+const slowestBytesPerMs = 1_000;
+
+/** How long so many octets may take. */
+export const msToCarry = (bytes: number): number => Math.round(bytes / slowestBytesPerMs);
+
 // Nobody waits any more, but the reply of a busy relay may still come.
 const graceMs = 5_000;
 // After a failure one email at a time finds out whether the relay is back; the others are told at once.
@@ -77,7 +86,11 @@ export function openHandOver({
   let closing = false;
   let trouble: { why: string; until: number } | undefined;
 
-  function handOver(parcel: Parcel, { timeoutMs = defaultTimeoutMs } = {}): Promise<HandOverResult> {
+  function handOver(
+    parcel: Parcel,
+    { timeoutMs: answerMs = defaultTimeoutMs }: { timeoutMs?: number | undefined } = {},
+  ): Promise<HandOverResult> {
+    const timeoutMs = answerMs + msToCarry(sizeOf(parcel.bytes));
     if (closing) return Promise.resolve({ outcome: 'away', why: stopping });
     if (trouble) {
       if (performance.now() < trouble.until) return Promise.resolve({ outcome: 'away', why: trouble.why });
@@ -120,7 +133,8 @@ export function openHandOver({
   async function carry(parcel: Parcel, turn: Turn): Promise<HandOverResult> {
     const result = await attempt(parcel, turn).catch((error: SmtpError): HandOverResult => {
       const why = `no hand-over to the relay at ${host}:${port}: ${error.message}`;
-      rest(why);
+      // What the message is read from has failed: that says nothing about the relay.
+      if (error.code !== 'ESTREAM') rest(why);
       return { outcome: 'away', why };
     });
     delete turn.session;
@@ -153,16 +167,18 @@ export function openHandOver({
   async function converse(session: Session, parcel: Parcel, turn: Turn): Promise<HandOverResult> {
     turn.session = session;
     const field = `X-Postern-Email: ${parcel.id} ${parcel.token.toString('hex')}\r\n`;
-    const bytes = Buffer.concat([Buffer.from(field, 'latin1'), parcel.bytes]);
+    // Of a message in pieces perhaps a little less than it is, which is allowed (RFC 1870 section 6.1).
+    const size = field.length + sizeOf(parcel.bytes);
+    const message = messageOf(Buffer.from(field, 'latin1'), parcel.bytes);
     try {
-      const reply = await session.orLost(send(session.connection, parcel.envelope, bytes));
+      const reply = await session.orLost(send(session.connection, { ...parcel.envelope, size }, message));
       keep(session);
       const queueId = /\bqueued as (\S+)/.exec(reply)?.[1];
       if (!queueId)
         return { outcome: 'away', why: `this is not our relay: it answered ${JSON.stringify(reply)}` };
       return { outcome: 'accepted', queueId };
     } catch (error) {
-      const answer = answerTo(error as SmtpError, bytes.length);
+      const answer = answerTo(error as SmtpError, size);
       if (!answer) {
         session.drop();
         throw error;
@@ -173,6 +189,9 @@ export function openHandOver({
         () => session.drop(),
       );
       return answer;
+    } finally {
+      // Whatever it reads from is left alone from now on.
+      if (!Buffer.isBuffer(message)) message.destroy();
     }
   }
 
@@ -253,10 +272,25 @@ const logIn = (connection: SMTPConnection, user: string, pass: string) =>
     connection.login({ user, pass }, (error) => (error ? reject(error) : resolve()));
   });
 
-const send = (connection: SMTPConnection, envelope: Parcel['envelope'], bytes: Buffer) =>
+const sizeOf = (bytes: Parcel['bytes']) => (Buffer.isBuffer(bytes) ? bytes.length : bytes.leastBytes);
+
+function messageOf(field: Buffer, bytes: Parcel['bytes']): Buffer | Readable {
+  if (Buffer.isBuffer(bytes)) return Buffer.concat([field, bytes]);
+  return Readable.from(
+    (async function* () {
+      yield field;
+      yield* bytes.pieces();
+    })(),
+  );
+}
+
+const send = (
+  connection: SMTPConnection,
+  { from, to, size }: Parcel['envelope'] & { size: number },
+  message: Buffer | Readable,
+) =>
   new Promise<string>((resolve, reject) => {
-    const { from, to } = envelope;
-    connection.send({ from, to: [...to], size: bytes.length }, bytes, (error, sent) =>
+    connection.send({ from, to: [...to], size }, message, (error, sent) =>
       sent ? resolve(sent.response) : reject(error),
     );
   });

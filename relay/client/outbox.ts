@@ -1,12 +1,21 @@
 // The outbox: emails that wait for their time or for the relay. The row is the fence and the lease: whoever hands
 // over first pushes `next_hand_over_at` into the future, so that nobody else tries meanwhile. Only the database's
 // clock decides what is due.
+import type { Budget } from '../../deploy/budget.ts';
 import { type Database, isUnavailable, type Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
-import { composeMessage, envelopeOf } from './compose.ts';
-import { type ClaimedEmail, type EmailRow, readAttachments, toContent } from './email.ts';
-import type { HandOver, HandOverResult } from './hand-over.ts';
+import { composeMessage, envelopeOf, layOutMessage } from './compose.ts';
+import {
+  type ClaimedEmail,
+  type EmailContent,
+  type EmailRow,
+  openAttachments,
+  pieceBytes,
+  readAttachments,
+  toContent,
+} from './email.ts';
+import { type HandOver, type HandOverResult, msToCarry, type Parcel } from './hand-over.ts';
 
 type ClaimedRow = Pick<
   EmailRow,
@@ -22,12 +31,27 @@ type ClaimedRow = Pick<
   | 'message_id'
   | 'due_at'
   | 'traceparent'
-> & { token: Buffer; hand_over_attempts: number; overdue_ms: number; has_attachments: boolean };
+> & {
+  token: Buffer;
+  hand_over_attempts: number;
+  overdue_ms: number;
+  has_attachments: boolean;
+  text_bytes: number;
+  attached_bytes: number;
+};
+
+/** Octets of text and attachments of mail that is composed without asking for memory: most mail is smaller. */
+const smallBytes = 65_536;
+
+const textBytes = 'coalesce(octet_length(e.text_body), 0) + coalesce(octet_length(e.html_body), 0)';
+const unlessMany = (column: string) =>
+  `case when ${textBytes} <= ${smallBytes} then e.${column} end as ${column}`;
 
 const claimedColumns = `
   e.id, e.token, e.hand_over_attempts, extract(epoch from now() - e.due_at)::float8 * 1000 as overdue_ms, e.from_address, e.from_name, e.reply_to, e.recipients, e.subject,
-  e.text_body, e.html_body, e.headers, e.message_id, e.due_at, e.traceparent,
-  exists (select from email_attachment a where a.email_id = e.id) as has_attachments`;
+  ${unlessMany('text_body')}, ${unlessMany('html_body')}, ${textBytes} as text_bytes, e.headers, e.message_id, e.due_at, e.traceparent,
+  exists (select from email_attachment a where a.email_id = e.id) as has_attachments,
+  (select coalesce(sum(octet_length(a.content)), 0)::float8 from email_attachment a where a.email_id = e.id) as attached_bytes`;
 
 /**
  * While the mail of a restored backup is being held (relay/delivery/restored.ts), nobody hands over what was due when
@@ -105,22 +129,25 @@ const toClaimed = (row: ClaimedRow): ClaimedEmail => ({
   attempts: row.hand_over_attempts,
   overdueMs: row.overdue_ms,
   hasAttachments: row.has_attachments,
+  textBytes: row.text_bytes,
+  attachedBytes: row.attached_bytes,
   traceparent: row.traceparent,
 });
 
 /**
- * Ends the lease of emails that were claimed but not tried, so that another process takes them at once. A lease
- * that ran out and is somebody else's by now is left alone.
+ * Ends the lease of emails that were claimed but not tried, so that another process takes them at once, or in
+ * `inMs`. A lease that ran out and is somebody else's by now is left alone.
  */
 export async function handBack(
   q: Queryable,
   emails: readonly Pick<ClaimedEmail, 'id' | 'attempts'>[],
+  inMs = 0,
 ): Promise<void> {
   await q.query(
-    `update email e set next_hand_over_at = now(), hand_over_attempts = e.hand_over_attempts - 1
+    `update email e set next_hand_over_at = now() + make_interval(secs => $3::float8 / 1000), hand_over_attempts = e.hand_over_attempts - 1
      from unnest($1::uuid[], $2::integer[]) as claimed (id, attempts)
      where e.id = claimed.id and e.hand_over_attempts = claimed.attempts and e.status = 'pending'`,
-    [emails.map(({ id }) => id), emails.map(({ attempts }) => attempts)],
+    [emails.map(({ id }) => id), emails.map(({ attempts }) => attempts), inMs],
   );
 }
 
@@ -149,29 +176,49 @@ export async function countOutbox(q: Queryable): Promise<{ scheduled: number; du
 }
 
 /** What handing over needs: the way to the relay and the row to write the result on. */
-export type HandOverDeps = { readonly database: Database; readonly handOver: HandOver; readonly log: Log };
+export type HandOverDeps = {
+  readonly database: Database;
+  readonly handOver: HandOver;
+  /** What mail that is not small holds of memory while it is handed over. */
+  readonly budget: Budget;
+  readonly log: Log;
+};
+
+/** The budget lets any mail through that can be asked for: alone, if need be. */
+export const largestHandOver = 64 * 1024 * 1024;
 
 /**
- * Composes a claimed email, hands it over and records what came of it. Never throws: whatever goes wrong, the
- * email stays in the outbox and its lease runs out.
+ * What a mail holds: its texts as they were read, as a string and encoded; of each attachment the piece that is being
+ * read, encoded and sent.
+ */
+const heldBytes = ({ textBytes, attachedBytes }: ClaimedEmail) =>
+  4 * textBytes + Math.min(6 * attachedBytes, 8 * pieceBytes);
+
+export const bytesOf = ({ textBytes, attachedBytes }: ClaimedEmail): number => textBytes + attachedBytes;
+
+/**
+ * Composes a claimed email, hands it over and records what came of it. Undefined when it was left to somebody else:
+ * its lease was lost, or there was no memory for it. Never throws: whatever goes wrong, the email stays in the outbox
+ * and its lease runs out.
  */
 export async function handOverClaimed(
-  { database, handOver, log }: HandOverDeps,
+  deps: HandOverDeps,
   email: ClaimedEmail,
   timeoutMs?: number,
-): Promise<HandOverResult> {
+): Promise<HandOverResult | undefined> {
+  const { database, log } = deps;
   const traceId = traceIdOf(email.traceparent);
   const span = startSpan('hand-over', email.traceparent);
   span?.setAttribute('postern.email_id', email.id);
   try {
-    const attachments = email.hasAttachments ? await readAttachments(database, email.id) : [];
-    const parcel = {
-      id: email.id,
-      token: email.token,
-      bytes: await composeMessage(email, attachments),
-      envelope: envelopeOf(email),
-    };
-    const result = await handOver.handOver(parcel, timeoutMs === undefined ? {} : { timeoutMs });
+    const result =
+      bytesOf(email) <= smallBytes
+        ? await handOverSmall(deps, email, timeoutMs)
+        : await handOverLarge(deps, email, timeoutMs);
+    if (!result) {
+      span?.end();
+      return undefined;
+    }
     await recordHandOver(database, email, result);
     if (result.outcome === 'refused') {
       log.warn(
@@ -187,6 +234,62 @@ export async function handOverClaimed(
       log.error({ err: error, emailId: email.id, traceId }, 'A mail could not be handed over');
     return { outcome: 'away', why: 'this hand-over failed on our side; the log says why' };
   }
+}
+
+async function handOverSmall(
+  { database, handOver }: HandOverDeps,
+  email: ClaimedEmail,
+  timeoutMs?: number,
+): Promise<HandOverResult> {
+  const attachments = email.hasAttachments ? await readAttachments(database, email.id) : [];
+  const bytes = await composeMessage(email, attachments);
+  return handOver.handOver({ ...addressed(email), bytes }, { timeoutMs });
+}
+
+/** Reads it while it is sent, once there is memory for that. Its lease begins then, and lasts as long as it may take. */
+async function handOverLarge(
+  { database, handOver, budget }: HandOverDeps,
+  email: ClaimedEmail,
+  timeoutMs?: number,
+): Promise<HandOverResult | undefined> {
+  using hold = await budget.reserve(Math.min(heldBytes(email), budget.total), memoryPatienceMs);
+  if (!hold) {
+    await handBack(database, [email], memoryPatienceMs / 4);
+    return undefined;
+  }
+  const texts = await renewAndRead(database, email);
+  if (!texts) return undefined;
+  const bytes = layOutMessage({ ...email, ...texts }, await openAttachments(database, email.id));
+  return handOver.handOver({ ...addressed(email), bytes }, { timeoutMs });
+}
+
+const addressed = (email: ClaimedEmail): Pick<Parcel, 'id' | 'token' | 'envelope'> => ({
+  id: email.id,
+  token: email.token,
+  envelope: envelopeOf(email),
+});
+
+/** Much shorter than a lease, and than a request waits. */
+const memoryPatienceMs = 2_000;
+
+/** Undefined when the lease ran out and the mail is somebody else's, was changed, or is gone. */
+async function renewAndRead(
+  q: Queryable,
+  email: ClaimedEmail,
+): Promise<Pick<EmailContent, 'text' | 'html'> | undefined> {
+  const { rows } = await q.query<{ text: string | null; html: string | null }>({
+    name: 'renew-and-read',
+    text: `update email set next_hand_over_at = now() + make_interval(secs => $4)
+           where id = $1 and token = $2 and hand_over_attempts = $3 and status = 'pending'
+           returning text_body as text, html_body as html`,
+    values: [
+      email.id,
+      email.token,
+      email.attempts,
+      defaultLeaseSeconds + msToCarry(2 * bytesOf(email)) / 1000,
+    ],
+  });
+  return rows[0];
 }
 
 function endHandOver(span: Span, result: HandOverResult): void {

@@ -8,7 +8,7 @@ import type {
   SMTPServerOptions,
   SMTPServerSession,
 } from 'smtp-server';
-import { openBudget } from '../../deploy/budget.ts';
+import { measureBudgets, openBudget } from '../../deploy/budget.ts';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
@@ -116,6 +116,7 @@ export async function listenSubmission({
   ]);
   const logins = openLogins(database, credentials, log);
   const budget = openBudget(budgetBytes);
+  if (metrics) measureBudgets(metrics, { messages: budget });
   const acceptance = openAcceptance({ database, log, committed });
   const firstStatus = firstStatusBy(settings);
   const sessionsOf = new Map<string, number>();

@@ -5,7 +5,7 @@ import { openHandOver } from '../../../relay/client/hand-over.ts';
 import { claimDue, handOverClaimed } from '../../../relay/client/outbox.ts';
 import { readTimeline } from '../../../relay/client/timeline.ts';
 import { startAcceptingRelay } from './accepting-relay.ts';
-import { acceptAs, inSeconds, insert, silentLog as log, startPostern } from './postern.ts';
+import { acceptAs, ampleBudget, inSeconds, insert, silentLog as log, startPostern } from './postern.ts';
 
 test('mail that waits is cancelled once, and asking again is no error', async () => {
   await using postern = await startPostern();
@@ -91,7 +91,9 @@ test('a cancel and a hand-over at the same time: one wins, and both know which',
     const [cancels, results] = await Promise.all([
       Promise.all(ids.map((id) => cancelEmail(postern.database, id, 'ann'))),
       Promise.all(
-        claimed.map((email) => handOverClaimed({ database: postern.database, handOver, log }, email)),
+        claimed.map((email) =>
+          handOverClaimed({ database: postern.database, handOver, budget: ampleBudget(), log }, email),
+        ),
       ),
     ]);
     for (const [i, id] of ids.entries()) {

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import { expect, test } from 'vitest';
-import { composeMessage, envelopeOf, isReservedHeader } from '../../../relay/client/compose.ts';
+import {
+  composeMessage,
+  envelopeOf,
+  isReservedHeader,
+  layOutMessage,
+} from '../../../relay/client/compose.ts';
 import type { EmailContent } from '../../../relay/client/email.ts';
 
 const content = (changes: Partial<EmailContent> = {}): EmailContent => ({
@@ -96,6 +101,66 @@ test('whatever the texts hold, lines end in CRLF, stay short and carry the texts
     }),
     { numRuns: 300 },
   );
+});
+
+const longTexts: [string, string][] = [
+  ['lines in Latin', 'Grüße an alle \r\n'.repeat(9_000)],
+  ['one line', 'x'.repeat(140_000)],
+  ['one line in Latin with blanks', 'é '.repeat(70_000)],
+  ['another script', '消息🙂\r\n'.repeat(28_000)],
+  ['ends of lines of every kind', 'a\r\nb\nc\r\n\n'.repeat(15_000)],
+];
+
+test.each(longTexts)('a long text, %s, is encoded in slices and is what it was', async (_, text) => {
+  const lines = text.replace(/\r\n|\r|\n/g, '\n');
+  for (const html of [null, text]) {
+    const email = content({ text, html });
+    const { leastBytes, pieces } = layOutMessage(email);
+    const all = await Array.fromAsync(pieces());
+    expect(Math.max(...all.map(({ length }) => length))).toBeLessThan(700_000);
+    const bytes = Buffer.concat(all);
+    expect(bytes.length).toBeGreaterThanOrEqual(leastBytes);
+    const written = bytes.toString('latin1').split('\r\n');
+    expect(written.filter((line) => /[\r\n]/.test(line) || line.length > 76)).toEqual([]);
+    const parsed = await simpleParser(bytes);
+    // The parser adds the end of the last line where a message consists of nothing else.
+    expect(parsed.text?.replace(/\n$/, '')).toBe(lines.replace(/\n$/, ''));
+    if (html) expect(parsed.html).toBe(lines);
+    expect(await composeMessage(email)).toEqual(bytes);
+  }
+});
+
+test('a file arrives as it was, however it came in pieces', async () => {
+  const file = Buffer.from(Array.from({ length: 400 }, (_, n) => n % 256));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 120 }), { maxLength: 8 }), async (sizes) => {
+      const cuts = sizes.map((_, n) => sizes.slice(0, n + 1).reduce((a, b) => a + b, 0));
+      async function* pieces() {
+        for (const [n, end] of [...cuts, file.length].entries()) yield file.subarray(cuts[n - 1] ?? 0, end);
+      }
+      const kind = { filename: 'a.bin', contentType: 'application/octet-stream' };
+      const laidOut = layOutMessage(content(), [{ ...kind, size: file.length, pieces }]);
+      const bytes = Buffer.concat(await Array.fromAsync(laidOut.pieces()));
+      expect(bytes.length).toBe(laidOut.leastBytes);
+      expect((await simpleParser(bytes)).attachments[0]?.content).toEqual(file);
+      expect(bytes).toEqual(await composeMessage(content(), [{ ...kind, content: file }]));
+    }),
+  );
+});
+
+test('an attached message keeps its lines, also where a piece ends in the middle of an end of line', async () => {
+  const message = 'Subject: a\r\n\r\none\ntwo\r\nthree\r\n';
+  const kind = { filename: 'a.eml', contentType: 'message/rfc822', size: message.length };
+  for (let cut = 0; cut <= message.length; cut++) {
+    async function* pieces() {
+      yield Buffer.from(message.slice(0, cut));
+      yield Buffer.from(message.slice(cut));
+    }
+    const bytes = Buffer.concat(
+      await Array.fromAsync(layOutMessage(content(), [{ ...kind, pieces }]).pieces()),
+    );
+    expect(bytes.toString('latin1')).toContain('Subject: a\r\n\r\none\r\ntwo\r\nthree\r\n\r\n--');
+  }
 });
 
 test('texts that look like files or addresses of files stay texts', async () => {

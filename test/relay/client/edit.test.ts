@@ -5,7 +5,15 @@ import { openHandOver } from '../../../relay/client/hand-over.ts';
 import { claimDue, handOverClaimed, nextDueInMs } from '../../../relay/client/outbox.ts';
 import { readTimeline } from '../../../relay/client/timeline.ts';
 import { startAcceptingRelay } from './accepting-relay.ts';
-import { acceptAs, inSeconds, insert, silentLog as log, startPostern, type TestPostern } from './postern.ts';
+import {
+  acceptAs,
+  ampleBudget,
+  inSeconds,
+  insert,
+  silentLog as log,
+  startPostern,
+  type TestPostern,
+} from './postern.ts';
 
 const edit = (
   { database }: TestPostern,
@@ -82,7 +90,7 @@ test('a hand-over that is on its way never delivers an older version', async () 
     await edit(postern, id, { subject: 'Changed' });
   };
 
-  const deps = { database: postern.database, handOver, log };
+  const deps = { database: postern.database, handOver, budget: ampleBudget(), log };
   expect(await handOverClaimed(deps, claimed)).toMatchObject({ outcome: 'refused' });
   expect(await readEmail(postern.database, id)).toMatchObject({ status: 'pending', reason: null });
   const [again] = await claimDue(postern.database, { limit: 1 });

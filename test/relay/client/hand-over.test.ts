@@ -7,11 +7,13 @@ import { until } from '../../kit/until.ts';
 import { type AcceptingRelay, refusal, startAcceptingRelay } from './accepting-relay.ts';
 import { insert, silentLog as log, startPostern, type TestPostern } from './postern.ts';
 
-const parcelFor = async ({ database }: TestPostern, text = 'Hello Ann'): Promise<Parcel> => {
+const parcelFor = async ({ database }: TestPostern, text = 'Hello Ann'): Promise<WholeParcel> => {
   const { id, token, claim } = await insert(database, { text });
   if (!claim) throw new Error('an immediate mail is claimed');
   return { id, token, bytes: await composeMessage(claim), envelope: envelopeOf(claim) };
 };
+
+type WholeParcel = Parcel & { readonly bytes: Buffer };
 
 const openTo = ({ port, user, password }: Pick<AcceptingRelay, 'port' | 'user' | 'password'>, sessions = 4) =>
   openHandOver({ host: '127.0.0.1', port, user, password, sessions, log });
@@ -36,6 +38,44 @@ test('a second hand-over is answered like the first and changes nothing', async 
   const parcel = await parcelFor(postern);
   const first = await handOver.handOver(parcel);
   expect(await handOver.handOver(parcel)).toEqual(first);
+});
+
+test('a message in pieces arrives as one in whole, also when the session was lost meanwhile', async () => {
+  await using postern = await startPostern();
+  await using relay = await startAcceptingRelay(postern.db.url);
+  await using handOver = openTo(relay, 1);
+  await handOver.handOver(await parcelFor(postern));
+  const { bytes, ...parcel } = await parcelFor(postern, 'line\n'.repeat(20_000));
+  let opened = 0;
+  async function* pieces() {
+    opened++;
+    for (let at = 0; at < bytes.length; at += 1_000) yield bytes.subarray(at, at + 1_000);
+  }
+  await relay.stop();
+  await relay.start();
+
+  const inPieces = { ...parcel, bytes: { leastBytes: bytes.length, pieces } };
+  expect(await handOver.handOver(inPieces)).toMatchObject({ outcome: 'accepted' });
+  expect(opened).toBe(1);
+  expect(relay.taken[1]?.raw.toString('latin1')).toMatch(bytes.toString('latin1'));
+});
+
+test('a message that cannot be read says nothing about the relay, and no part of it counts', async () => {
+  await using postern = await startPostern();
+  await using relay = await startAcceptingRelay(postern.db.url);
+  await using handOver = openTo(relay, 1);
+  const parcel = await parcelFor(postern);
+  async function* pieces() {
+    yield parcel.bytes.subarray(0, 50);
+    throw new Error('the attachment is gone');
+  }
+  const broken = { ...parcel, bytes: { leastBytes: parcel.bytes.length, pieces } };
+  expect(await handOver.handOver(broken)).toMatchObject({
+    outcome: 'away',
+    why: expect.stringContaining('the attachment is gone'),
+  });
+  expect(relay.taken).toEqual([]);
+  expect(await handOver.handOver(parcel)).toMatchObject({ outcome: 'accepted' });
 });
 
 test('sessions are reused, and there are never more than allowed', async () => {

@@ -12,15 +12,29 @@ import {
   recordHandOver,
 } from '../../../relay/client/outbox.ts';
 import { readTimeline } from '../../../relay/client/timeline.ts';
+import { until } from '../../kit/until.ts';
 import { type AcceptingRelay, refusal, startAcceptingRelay } from './accepting-relay.ts';
-import { inSeconds, insert, silentLog as log, startPostern, type TestPostern } from './postern.ts';
+import {
+  ampleBudget,
+  inSeconds,
+  insert,
+  silentLog as log,
+  startPostern,
+  type TestPostern,
+} from './postern.ts';
 
 const due = (postern: TestPostern, changes: Parameters<typeof insert>[1] = {}) =>
   insert(postern.database, { dueAt: inSeconds(-1), ...changes });
 
 const deps = ({ database }: TestPostern, { port, user, password }: AcceptingRelay) => {
   const handOver = openHandOver({ host: '127.0.0.1', port, user, password, sessions: 4, log });
-  return { database, handOver, log, [Symbol.asyncDispose]: () => handOver[Symbol.asyncDispose]() };
+  return {
+    database,
+    handOver,
+    budget: ampleBudget(),
+    log,
+    [Symbol.asyncDispose]: () => handOver[Symbol.asyncDispose](),
+  };
 };
 
 test('what is due is claimed once, whoever asks at the same time', async () => {
@@ -181,4 +195,47 @@ test('what the relay answers too late does not undo what happened meanwhile', as
     'created',
     'cancelled',
   ]);
+});
+
+test('mail that is large leaves when there is memory for it, is left in the outbox until then, and is not claimed twice', async () => {
+  await using postern = await startPostern();
+  await using relay = await startAcceptingRelay(postern.db.url, { size: 10_000_000 });
+  await using tools = deps(postern, relay);
+  const content = Buffer.alloc(1_000_000, 'postern');
+  const text = 'Grüße\r\n'.repeat(20_000);
+  const attachments = [{ filename: 'a.bin', contentType: 'application/octet-stream', content }];
+  const { id } = await due(postern, { attachments, text });
+  const [claim] = await claimDue(postern.database, { limit: 1 });
+  if (!claim) throw new Error('not claimed');
+  expect(claim).toMatchObject({ text: null, textBytes: 160_000 + 20_000, attachedBytes: 1_000_000 });
+
+  {
+    using _all = await tools.budget.reserve(tools.budget.total);
+    expect(await handOverClaimed(tools, claim)).toBeUndefined();
+    expect(tools.budget.refused).toBe(1);
+  }
+  const [again] = await until(async () => {
+    const claimed = await claimDue(postern.database, { limit: 1 });
+    return claimed.length > 0 && claimed;
+  });
+  if (!again) throw new Error('not claimed again');
+  // Somebody else has it by now.
+  expect(await handOverClaimed(tools, { ...again, attempts: again.attempts - 1 })).toBeUndefined();
+  expect(relay.taken).toEqual([]);
+
+  const waiting = relay.before;
+  relay.before = async () => {
+    // The lease was renewed, for as long as so many octets may take.
+    const { rows } = await postern.database.query<{ seconds: number }>(
+      'select extract(epoch from next_hand_over_at - now())::float8 as seconds from email where id = $1',
+      [id],
+    );
+    expect(rows[0]?.seconds).toBeGreaterThan(20);
+    await waiting(id);
+  };
+  expect(await handOverClaimed(tools, again)).toMatchObject({ outcome: 'accepted' });
+  const parsed = await simpleParser(relay.taken[0]?.raw ?? '');
+  expect(parsed.attachments[0]?.content.equals(content)).toBe(true);
+  expect(parsed.text).toBe(text.replaceAll('\r\n', '\n'));
+  expect(tools.budget.reserved).toBe(0);
 });

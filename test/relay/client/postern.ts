@@ -1,8 +1,12 @@
 // What tests of relay/client start from: a database, and an email in it.
+import { openBudget } from '../../../deploy/budget.ts';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
 import { type EmailDraft, type InsertedEmail, insertEmail } from '../../../relay/client/email.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+
+/** Enough for anything. */
+export const ampleBudget = () => openBudget(64 * 1024 * 1024);
 
 export const silentLog = openLog('worker', 'silent');
 
