@@ -29,6 +29,10 @@ export function readPath(command: string, name: 'MAIL FROM' | 'RCPT TO'): PathRe
   if (given === '' && name === 'MAIL FROM') return { address, rest };
   if (/^postmaster$/i.test(address) && name === 'RCPT TO') return { address, rest };
   const reading = readAddress(address);
+  // Our client side refuses them before it speaks: better said here than after the 250.
+  if ('address' in reading && /[<>]/.test(address)) {
+    return { fault: `<${shown(address)}> has < or > in its quoted local part, which cannot be passed on` };
+  }
   return 'fault' in reading ? { fault: `<${shown(address)}> ${shown(reading.fault)}` } : { address, rest };
 }
 

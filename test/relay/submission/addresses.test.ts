@@ -107,9 +107,8 @@ describe('what is no address is refused with the reason', () => {
   });
 });
 
-test('a quoted local part may hold what ends a path elsewhere', () => {
+test('a quoted local part with < or > is refused as a whole, because it could not be passed on', () => {
   expect(readPath('RCPT TO:<"a>b"@example.net> NOTIFY=NEVER', 'RCPT TO')).toEqual({
-    address: '"a>b"@example.net',
-    rest: 'RCPT TO:<> NOTIFY=NEVER',
+    fault: '<"a>b"@example.net> has < or > in its quoted local part, which cannot be passed on',
   });
 });
