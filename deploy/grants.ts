@@ -49,6 +49,7 @@ export const grants: Grants = {
       // Not the bytes: those of one mail come from message_source().
       message_part: 'select(queue_id, part) delete',
       refusal: 'select update(credential, sender, reply)',
+      unknown_reply: 'select update(template)',
       recipient: 'select update',
     },
     functions: ['message_source(text,integer)'],
@@ -69,6 +70,7 @@ export const grants: Grants = {
       sender_hold: everything,
       sign_in: everything,
       lane_refusal: everything,
+      unknown_reply: everything,
       connection_slot: everything,
       lane_replica: everything,
       lane_usage: everything,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { emailStatus, type PreflightReport } from '../../relay/client/heartbeat.ts';
+import { listUnknownReplies } from '../../relay/client/unknown-replies.ts';
 import { stages } from '../../relay/client/vocabulary.ts';
 import { mailbox } from '../emails/mailbox.ts';
 import { id, instant } from '../fields.ts';
@@ -106,6 +107,24 @@ const configView = z
   })
   .meta({ id: 'EmailConfiguration' });
 
+const unknownRepliesView = z
+  .strictObject({
+    data: z
+      .array(
+        z.strictObject({
+          template: z
+            .string()
+            .meta({ description: 'The reply, with `<address>`, `<host>`, `<id>` for what varies.' }),
+          cause: z.string(),
+          seen: z.int(),
+          first_at: instant,
+          last_at: instant,
+        }),
+      )
+      .max(200),
+  })
+  .meta({ id: 'UnknownReplies' });
+
 export function diagnosisOperations({
   database,
   sending,
@@ -175,6 +194,28 @@ export function diagnosisOperations({
             set_on_api: providerVariables,
           },
         };
+      },
+    }),
+
+    reads({
+      id: 'listUnknownReplies',
+      method: 'get',
+      path: '/api/v1/unknown-replies',
+      tag,
+      summary: "Replies that no rule knows by their words, for a report to Postern's authors",
+      description: 'The newest 200, without addresses, hosts and ids. They were judged by their code alone.',
+      scope: 'admin',
+      answers: { 200: { description: 'Each wording once.', schema: unknownRepliesView } },
+      async handle() {
+        const replies = await listUnknownReplies(database);
+        const data = replies.map(({ template, cause, seen, firstAt, lastAt }) => ({
+          template,
+          cause,
+          seen,
+          first_at: firstAt.toISOString(),
+          last_at: lastAt.toISOString(),
+        }));
+        return { status: 200, body: { data } };
       },
     }),
 

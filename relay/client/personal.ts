@@ -109,6 +109,11 @@ export const mailTables = {
     key: 'lane',
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },
   },
+  unknown_reply: {
+    key: 'fingerprint',
+    keyType: 'bytea',
+    columns: { fingerprint: digest, template: 'words', cause: fixed },
+  },
   notice_owed: { key: 'queue_id', columns: { queue_id: digest, action: fixed } },
   refusal: {
     key: 'key',
@@ -127,7 +132,10 @@ export const mailTables = {
     columns: { credential: operators, network: { never: 'the address of an application' } },
   },
   login_failure: { key: 'key', columns: { key: digest } },
-  submission: { key: 'credential', columns: { credential: operators, key: digest, queue_id: digest } },
+  submission: {
+    key: 'credential',
+    columns: { credential: operators, key: digest, queue_id: digest, digest },
+  },
   client_email_config: {
     key: 'client_id',
     also: 'updated_at = now()',

@@ -6,8 +6,10 @@ import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Alert } from '../alerts/alerts.ts';
+import { keepUnknownReply } from '../client/unknown-replies.ts';
 import { priorities } from '../client/vocabulary.ts';
 import { firstStatusBy } from '../submission/first-status.ts';
+import { isUnnamed, templateOf } from '../verdict/unnamed.ts';
 import { judge as judgeFailure } from '../verdict/verdict.ts';
 import { back, type Carriage, type Carrier, carry } from './carry.ts';
 import { type Claimed, claimDue, claimHeld } from './claim.ts';
@@ -349,10 +351,20 @@ export async function startDelivery({
 
   async function settled({ recipients }: Claimed, changes: readonly Change[]): Promise<void> {
     for (const { status, reason = null } of changes) measures.outcome(status, reason);
+    await learn(changes);
     // Which of these are owed a notice the database knows; a plain success must not cost a look.
     const wantsSuccess = recipients.some(({ notify }) => notify?.includes('SUCCESS'));
     if (changes.some(({ status }) => failures.includes(status) || (wantsSuccess && status === 'sent'))) {
       await tellSubmitters();
+    }
+  }
+
+  /** What no rule knew by its words, for a person to look at. */
+  async function learn(changes: readonly Change[]): Promise<void> {
+    for (const { reason = null, reply = null } of changes) {
+      if (reason === null || reply === null || !isUnnamed(reason)) continue;
+      measures.unknownReply(reason);
+      await trying(() => keepUnknownReply(database, templateOf(reply), reason));
     }
   }
 

@@ -4,17 +4,25 @@ import type { Metrics } from '../../deploy/metrics.ts';
 export type Measures = {
   /** A recipient has come to rest, or waits again. */
   outcome(status: string, cause: string | null): void;
+  /** A reply that no rule knows by its words. */
+  unknownReply(cause: string): void;
 };
 
 /** Without `metrics` nothing is counted. */
 export function openMeasures(metrics: Metrics | undefined): Measures {
-  if (!metrics) return { outcome() {} };
+  if (!metrics) return { outcome() {}, unknownReply() {} };
   const outcomes = metrics.counter({
     name: 'postern_delivery_outcomes_total',
     help: 'What became of recipients, attempt by attempt.',
     labels: ['status', 'cause'],
   });
+  const unknown = metrics.counter({
+    name: 'postern_unknown_replies_total',
+    help: 'Refusals that no rule knows by their words: judged by the code alone.',
+    labels: ['cause'],
+  });
   return {
     outcome: (status, cause) => outcomes({ status, cause: cause ?? '' }),
+    unknownReply: (cause) => unknown({ cause }),
   };
 }

@@ -133,6 +133,10 @@ async function fill() {
   );
   await api.query(`insert into sign_in (lane, worked, reply) values ('l', false, $1)`, [words]);
   await api.query(
+    `insert into unknown_reply (fingerprint, template, cause) values ('\\x01', $1, 'unknown')`,
+    [words],
+  );
+  await api.query(
     `insert into refusal (key, client, credential, stage, reason, sender, reply, count)
      values ('r', '192.0.2.1', $1, 'rcpt', 'bad-address', $1, $2, 1)`,
     [person, words],

@@ -5,7 +5,7 @@ import { ask, Problem } from './ask.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
 import { Verdict } from './overview.js';
-import { Fault, Field, Time, useLoaded } from './parts.js';
+import { Copy, Fault, Field, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
 import { bytes, sentence, span } from './words.js';
 
@@ -18,6 +18,7 @@ export function Diagnosis() {
     <${TestMail} />
     ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}
     <${Settings} />
+    <${UnknownReplies} />
     <section>
       <h2>Closer still</h2>
       <p>Where the relay runs, <code>npm run doctor</code> does the same in a terminal, as it is or as JSON.${' '}
@@ -181,6 +182,28 @@ const Examined = ({ examined }) => html`<section>
   </ol>
   ${examined.notes.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
 </section>`;
+
+function UnknownReplies() {
+  const { value } = useLoaded(() => ask('/api/v1/unknown-replies'), []);
+  if (!value || value.data.length === 0) return null;
+  const report = value.data.map(({ template, cause, seen }) => `${seen} x ${cause}: ${template}`).join('\n');
+  return html`<section aria-label="Unknown replies">
+    <h2>Replies that Postern does not know</h2>
+    <p class="soft">They were judged by their code alone. Addresses, hosts and ids are taken out, so the list may be passed on.</p>
+    <p><${Copy} text=${report} label="Copy for a report" /></p>
+    <table class="rows">
+      <thead><tr><th>Reply</th><th class="state">Seen</th></tr></thead>
+      <tbody>
+        ${value.data
+          .slice(0, 20)
+          .map(
+            ({ template, seen }) =>
+              html`<tr key=${template}><td class="says"><code>${template}</code></td><td>${seen}</td></tr>`,
+          )}
+      </tbody>
+    </table>
+  </section>`;
+}
 
 function Settings() {
   const { value, error } = useLoaded(() => ask('/api/v1/test-email/config'), []);

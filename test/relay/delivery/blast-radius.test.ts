@@ -73,3 +73,18 @@ test('a mail that stopped the lane wrongly is found out: another goes first, the
   expect(await settled(database.query, queueId, ['deferred'])).toMatchObject({ attempts: 1 });
   expect(state()).toBe('open');
 });
+
+test('a reply that no rule knows is kept once, without the address', async () => {
+  await using database = await freshDatabase();
+  await using provider = await startProvider();
+  provider.on('rcpt', '550 5.9.9 Zorp frobnicated for <odd@example.net>');
+  await using _ = await openWayOut(database.url, environmentFor(provider));
+  for (const { queueId } of await queueMails(database.query, to('odd', 'odd'))) {
+    await settled(database.query, queueId, ['bounced']);
+  }
+  const kept = async () => (await database.query('select template, cause, seen from unknown_reply')).rows;
+  await until(async () => (await kept())[0]?.seen === 2, { what: 'both to be counted' });
+  expect(await kept()).toEqual([
+    { template: '550 5.9.9 Zorp frobnicated for <address>', cause: 'recipient-refused', seen: 2 },
+  ]);
+});
