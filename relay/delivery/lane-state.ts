@@ -274,7 +274,9 @@ export async function countSilence(
 
 /**
  * Holds the mail of a sender. Several mails of one sender are refused at the same time when a provider stops taking it:
- * that is one refusal, and only a probe that is refused makes the wait until the next one longer.
+ * that is one refusal, and only a probe that is refused makes the wait until the next one longer. For six hours the wait
+ * is at most 45 seconds: whoever repairs it sees the mail leave within a minute. After that each probe would only make the
+ * timeline longer.
  *
  * @returns whether that sender was not held before
  */
@@ -308,7 +310,8 @@ export async function holdSender(
          probe_failures = case when h.lifted_at is null then h.probe_failures + $8::boolean::integer else 0 end,
          next_probe_at = case
            when h.lifted_at is not null then excluded.next_probe_at
-           when $8 then now() + least($5 * 2 ^ least(h.probe_failures + 1, 20), $6) * interval '1 millisecond'
+           when $8 then now() + least($5 * 2 ^ least(h.probe_failures + 1, 20), $6,
+             case when h.since > now() - interval '6 hours' then greatest($5, 45000) else $6 end) * interval '1 millisecond'
            else h.next_probe_at end
      returning not exists (select from before where lifted_at is null) as "isNew"`,
     [lane, sender, cause, detail, ...probeMs, stage, isProbe],

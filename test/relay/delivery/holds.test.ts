@@ -5,7 +5,8 @@ import { openDatabase } from '../../../deploy/database.ts';
 import { insertEmail } from '../../../relay/client/email.ts';
 import { releaseHeld } from '../../../relay/client/release.ts';
 import { retryEmail } from '../../../relay/client/retry.ts';
-import { hearOfSender } from '../../../relay/delivery/lane-state.ts';
+import { announceLanes, hearOfSender, holdSender } from '../../../relay/delivery/lane-state.ts';
+import { usualTempo } from '../../../relay/delivery/settings.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { type Moment, startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -72,6 +73,31 @@ test('a probe that is refused makes the wait until the next one longer', async (
   );
   expect(refusals.hits).toBeGreaterThanOrEqual(3);
   expect(longest?.wait).toBeGreaterThan(0.4);
+});
+
+test.each([
+  ['45 seconds in its first six hours', '5 hours', 45],
+  ['30 minutes after that', '7 hours', 1800],
+])('the provider is asked again at the latest after %s', async (_name, age, wait) => {
+  await using database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  await announceLanes(opened, [{ key: 'lane', name: 'SMTP', routes: [] }]);
+  const refused = (isProbe: boolean) =>
+    holdSender(opened, 'lane', {
+      sender: boss,
+      cause: 'sender-not-owned',
+      detail: notOwned,
+      stage: 'mail',
+      probeMs: usualTempo.senderProbeMs,
+      isProbe,
+    });
+  await refused(false);
+  await opened.query('update sender_hold set probe_failures = 10, since = now() - $1::interval', [age]);
+  await refused(true);
+  const { rows } = await opened.query<{ wait: number }>(
+    'select round(extract(epoch from next_probe_at - now()))::integer as wait from sender_hold',
+  );
+  expect(Math.abs((rows[0]?.wait ?? 0) - wait)).toBeLessThanOrEqual(5);
 });
 
 test("a person's retry asks the provider at once; refused again it says so, taken it frees all of the sender", async () => {
