@@ -17,7 +17,7 @@ const us =
 
 // What is limited in a mailbox is what it keeps; what is limited by time, or in messages, is what is sent.
 const sendingQuota =
-  /\b(?:hourly|daily|monthly|per (?:hour|day|month|minute|second)|\d+ ?(?:hours?|h|minutes?)|hours?|sending|relay|rate|throttl\w*|too (?:fast|quickly)|messages? (?:sent|limit|count|quota)|connections?|concurren\w+|simultaneous)\b/;
+  /\b(?:hourly|daily|monthly|per (?:hour|day|month|minute|second)|\d+ ?(?:hours?|h|minutes?)|hours?|sending|relay|rate|throttl\w*|too (?:fast|quickly)|messages? (?:sent|limit|count|quota)|connections?|concurren\w+|simultaneous|domain frequency)\b/;
 
 const recipient =
   /\b(?:recipients?|addressee|rcpt|destination|mailbox(?:es)?|inbox|maildir|users?|customer|accounts?|alias|groups?|distribution list|members?|tried to reach|trying to (?:reach|contact)|deliver\w*|nobody here|local part|over ?quota|overquota|receiving|domain|storage|disk|forward(?:ing|ed)?)\b/;

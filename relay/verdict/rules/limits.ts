@@ -121,7 +121,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /(sending|submission|outgoing|outbound|sender|send|relay|account|smtp|your|volume)\b.{0,40}(quota|limit)s?\b.{0,30}(exceed|reach|hit|over|met|used)|(exceed|reach|hit|over|used)\w*\b.{0,50}(sending|submission|outgoing|outbound|sender|send|relay|message|email)\b.{0,30}(quota|limit|allowance)|submissionquota|limit for sending email|too many (emails?|messages)( sent| from)?\b|please wait (to|before|until)|rate limit increase|sending too (many|much)|message (count )?(quota|limit) (exceed|reach)|exceeded .{0,30}(number of|max(imum)?) (emails?|messages)|(quota|limit) (exceeded|reached) for (account|user|sender|domain)/,
+    says: /(sending|submission|outgoing|outbound|sender|send|relay|account|smtp|your|volume)\b.{0,40}(quota|limit)s?\b.{0,30}(exceed|reach|hit|over|met|used)|(exceed|reach|hit|over|used)\w*\b.{0,50}(sending|submission|outgoing|outbound|sender|send|relay|message|email)\b.{0,30}(quota|limit|allowance)|submissionquota|(sender|domain|connection|sending) frequency limit|limit for sending email|too many (emails?|messages)( sent| from)?\b|please wait (to|before|until)|rate limit increase|sending too (many|much)|message (count )?(quota|limit) (exceed|reach)|exceeded .{0,30}(number of|max(imum)?) (emails?|messages)|(quota|limit) (exceeded|reached) for (account|user|sender|domain)/,
     when: ({ words }) =>
       !/inbox|storage|over quota|size|recipients? (rate|limit)|connection|rate exceeded|credits?\b/.test(
         words,

@@ -64,7 +64,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'ip-blocklist',
-    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential|\bip\b.{0,30}(reject|forbidden|bad|profile)|(bad|extreme bad|banned|forbidden) ip|open proxy|(you are|your (ip|host|server|remotehost))\b.{0,30}(spam|abus)|(spams?|errors|unwanted)\b.{0,40}(your|following) ip|refused see weblink|^(\w+ ){0,3}blocked (using|by)( |$)|(email )?server at .{0,20} is blocked|no access from email server|use the smtp server of your isp|(confirm this|your) (email )?server requires? confirmation|host refused to talk to me/,
+    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential|\bip\b.{0,30}(reject|forbidden|bad|profile)|(bad|extreme bad|banned|forbidden|black) ip|open proxy|(you are|your (ip|host|server|remotehost))\b.{0,30}(spam|abus)|(spams?|errors|unwanted)\b.{0,40}(your|following) ip|refused see weblink|^(\w+ ){0,3}blocked (using|by)( |$)|(email )?server at .{0,20} is blocked|no access from email server|use the smtp server of your isp|(confirm this|your) (email )?server requires? confirmation|host refused to talk to me/,
     when: (facts) =>
       facts.code !== undefined &&
       !/\b(urls?|links?|content|body|domain in)\b|spam ?(assassin|filter)|(detected|classified|identified) as spam/.test(
@@ -152,6 +152,7 @@ export const senderRules: readonly Rule[] = [
     ...lane,
     cause: 'relay-denied',
     says: /relay(ing)?\b.{0,30}(denied|not (permitted|allowed|authorized)|prohibited|refused|rejected|disallowed|forbidden|disabled|access)|(unable|not (permitted|allowed|authorized|configured)|cannot|do not|does not|will not|refuse\w*|may not) (to )?relay|no relay|open relay|relay through|not (a |an )?(local|gateway|hosted|relay) .{0,20}(domain|host|gateway)|rcpthosts|non accepted domain|we do not relay/,
-    when: inTransaction,
+    // Source routes and % routes are a form of the recipient's address (RFC 5321 appendix C).
+    when: (facts) => inTransaction(facts) && !/routed? address/.test(facts.words),
   },
 ];
