@@ -11,6 +11,7 @@ import { failover } from './failover.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
+import { memory } from './memory.ts';
 import { queue } from './queue.ts';
 import { restored } from './restored.ts';
 import { schedule } from './schedule.ts';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   latency,
   queue,
   large,
+  memory,
   schedule,
   api,
   dashboard,
