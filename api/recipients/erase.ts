@@ -38,8 +38,8 @@ async function eraseApplications(tx: Queryable, { spellings }: Person): Promise<
 
 async function findCustomers(tx: Queryable, { spellings }: Person): Promise<string[]> {
   const { rows } = await tx.query<{ id: string }>(
-    `select c.id from customer c join owner o on o.customer_id = c.id
-     where lower(c.email) = any($1) or lower(o.email) = any($1) order by c.id`,
+    `select id from customer where lower(email) = any($1)
+     union select customer_id from owner where lower(email) = any($1) order by id`,
     [spellings],
   );
   return rows.map(({ id }) => id);

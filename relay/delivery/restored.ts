@@ -96,10 +96,14 @@ async function holdEmails(tx: Queryable, left: string): Promise<number> {
          select * from (select id from email where status = 'held' and id < $1 order by id desc limit $2) held
        ) both_of_them order by id desc limit $2
      ), ours as materialized (
-       select e.id from email e, database_identity i
-       where e.id in (select id from seen) and e.id <= i.restored_up_to_email
-         and e.queue_id is null and e.status in ('pending', 'held') and e.due_at <= i.restored_at
-       order by e.id for no key update of e
+       -- Mail by mail, by the primary key: a join in the order of ids would be free to walk over all emails.
+       select found.id from (select id from seen order by id) s cross join database_identity i
+       cross join lateral (
+         select e.id from email e
+         where e.id = s.id and e.id <= i.restored_up_to_email
+           and e.queue_id is null and e.status in ('pending', 'held') and e.due_at <= i.restored_at
+         for no key update
+       ) found
      ), held as (
        update email e
        set status = 'held', reason = $3, reason_detail = $4, next_hand_over_at = null, updated_at = now()

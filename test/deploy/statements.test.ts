@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../deploy/database.ts';
 import { freshDatabase, urlOfProcess } from '../kit/database.ts';
-import { type SqlStatement, statementsOf } from '../kit/statements.ts';
+import { isWhole, statementsOf } from '../kit/statements.ts';
 
 const processes = {
   api: statementsOf(['api/main.ts']),
@@ -10,9 +10,6 @@ const processes = {
   worker: statementsOf(['worker/main.ts']),
 };
 const names = ['api', 'relay', 'worker'] as const;
-
-const isWhole = (statement: SqlStatement): statement is SqlStatement & { text: string } =>
-  statement.text !== undefined;
 
 /** They are put together from more than constants; what they say is tested where they run. */
 const composedAsTheyRun = [

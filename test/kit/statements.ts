@@ -11,6 +11,9 @@ export type SqlStatement = {
   readonly text: string | undefined;
 };
 
+export const isWhole = (statement: SqlStatement): statement is SqlStatement & { readonly text: string } =>
+  statement.text !== undefined;
+
 type Module = {
   readonly path: string;
   readonly declarations: ReadonlyMap<string, ts.Statement>;
