@@ -33,7 +33,10 @@ function ambiguityOf(text: string, mailboxes: readonly Mailbox[]): string | unde
 
 // Wider than RFC 2047 section 2, as readers are: blanks inside, any letter case. Blanks between two of them are no text.
 const encodedWord = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=(?:[ \t]+(?==\?[^?\s]+\?[bq]\?[^?]*\?=))?/gi;
-const readableCharset = /^(?!utf-?7|utf-?16|utf-?32)/i;
+// Charsets in which an @ is the octet 64, and ISO-2022-JP, which Japanese mail uses and TextDecoder reads. A name that is
+// missing here may be one of many for UTF-7 or EBCDIC, which some readers know: in those an @ does not look like one.
+const readableCharset =
+  /^(?:us-ascii|ascii|utf-?8|iso-8859-\d{1,2}|latin-?[1-9]|windows-\d{3,4}|cp125\d|koi8-[ru]|macintosh|euc-(?:jp|kr|tw)|gb2312|gbk|gb18030|big5|shift_jis|iso-2022-jp|ks_c_5601-1987|tis-620)$/i;
 
 /** RFC 2047 section 6.2: what readers show, and what some of them take apart only then. */
 function ambiguityOfEncodedWords(text: string, mailboxes: readonly Mailbox[]): string | undefined {
@@ -41,7 +44,7 @@ function ambiguityOfEncodedWords(text: string, mailboxes: readonly Mailbox[]): s
   for (const { address } of mailboxes) names = names.replace(address, '');
   names = names.replace(/<[ \t]*>/g, '');
   if (names.replace(encodedWord, '').includes('=?')) return 'has an encoded word that is none (RFC 2047)';
-  if (![...names.matchAll(encodedWord)].every(([, charset]) => readableCharset.test(charset as string))) {
+  if (![...names.matchAll(encodedWord)].every(([, charset = '']) => readableCharset.test(labelOf(charset)))) {
     return 'has an encoded word in a charset in which an @ does not look like one';
   }
   const shown = names.replace(encodedWord, (_, charset: string, encoding: string, data: string) =>
@@ -63,11 +66,13 @@ function decode(charset: string, encoding: string, data: string): string {
             .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
           'latin1',
         );
-  // RFC 2231 section 5: a language may stand behind the charset.
-  const label = charset.replace(/\*.*$/, '');
   try {
-    return new TextDecoder(label).decode(octets);
+    return new TextDecoder(labelOf(charset)).decode(octets);
   } catch {
+    // One of those above that this Node does not know: its ASCII is what matters here.
     return octets.toString('latin1');
   }
 }
+
+/** RFC 2231 section 5: a language may stand behind the charset. */
+const labelOf = (charset: string) => charset.replace(/\*.*$/, '');

@@ -9,6 +9,9 @@ describe('authors', () => {
     'a@example.com (Cron Daemon)',
     'a@example.com, b@example.com',
     '=?utf-8?Q?M=C3=BCller_=40_Home?= <a@example.com>',
+    // 日本 in ISO-2022-JP: escape sequences around two kanji.
+    '=?ISO-2022-JP?B?GyRCRnxLXBsoQg==?= <a@example.com>',
+    '=?utf-8*de?Q?M=C3=BCller?= <a@example.com>',
   ])('%s may speak', (text) => expect(readAuthors(text)).toHaveProperty('mailboxes'));
 
   test.each([
@@ -18,6 +21,20 @@ describe('authors', () => {
     'ceo=?utf-8?Q?=40?=victim.example <a@example.com>',
     '=?utf-8?Q?ceo=40?= =?utf-8?Q?victim.example?= <a@example.com>',
     '=?utf-7?Q?ceo+AEA-victim?= <a@example.com>',
+    ...[
+      'unicode-1-1-utf-7',
+      'csUnicode11UTF7',
+      'utf_7',
+      'u7',
+      'utf-16be',
+      'iso-10646-ucs-2',
+      'cp037',
+      'ibm500',
+    ].map((charset) => `=?${charset}?Q?ceo+AEA-victim?= <a@example.com>`),
+    ...['hz-gb-2312', 'iso-2022-kr', 'x-unknown', 'unicode-1-1-utf-7*en'].map(
+      (charset) => `=?${charset}?B?Y2Vv?= <a@example.com>`,
+    ),
+    `=?iso-2022-jp?B?${Buffer.from('ceo@victim.example').toString('base64')}?= <a@example.com>`,
     '=?utf-8?Q?=22?= "ceo@victim.example" <a@example.com>',
     '"ceo@victim.example x"@example.com',
     '=?utf-8?q?x?=@example.com',
