@@ -8,6 +8,7 @@ import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
+import { every } from '../deploy/repeat.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/hand-over.ts';
 import { beat, beatIntervalMs } from '../relay/client/heartbeat.ts';
@@ -60,8 +61,8 @@ await runProcess(
         report: { provider_variables: environment.providerVariables },
       }).catch((error) => log.warn({ err: error }, 'The heartbeat could not be written'));
     await tellOthers();
-    const beating = setInterval(tellOthers, beatIntervalMs);
-    resources.defer(() => clearInterval(beating));
+    const beating = every(beatIntervalMs, tellOthers, { first: 'after a pause' });
+    resources.defer(() => beating.stop());
 
     const { from } = environment;
     const onTheWay = openBudget(handOverBytes);

@@ -1,6 +1,7 @@
 // The relay's heartbeat: other processes answer from it what only the relay knows.
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
+import { every } from '../deploy/repeat.ts';
 import { beat, beatIntervalMs, type RelayReport } from './client/heartbeat.ts';
 
 /** Beats at once and every five seconds until disposed. The first beat must succeed: a relay nobody knows of is none. */
@@ -15,16 +16,12 @@ export async function keepBeating({
   log: Log;
   report: () => RelayReport;
 }): Promise<AsyncDisposable> {
-  let last: Promise<void> = Promise.resolve();
   const once = () => beat(database, { instance, process: 'relay', report: report() });
   await once();
-  const timer = setInterval(() => {
-    last = last.then(once).catch((error) => log.warn({ err: error }, 'A heartbeat was missed'));
-  }, beatIntervalMs);
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      await last;
-    },
-  };
+  const beating = every(
+    beatIntervalMs,
+    () => once().catch((error) => log.warn({ err: error }, 'A heartbeat was missed')),
+    { first: 'after a pause' },
+  );
+  return { [Symbol.asyncDispose]: () => beating.stop() };
 }

@@ -4,6 +4,7 @@ import express, { type Request, type RequestHandler, type Response, Router } fro
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { every } from '../../deploy/repeat.ts';
 import { readCauses } from '../../relay/client/causes.ts';
 import { readAttachments, readDeliveries, readEmail } from '../../relay/client/email.ts';
 import { listRefusals } from '../../relay/client/refusals.ts';
@@ -291,12 +292,8 @@ function keepWriting(database: Database, log: Log, stopping: AbortSignal): void 
       log.debug({ err: error }, 'The dashboard could not write what it looks at');
     }
   };
-  let running = Promise.resolve();
-  const timer = setInterval(() => {
-    running = running.then(write);
-  }, writesEveryMs);
-  timer.unref();
-  stopping.addEventListener('abort', () => clearInterval(timer));
+  const writing = every(writesEveryMs, write, { first: 'after a pause' });
+  stopping.addEventListener('abort', () => void writing.stop());
 }
 
 /** So that a search finds the mail of a second ago. */

@@ -2,6 +2,7 @@
 // Every change is one conditional statement that says whether it was the one that changed anything, so that exactly
 // one relay alerts.
 import type { Queryable } from '../../deploy/database.ts';
+import { every } from '../../deploy/repeat.ts';
 import type { Route } from './settings.ts';
 
 export type LaneState = 'open' | 'paused' | 'stopped' | 'unreachable';
@@ -180,15 +181,17 @@ export function keepAuth(
   { instance, timeoutSeconds }: { instance: string; timeoutSeconds: number },
 ): () => void {
   const until = performance.now() + timeoutSeconds * 2_000 + 5_000;
-  const timer = setInterval(() => {
-    if (performance.now() > until) return clearInterval(timer);
-    q.query(
-      `update lane set auth_until = now() + $3 * interval '1 millisecond' where key = $1 and auth_by = $2`,
-      [key, instance, authLeaseMs],
-    ).catch(() => {});
-  }, authLeaseMs / 3);
-  timer.unref();
-  return () => clearInterval(timer);
+  const renew = async () => {
+    if (performance.now() > until) return void renewing.stop();
+    await q
+      .query(
+        `update lane set auth_until = now() + $3 * interval '1 millisecond' where key = $1 and auth_by = $2`,
+        [key, instance, authLeaseMs],
+      )
+      .catch(() => {});
+  };
+  const renewing = every(authLeaseMs / 3, renew, { first: 'after a pause' });
+  return () => void renewing.stop();
 }
 
 export async function leaveAuth(q: Queryable, key: string, instance: string, worked: boolean): Promise<void> {

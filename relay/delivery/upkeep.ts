@@ -3,9 +3,9 @@
 // for a million mails.
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { every } from '../../deploy/repeat.ts';
 import { configurationBatch, holdUnconfigured, releaseUnconfigured } from './configuration.ts';
 import { liftHoldsOfForeignLanes, releaseLifted } from './lane-state.ts';
-import { every } from './repeat.ts';
 import { holdRestored } from './restored.ts';
 
 type Upkeep = {
