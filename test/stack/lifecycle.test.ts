@@ -101,6 +101,11 @@ test('a restored backup holds what was waiting in it, because it may have been s
   // As deploy/README.md says. The volume of the stand-in goes as well: what it has afterwards was sent afterwards.
   await stack.compose('down', '--volumes');
   await stack.compose('up', '--detach', '--wait', 'postern-postgres');
+  // Roles belong to the server and are in no dump; migrate lets them log in.
+  await stack.compose(
+    ...['exec', '-T', 'postern-postgres', 'psql', '--username=postern', '--command'],
+    'create role postern_api; create role postern_relay; create role postern_worker',
+  );
   await stack.compose('cp', dump, 'postern-postgres:/tmp/postern.dump');
   await stack.compose(
     'exec',
