@@ -89,7 +89,7 @@ describe('imports', () => {
     ['api/app.ts', '../worker/drain.ts', 'worker/drain.ts'],
     ['api/app.ts', '../test/kit/until.ts', 'test/kit/until.ts'],
     ['worker/drain.ts', '../api/app.ts', 'api/app.ts'],
-    ['worker/drain.ts', '../relay/delivery/claim.ts', 'relay/delivery/claim.ts'],
+    ['worker/drain.ts', '../relay/delivery/queue/claim.ts', 'relay/delivery/queue/claim.ts'],
     ['relay/server.ts', '../api/app.ts', 'api/app.ts'],
     ['relay/client/email.ts', '../server.ts', 'relay/server.ts'],
     ['deploy/log.ts', '../relay/client/email.ts', 'relay/client/email.ts'],

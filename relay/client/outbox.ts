@@ -54,7 +54,7 @@ const claimedColumns = `
   (select coalesce(sum(octet_length(a.content)), 0)::float8 from email_attachment a where a.email_id = e.id) as attached_bytes`;
 
 /**
- * While the mail of a restored backup is being held (relay/delivery/restored.ts), nobody hands over what was due when
+ * While the mail of a restored backup is being held (relay/delivery/queue/restored.ts), nobody hands over what was due when
  * it was restored: it may have been sent since the backup was taken.
  */
 const isNotRestored = (email: string) => `(

@@ -9,14 +9,6 @@ import { every } from '../../deploy/repeat.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { keepUnknownReply } from '../client/unknown-replies.ts';
 import { priorities } from '../client/vocabulary.ts';
-import { firstStatusBy } from '../submission/first-status.ts';
-import { isUnnamed, templateOf } from '../verdict/unnamed.ts';
-import { judge as judgeFailure } from '../verdict/verdict.ts';
-import { back, type Carriage, type Carrier, carry } from './carry.ts';
-import { type Claimed, claimDue, claimHeld } from './claim.ts';
-import type { Effect } from './decide.ts';
-import { checkIdentity } from './identity.ts';
-import { createLane, type Lane, laneKey, wordsOf } from './lane.ts';
 import {
   announceLanes,
   countSilence,
@@ -28,21 +20,29 @@ import {
   readLanes,
   releaseLifted,
   takeSenderProbe,
-} from './lane-state.ts';
-import { reapLeases, renewLeases } from './leases.ts';
-import { openMarks } from './marks.ts';
+} from '../lane-state/lane-state.ts';
+import { firstStatusBy } from '../policy/first-status.ts';
+import type { Trouble } from '../smtp/session.ts';
+import { isUnnamed, templateOf } from '../verdict/unnamed.ts';
+import { judge as judgeFailure } from '../verdict/verdict.ts';
+import { back, type Carriage, type Carrier, carry } from './attempt/attempt.ts';
+import type { Effect } from './attempt/decide.ts';
+import { createLane, type Lane, laneKey, wordsOf } from './lanes/lane.ts';
+import { forgetUsage, refund, spend } from './lanes/pacing.ts';
+import { concernsLane } from './lanes/refusals.ts';
+import { leaseSlots, leaveSlots, meetReplicas, shareOf } from './lanes/share.ts';
 import { openMeasures } from './measures.ts';
-import { writeNotices } from './notify.ts';
-import { openSeconds, tickOpen } from './open-time.ts';
-import { forgetUsage, refund, spend } from './pacing.ts';
-import { concernsLane } from './refusals.ts';
+import { writeNotices } from './notices/write.ts';
+import { type Claimed, claimDue, claimHeld } from './queue/claim.ts';
+import { checkIdentity } from './queue/identity.ts';
+import { reapLeases, renewLeases } from './queue/leases.ts';
+import { openMarks } from './queue/marks.ts';
+import { openSeconds, tickOpen } from './queue/open-time.ts';
+import { restored } from './queue/restored.ts';
+import { type Change, openResults } from './queue/results.ts';
+import { resendUncertain } from './queue/uncertain.ts';
 import { type DeliveryReport, reportOf } from './report.ts';
-import { restored } from './restored.ts';
-import { type Change, openResults } from './results.ts';
-import type { Trouble } from './session.ts';
 import { type DeliverySettings, type Provider, type Tempo, usualTempo } from './settings.ts';
-import { leaseSlots, leaveSlots, meetReplicas, shareOf } from './share.ts';
-import { resendUncertain } from './uncertain.ts';
 import { startUpkeep } from './upkeep.ts';
 
 export type Delivery = AsyncDisposable & {

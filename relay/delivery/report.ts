@@ -1,6 +1,7 @@
 // What a relay tells about its ways out: for the heartbeat, and so for the api and the dashboard. No secrets.
-import type { Lane } from './lane.ts';
-import type { LaneState } from './lane-state.ts';
+
+import type { LaneState } from '../lane-state/lane-state.ts';
+import type { Lane } from './lanes/lane.ts';
 
 export type DeliveryReport = {
   readonly routes: readonly {

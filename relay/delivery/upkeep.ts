@@ -4,9 +4,9 @@
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { every } from '../../deploy/repeat.ts';
-import { configurationBatch, holdUnconfigured, releaseUnconfigured } from './configuration.ts';
-import { liftHoldsOfForeignLanes, releaseLifted } from './lane-state.ts';
-import { holdRestored } from './restored.ts';
+import { liftHoldsOfForeignLanes, releaseLifted } from '../lane-state/lane-state.ts';
+import { configurationBatch, holdUnconfigured, releaseUnconfigured } from './queue/configuration.ts';
+import { holdRestored } from './queue/restored.ts';
 
 type Upkeep = {
   readonly database: Database;

@@ -3,8 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { ProviderReading } from '../../deploy/environment.ts';
-import { laneKey } from '../delivery/lane.ts';
-import { hearOfSender, keepAuth, leaveAuth, takeAuth } from '../delivery/lane-state.ts';
+import { laneKey } from '../delivery/lanes/lane.ts';
+import { hearOfSender, keepAuth, leaveAuth, takeAuth } from '../lane-state/lane-state.ts';
 import type { HeardOfSender, Leave } from './examine.ts';
 import { type Trouble, wordsOf } from './walk.ts';
 

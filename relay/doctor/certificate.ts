@@ -23,7 +23,7 @@ const words: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
 };
 
-/** @param options host, servername and authorities, as delivery uses them (relay/delivery/connect.ts) */
+/** @param options host, servername and authorities, as delivery uses them (relay/smtp/connect.ts) */
 export function shakeHands(
   plain: Socket,
   options: { host: string; ca: string[]; minVersion: 'TLSv1.2'; servername?: string },

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { ProviderReading } from '../../deploy/environment.ts';
-import { symptomOf } from '../delivery/symptom.ts';
+import { symptomOf } from '../smtp/symptom.ts';
 import type { UnderWay } from './answer.ts';
 import {
   alternatePorts,

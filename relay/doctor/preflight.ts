@@ -6,9 +6,9 @@ import type { ProviderReading, RelayEnvironment } from '../../deploy/environment
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import type { PreflightReport } from '../client/heartbeat.ts';
-import { laneKey } from '../delivery/lane.ts';
-import { closeLane } from '../delivery/lane-state.ts';
+import { laneKey } from '../delivery/lanes/lane.ts';
 import { usualTempo } from '../delivery/settings.ts';
+import { closeLane } from '../lane-state/lane-state.ts';
 import { judge } from '../verdict/verdict.ts';
 import { answerDoctorRuns, type UnderWay } from './answer.ts';
 import { askLeave, passOn } from './budget.ts';

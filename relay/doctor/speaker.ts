@@ -1,6 +1,6 @@
 // Who is there? Asked on a connection of its own when a port does not answer as it should.
 import type { Socket } from 'node:net';
-import { tidy } from '../delivery/reply.ts';
+import { tidy } from '../smtp/reply.ts';
 import { type Handshake, shakeHands } from './certificate.ts';
 import type { Speaker, SpeakerKind } from './examination.ts';
 import { reach } from './reach.ts';

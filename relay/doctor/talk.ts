@@ -1,7 +1,7 @@
 // A conversation with whoever listens on a port, line by line. Delivery uses nodemailer; the doctor must also hear
 // what is no SMTP at all, and see what is offered before and after STARTTLS.
 import type { Socket } from 'node:net';
-import { readReply, tidy } from '../delivery/reply.ts';
+import { readReply, tidy } from '../smtp/reply.ts';
 
 export type Answer = { readonly code: number; readonly enhanced: string | null; readonly text: string };
 

@@ -1,10 +1,10 @@
 // Walks one route over one address family, stage by stage, up to the point where a login would come.
 import { isIP, type Socket } from 'node:net';
 import type { Stage } from '../client/vocabulary.ts';
-import { tlsOptions } from '../delivery/connect.ts';
-import { ehloName } from '../delivery/session.ts';
 import type { Route } from '../delivery/settings.ts';
-import { symptomOf } from '../delivery/symptom.ts';
+import { tlsOptions } from '../smtp/connect.ts';
+import { ehloName } from '../smtp/session.ts';
+import { symptomOf } from '../smtp/symptom.ts';
 import type { Symptom } from '../verdict/failure.ts';
 import { type Handshake, shakeHands } from './certificate.ts';
 import type { CertificateReport, Speaker, Step } from './examination.ts';

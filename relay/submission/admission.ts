@@ -1,10 +1,11 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
+
+import { type AllowedSenders, isAllowedSender, senderNotAllowed } from '../policy/senders.ts';
 import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';
 import { dateTime, newMessageId } from './received.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { type RewrittenSenders, rewriteSenders } from './rewrite.ts';
-import { type AllowedSenders, isAllowedSender, senderNotAllowed } from './senders.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
 const longestHeader = 131_072;

@@ -1,6 +1,7 @@
 // Which waiting messages share the next commit. Pure: the lanes in accept.ts do the rest.
+
+import type { FirstStatus } from '../policy/first-status.ts';
 import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
-import type { FirstStatus } from './first-status.ts';
 import type { RepeatKey } from './repeat.ts';
 import type { RewrittenSenders } from './rewrite.ts';
 

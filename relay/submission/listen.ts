@@ -14,13 +14,14 @@ import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import { normalizeAddress } from '../client/address/address.ts';
+import { firstStatusBy, statusOfAll } from '../policy/first-status.ts';
+import { isAllowedSender, senderNotAllowed } from '../policy/senders.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
-import { firstStatusBy, statusOfAll } from './first-status.ts';
 import { openLogins } from './logins.ts';
 import { openNetworks, readDefaultGateways } from './networks.ts';
 import { receive } from './receive.ts';
@@ -36,7 +37,6 @@ import {
 } from './refusal.ts';
 import { openRefusals } from './refusals.ts';
 import { repeatOf } from './repeat.ts';
-import { isAllowedSender, senderNotAllowed } from './senders.ts';
 
 export type SubmissionListener = AsyncDisposable & {
   readonly port: number;

@@ -2,9 +2,9 @@
 // address that may speak, with the old one where people see it. Only what reads in one way, and only mail without a
 // DKIM signature, which the change would break. Pure.
 import { readAuthors } from '../client/address/authors.ts';
+import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
 import { unfolded } from './authors.ts';
 import type { Field } from './header.ts';
-import { type AllowedSenders, isAllowedSender } from './senders.ts';
 
 /** What stood there before, for the timeline; nothing where nothing changed. */
 export type RewrittenSenders = {

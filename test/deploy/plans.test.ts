@@ -41,7 +41,7 @@ const exceptions: Record<string, string> = {
   'relay/client/erase.ts eraseRecipient: recipient': 'a person is erased rarely',
   'relay/client/retention.ts forgetMessages: event': 'not solved: it has no index by the time of receipt',
   'relay/client/retention.ts forgetMessages: message': 'not solved: it has no index by the time of receipt',
-  'relay/delivery/leases.ts renewLeases: recipient': 'the index holds only what is being sent',
+  'relay/delivery/queue/leases.ts renewLeases: recipient': 'the index holds only what is being sent',
   'relay/measures.ts countWaiting: recipient': 'counts what waits',
   'relay/measures.ts countWaiting: recipient_uncertain': 'counts what is uncertain',
   'worker/housekeeping.ts forgetInvitations: invitation': 'not solved: all invitations, once a minute',

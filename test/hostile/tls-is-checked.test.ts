@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readRelayEnvironment, scrubEnvironment } from '../../deploy/environment.ts';
-import { tlsOptions } from '../../relay/delivery/connect.ts';
+import { tlsOptions } from '../../relay/smtp/connect.ts';
 import { createAuthority } from '../kit/certificate.ts';
 
 const authority = await createAuthority();

@@ -1,12 +1,12 @@
 // The pure decisions of delivery, as tables and as laws.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decide } from '../../../relay/delivery/decide.ts';
-import { remaining } from '../../../relay/delivery/pacing.ts';
-import { providerQueueId, readReply, tidy } from '../../../relay/delivery/reply.ts';
-import { secondsUntilRetry } from '../../../relay/delivery/retry-schedule.ts';
-import type { Transaction, Trouble } from '../../../relay/delivery/session.ts';
-import { shareOf } from '../../../relay/delivery/share.ts';
+import { decide } from '../../../relay/delivery/attempt/decide.ts';
+import { secondsUntilRetry } from '../../../relay/delivery/attempt/retry-schedule.ts';
+import { remaining } from '../../../relay/delivery/lanes/pacing.ts';
+import { shareOf } from '../../../relay/delivery/lanes/share.ts';
+import { providerQueueId, readReply, tidy } from '../../../relay/smtp/reply.ts';
+import type { Transaction, Trouble } from '../../../relay/smtp/session.ts';
 import type { Judgement } from '../../../relay/verdict/failure.ts';
 
 test.each([

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { announceLanes, keepAuth, leaveAuth, takeAuth } from '../../../relay/delivery/lane-state.ts';
+import { announceLanes, keepAuth, leaveAuth, takeAuth } from '../../../relay/lane-state/lane-state.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { until } from '../../kit/until.ts';
 

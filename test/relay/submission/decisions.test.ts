@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openBudget } from '../../../deploy/budget.ts';
+import { firstStatusBy, statusOfAll } from '../../../relay/policy/first-status.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
 import { openCredentials } from '../../../relay/submission/credentials.ts';
-import { firstStatusBy, statusOfAll } from '../../../relay/submission/first-status.ts';
 import { nextGroup, type Submission } from '../../../relay/submission/group.ts';
 import { checkLines, longestLine } from '../../../relay/submission/lines.ts';
 import { openNetworks, parseIpv6Routes, parseRoutes } from '../../../relay/submission/networks.ts';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalizeAddress } from '../../../relay/client/address/address.ts';
+import { isAllowedSender } from '../../../relay/policy/senders.ts';
 import { type AdmissionQuestion, admit } from '../../../relay/submission/admission.ts';
 import { bodyOf, readHeader } from '../../../relay/submission/header.ts';
 import { dateTime, receivedField } from '../../../relay/submission/received.ts';
 import { refuse } from '../../../relay/submission/refusal.ts';
-import { isAllowedSender } from '../../../relay/submission/senders.ts';
 import { textLine } from './text-line.ts';
 
 const now = new Date('2026-01-05T10:00:00Z');

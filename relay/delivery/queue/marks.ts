@@ -1,7 +1,7 @@
 // The dot mark: "from here on the provider may have the data", durable before the final dot.
 //
 // Marks of all connections share commits: whoever asks while one is under way goes with the next.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 export type Mark = { readonly queueId: string; readonly token: string; readonly ordinals: readonly number[] };
 

@@ -1,5 +1,5 @@
 // Claims that nobody renews belong to a relay that is gone: what it carried goes back, or becomes uncertain.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 /** Renews what this process still carries, also when the lease has run out but nobody has noticed yet. */
 export async function renewLeases(q: Queryable, tokens: readonly string[], leaseMs: number): Promise<void> {

@@ -3,7 +3,7 @@
 // one relay alerts.
 import type { Queryable } from '../../deploy/database.ts';
 import { every } from '../../deploy/repeat.ts';
-import type { Route } from './settings.ts';
+import type { Route } from '../delivery/settings.ts';
 
 export type LaneState = 'open' | 'paused' | 'stopped' | 'unreachable';
 

@@ -1,5 +1,5 @@
 // Hourly and daily limits of a credential, counted for all relays together, in recipients as providers count.
-import type { Database, Queryable } from '../../deploy/database.ts';
+import type { Database, Queryable } from '../../../deploy/database.ts';
 
 export type Limits = { readonly perHour?: number | undefined; readonly perDay?: number | undefined };
 

@@ -1,7 +1,7 @@
 // Whether a refusal after MAIL stops a credential. One mail alone shows little: the same words may be about its
 // recipient or its content. So what was refused is kept for a day, and what was sent since speaks against it.
 import { createHash } from 'node:crypto';
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 /** Different recipients, with nothing sent in between, that make a suspicion certain. */
 const enough = 3;

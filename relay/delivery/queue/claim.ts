@@ -1,7 +1,7 @@
 // Taking mail from the queue, under a lease that names who carries it.
 import { randomUUID } from 'node:crypto';
-import type { Queryable } from '../../deploy/database.ts';
-import { inlineBytes } from './settings.ts';
+import type { Queryable } from '../../../deploy/database.ts';
+import { inlineBytes } from '../settings.ts';
 
 export type ClaimedRecipient = {
   readonly ordinal: number;

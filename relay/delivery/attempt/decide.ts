@@ -1,11 +1,11 @@
 // What one transaction with the provider means: for each recipient, for the lane, for the sender. Pure.
 
-import type { Status } from '../client/vocabulary.ts';
-import type { Judgement } from '../verdict/failure.ts';
-import type { ClaimedRecipient } from './claim.ts';
-import { providerQueueId } from './reply.ts';
+import type { Status } from '../../client/vocabulary.ts';
+import { providerQueueId } from '../../smtp/reply.ts';
+import type { Transaction, Trouble } from '../../smtp/session.ts';
+import type { Judgement } from '../../verdict/failure.ts';
+import type { ClaimedRecipient } from '../queue/claim.ts';
 import { secondsUntilRetry } from './retry-schedule.ts';
-import type { Transaction, Trouble } from './session.ts';
 
 /** What a recipient becomes. */
 export type Disposition = {

@@ -1,7 +1,8 @@
 // Which route a session is opened on: one after the other, and beside each other when the first keeps silent.
-import type { Judgement } from '../verdict/failure.ts';
-import type { Opened, Session, Trouble } from './session.ts';
-import type { Route } from './settings.ts';
+
+import type { Opened, Session, Trouble } from '../../smtp/session.ts';
+import type { Judgement } from '../../verdict/failure.ts';
+import type { Route } from '../settings.ts';
 
 /** One try at one route that came to nothing. */
 export type FailedAttempt = {

@@ -1,6 +1,6 @@
 // Mail that arrived while no provider was usable is held, and goes out as soon as one is. Both work in batches: each
 // call changes at most `configurationBatch` recipients and says how many; fewer means that none is left.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 const cause = 'not-configured';
 

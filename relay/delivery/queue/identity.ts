@@ -1,7 +1,7 @@
 // Whether this is still the database it was. A restored backup believes that mail is waiting which has left long ago,
 // so nothing of it goes out until a person has looked. Noticing takes one statement; holding the mail follows in
 // batches (restored.ts), and until a mail was held the claims refuse it.
-import type { Database } from '../../deploy/database.ts';
+import type { Database } from '../../../deploy/database.ts';
 
 /**
  * Compares the server's identity with the one on record. When it is another (a restored backup, a promoted standby),

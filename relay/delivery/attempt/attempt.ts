@@ -1,10 +1,16 @@
 // One claimed mail, from a free connection to a stored result.
-import type { Queryable } from '../../deploy/database.ts';
-import { type Log, maskAddress, maskAddresses } from '../../deploy/log.ts';
-import { endFailed, type Span, startSpan, traceIdOf } from '../../deploy/trace.ts';
-import { inBrief } from '../verdict/explain.ts';
-import type { Judgement } from '../verdict/failure.ts';
-import { type Claimed, type ClaimedRecipient, readParts } from './claim.ts';
+import type { Queryable } from '../../../deploy/database.ts';
+import { type Log, maskAddress, maskAddresses } from '../../../deploy/log.ts';
+import { endFailed, type Span, startSpan, traceIdOf } from '../../../deploy/trace.ts';
+import type { DsnRequest } from '../../smtp/envelope-commands.ts';
+import type { Fence, Session, Transaction, Trouble } from '../../smtp/session.ts';
+import { inBrief } from '../../verdict/explain.ts';
+import type { Judgement } from '../../verdict/failure.ts';
+import { type Lane, wordsOf } from '../lanes/lane.ts';
+import { type Claimed, type ClaimedRecipient, readParts } from '../queue/claim.ts';
+import type { Marked, Marks } from '../queue/marks.ts';
+import type { Change, Results, TimelineEntry } from '../queue/results.ts';
+import type { DeliverySettings, Provider, Route, Tempo } from '../settings.ts';
 import {
   type Circumstances,
   type Decision,
@@ -14,12 +20,6 @@ import {
   type Effect,
   takenAs,
 } from './decide.ts';
-import type { DsnRequest } from './envelope-commands.ts';
-import { type Lane, wordsOf } from './lane.ts';
-import type { Marked, Marks } from './marks.ts';
-import type { Change, Results, TimelineEntry } from './results.ts';
-import type { Fence, Session, Transaction, Trouble } from './session.ts';
-import type { DeliverySettings, Provider, Route, Tempo } from './settings.ts';
 
 export type Carrier = {
   readonly database: Queryable;

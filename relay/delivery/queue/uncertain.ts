@@ -1,5 +1,5 @@
 // Mail of which SMTP itself cannot tell whether it arrived (RFC 1047): sent again once, late, and marked as such.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 /** Queues uncertain mail whose wait is over, with the same bytes and Message-ID. Returns the queue ids. */
 export async function resendUncertain(q: Queryable): Promise<string[]> {

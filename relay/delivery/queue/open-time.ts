@@ -1,6 +1,6 @@
 // QUEUE_LIFETIME counts only time in which mail could have left. A tick says "a lane is open"; the gaps between
 // ticks, whatever they came from (a stopped lane, a relay that was down, a database that was away), do not count.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 /** A gap shorter than this is a slow tick. */
 const slackSeconds = 30;

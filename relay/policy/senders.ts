@@ -1,7 +1,7 @@
 // Who may be named as a sender. A provider refuses, or silently drops, mail from addresses that the account does not
 // own; the client learns it here, at the door, and together with the addresses that would do.
 import { comparableAddress, domainOf } from '../client/address/address.ts';
-import { type Refusal, refuse } from './refusal.ts';
+import { type Refusal, refuse } from '../submission/refusal.ts';
 
 /** Addresses, `*@domain`, or `*` for everybody. */
 export type AllowedSenders = readonly string[];

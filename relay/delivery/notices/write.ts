@@ -1,9 +1,9 @@
 // Writes the notices that are owed to submitters (notice_owed) into the queue that all mail takes. A notice is queued in
 // the transaction that deletes what was owed: an error or a crash leaves it owed, and nothing is written twice.
 import { hostname } from 'node:os';
-import type { Database, Queryable } from '../../deploy/database.ts';
-import { newQueueId } from '../queue-id.ts';
-import { type Action, composeNotice, headerOf, mayNotify, type ReportedRecipient } from './notice.ts';
+import type { Database, Queryable } from '../../../deploy/database.ts';
+import { newQueueId } from '../../queue-id.ts';
+import { type Action, composeNotice, headerOf, mayNotify, type ReportedRecipient } from './compose.ts';
 
 export type NoticeSender = {
   readonly from: { readonly email: string; readonly name?: string | undefined };

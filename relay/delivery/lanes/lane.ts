@@ -1,11 +1,8 @@
 // One lane as this process sees it: its sessions, how many of them it may have, and what to do when one cannot be had.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Queryable } from '../../deploy/database.ts';
-import type { Log } from '../../deploy/log.ts';
-import type { Alert } from '../alerts/alerts.ts';
-import { isAllowedSender } from '../submission/senders.ts';
-import type { Judgement } from '../verdict/failure.ts';
-import { dial, type FailedAttempt } from './dial.ts';
+import type { Queryable } from '../../../deploy/database.ts';
+import type { Log } from '../../../deploy/log.ts';
+import type { Alert } from '../../alerts/alerts.ts';
 import {
   closeLane,
   distrustRoute,
@@ -18,9 +15,12 @@ import {
   takeAuth,
   takeProbe,
   takeRouteProbes,
-} from './lane-state.ts';
-import { openSession, type Session, type Trouble } from './session.ts';
-import { mailsPerSession, type Provider, type Route, type Tempo } from './settings.ts';
+} from '../../lane-state/lane-state.ts';
+import { isAllowedSender } from '../../policy/senders.ts';
+import { openSession, type Session, type Trouble } from '../../smtp/session.ts';
+import type { Judgement } from '../../verdict/failure.ts';
+import { mailsPerSession, type Provider, type Route, type Tempo } from '../settings.ts';
+import { dial, type FailedAttempt } from './dial.ts';
 
 /** A session to use, or none; and what was tried in vain on the way to it, for the timeline. */
 export type Acquired = { readonly session?: Session; readonly failed: readonly FailedAttempt[] };

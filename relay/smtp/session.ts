@@ -6,12 +6,12 @@ import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Stage } from '../client/vocabulary.ts';
+import type { Route, Tempo } from '../delivery/settings.ts';
 import type { Symptom } from '../verdict/failure.ts';
-import { type Body, fencedBody } from './body.ts';
 import { connect, tlsOptions } from './connect.ts';
 import { completeCommands, type DsnRequest } from './envelope-commands.ts';
+import { type Body, fencedBody } from './fenced-body.ts';
 import { type Reply, readReply } from './reply.ts';
-import type { Route, Tempo } from './settings.ts';
 import { type StageTracker, type Timings, trackStages } from './stages.ts';
 import { symptomOf } from './symptom.ts';
 

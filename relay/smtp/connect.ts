@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Route } from './settings.ts';
+import type { Route } from '../delivery/settings.ts';
 import type { StageTracker } from './stages.ts';
 
 /** Addresses get this long each, so that a broken IPv6 path costs little of the time the route has. */

@@ -1,9 +1,9 @@
 // Writing down what became of recipients. A result that is known is never lost for want of a database: it waits
 // here and is tried again until it is stored.
 import { setTimeout as pause } from 'node:timers/promises';
-import { isUnavailable, type Queryable } from '../../deploy/database.ts';
-import type { Log } from '../../deploy/log.ts';
-import type { Status } from '../client/vocabulary.ts';
+import { isUnavailable, type Queryable } from '../../../deploy/database.ts';
+import type { Log } from '../../../deploy/log.ts';
+import type { Status } from '../../client/vocabulary.ts';
 
 /** The new truth about one recipient. */
 export type Change = {

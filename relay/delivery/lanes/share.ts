@@ -1,5 +1,5 @@
 // Connections are counted per credential, and several relays share one: each slot is leased by one of them.
-import type { Queryable } from '../../deploy/database.ts';
+import type { Queryable } from '../../../deploy/database.ts';
 
 export type Replica = { readonly instance: string; readonly busy: boolean };
 
