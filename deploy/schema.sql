@@ -1,0 +1,695 @@
+-- The schema after all migrations, to be read: `npm run schema` writes it, and nothing runs it.
+
+create type mail_status as enum (
+  'uncertain',
+  'held',
+  'sending',
+  'deferred',
+  'queued',
+  'pending',
+  'bounced',
+  'expired',
+  'cancelled',
+  'captured',
+  'sent'
+);
+
+create table api_key (
+  id uuid not null,
+  name text not null,
+  secret_hash bytea not null,
+  ending text not null,
+  scopes text[] not null,
+  rate_per_minute integer,
+  created_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone
+);
+create table application (
+  id uuid not null,
+  status text not null default 'submitted'::text,
+  company text not null,
+  contact_name text not null,
+  email text not null,
+  phone text,
+  website text,
+  message text,
+  note text,
+  reason text,
+  customer_id uuid,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  decided_at timestamp with time zone,
+  archived_at timestamp with time zone
+);
+create table cause (
+  slug text not null,
+  title text not null,
+  meaning text not null,
+  fix text not null
+);
+create table client_email_config (
+  client_id text not null,
+  enabled boolean not null,
+  recipients jsonb not null,
+  from_name text,
+  reply_to jsonb not null default '[]'::jsonb,
+  time_zone text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  api_key_id uuid
+);
+create table connection_slot (
+  lane text not null,
+  slot smallint not null,
+  instance uuid not null,
+  lease_until timestamp with time zone not null
+);
+create table customer (
+  id uuid not null,
+  name text not null,
+  email text not null,
+  status text not null default 'invited'::text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  activated_at timestamp with time zone,
+  deactivated_at timestamp with time zone
+);
+create table dashboard_session (
+  token_hash bytea not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null
+);
+create table database_identity (
+  only_row boolean not null default true,
+  system_identifier text not null,
+  timeline integer not null,
+  restored_at timestamp with time zone,
+  restored_up_to_message text collate "C",
+  restored_up_to_email uuid,
+  restored_emails_left uuid
+);
+create table doctor_run (
+  id uuid not null,
+  asked_at timestamp with time zone not null default now(),
+  taken_by uuid,
+  walks jsonb not null default '[]'::jsonb,
+  report jsonb,
+  finished_at timestamp with time zone
+);
+create table email (
+  id uuid not null,
+  kind text not null,
+  status mail_status not null default 'pending'::mail_status,
+  reason text,
+  reason_detail text,
+  api_key_id uuid,
+  customer_id uuid,
+  client_id text,
+  entry_key text,
+  from_address text not null,
+  from_name text,
+  reply_to jsonb not null default '[]'::jsonb,
+  recipients jsonb not null,
+  subject text not null,
+  text_body text,
+  html_body text,
+  headers jsonb not null default '[]'::jsonb,
+  message_id text not null,
+  due_at timestamp with time zone not null default now(),
+  time_zone text,
+  local_time text,
+  max_lateness interval,
+  on_uncertain text,
+  priority smallint not null default 0,
+  paused boolean not null default false,
+  token bytea not null,
+  queue_id text collate "C",
+  hand_over_attempts integer not null default 0,
+  next_hand_over_at timestamp with time zone,
+  revision integer not null default 1,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  accepted_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  erased_at timestamp with time zone,
+  traceparent text
+);
+create table email_attachment (
+  email_id uuid not null,
+  ordinal smallint not null,
+  filename text not null,
+  content_type text not null,
+  content_id text,
+  content bytea storage 'e' not null
+);
+create table event (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default now(),
+  type text not null,
+  email_id uuid,
+  queue_id text collate "C",
+  recipient text,
+  detail jsonb not null default '{}'::jsonb
+);
+create table heartbeat (
+  instance uuid not null,
+  process text not null,
+  started_at timestamp with time zone not null default now(),
+  seen_at timestamp with time zone not null default now(),
+  report jsonb not null default '{}'::jsonb
+);
+create table idempotency_key (
+  principal text not null,
+  method text not null,
+  path text not null,
+  key text not null,
+  fingerprint bytea not null,
+  status smallint not null,
+  answer text,
+  created_at timestamp with time zone not null default now(),
+  keep_until timestamp with time zone not null
+);
+create table invitation (
+  id uuid not null,
+  owner_id uuid not null,
+  token_hash bytea not null,
+  email_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  revoked_at timestamp with time zone
+);
+create table lane (
+  key text not null,
+  name text not null,
+  state text not null default 'open'::text,
+  cause text,
+  detail text,
+  since timestamp with time zone not null default now(),
+  next_probe_at timestamp with time zone,
+  probe_failures integer not null default 0,
+  proven_at timestamp with time zone,
+  auth_by uuid,
+  auth_until timestamp with time zone,
+  probed_at timestamp with time zone
+);
+create table lane_closure (
+  from_at timestamp with time zone not null,
+  until_at timestamp with time zone not null
+);
+create table lane_refusal (
+  lane text not null,
+  cause text not null,
+  recipient bytea not null,
+  queue_id text not null,
+  refused_at timestamp with time zone not null default now()
+);
+create table lane_replica (
+  instance uuid not null,
+  busy boolean not null,
+  seen_at timestamp with time zone not null default now()
+);
+create table lane_usage (
+  lane text not null,
+  minute timestamp with time zone not null,
+  recipients integer not null
+);
+create table login_failure (
+  key text not null,
+  failures integer not null,
+  since timestamp with time zone not null default now()
+);
+create table login_proof (
+  credential text not null,
+  network text not null,
+  succeeded_at timestamp with time zone not null default now()
+);
+create table mail_minute (
+  minute timestamp with time zone not null,
+  sent integer not null,
+  bounced integer not null,
+  expired integer not null,
+  other integer not null,
+  lateness_p50_ms double precision,
+  lateness_p99_ms double precision
+);
+create table message (
+  queue_id text collate "C" not null,
+  email_id uuid,
+  credential text not null,
+  sender text not null,
+  header_from text not null,
+  message_id text not null,
+  size integer not null,
+  priority smallint not null,
+  smtputf8 boolean not null default false,
+  eight_bit boolean not null default false,
+  on_uncertain text,
+  received_at timestamp with time zone not null default now(),
+  ret text,
+  envid text
+);
+create table message_part (
+  queue_id text collate "C" not null,
+  part integer not null,
+  content bytea storage 'e' not null,
+  stored_at timestamp with time zone default now()
+) with (toast_tuple_target=8160);
+create table notice_owed (
+  queue_id text collate "C" not null,
+  ordinal smallint not null,
+  action text not null,
+  due_at timestamp with time zone not null default now()
+);
+create table open_clock (
+  only_row boolean not null default true,
+  last_open_at timestamp with time zone not null default now()
+);
+create table owner (
+  id uuid not null,
+  customer_id uuid not null,
+  name text not null,
+  email text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  activated_at timestamp with time zone
+);
+create table postern_migration (
+  id integer not null,
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now()
+);
+create table rate_window (
+  subject text not null,
+  starts_at timestamp with time zone not null,
+  given integer not null
+);
+create table recipient (
+  queue_id text collate "C" not null,
+  ordinal smallint not null,
+  email_id uuid,
+  address text not null,
+  status mail_status not null,
+  priority smallint not null,
+  attempts integer not null default 0,
+  next_attempt_at timestamp with time zone,
+  claim_token uuid,
+  claimed_by uuid,
+  lease_until timestamp with time zone,
+  marked_at timestamp with time zone,
+  resends smallint not null default 0,
+  reason text,
+  reason_detail text,
+  route text,
+  reply_code smallint,
+  enhanced_code text,
+  reply text,
+  provider_queue_id text,
+  finished_at timestamp with time zone,
+  notify text,
+  orcpt text
+) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+create table refusal (
+  key text not null,
+  client text not null,
+  credential text not null,
+  stage text not null,
+  reason text not null,
+  sender text not null,
+  reply text not null,
+  count integer not null,
+  first_at timestamp with time zone not null default now(),
+  last_at timestamp with time zone not null default now()
+);
+create table route (
+  lane text not null,
+  name text not null,
+  state text not null default 'good'::text,
+  cause text,
+  since timestamp with time zone not null default now(),
+  next_probe_at timestamp with time zone,
+  good_probes smallint not null default 0,
+  hold_down_seconds double precision not null default 300,
+  uncertain_in_a_row smallint not null default 0
+);
+create table search_document (
+  email_id uuid not null,
+  words tsvector
+);
+create table sender_hold (
+  lane text not null,
+  sender text not null,
+  cause text not null,
+  detail text not null,
+  since timestamp with time zone not null default now(),
+  next_probe_at timestamp with time zone not null,
+  probe_failures integer not null default 0,
+  lifted_at timestamp with time zone,
+  stage text,
+  causes text[] not null default '{}'::text[],
+  asked_for text
+);
+create table sign_in (
+  lane text not null,
+  at timestamp with time zone not null default now(),
+  worked boolean not null,
+  reply text
+);
+create table submission (
+  credential text not null,
+  key bytea not null,
+  queue_id text collate "C" not null,
+  at timestamp with time zone not null default now(),
+  lasts interval not null,
+  digest bytea
+);
+create table template (
+  kind text not null,
+  subject text not null,
+  text text not null,
+  html text not null,
+  updated_at timestamp with time zone not null default now()
+);
+create table unknown_reply (
+  fingerprint bytea not null,
+  template text not null,
+  cause text not null,
+  seen integer not null default 1,
+  first_at timestamp with time zone not null default now(),
+  last_at timestamp with time zone not null default now()
+);
+
+alter table api_key add constraint a_rate_lets_something_pass CHECK ((rate_per_minute > 0));
+alter table api_key add constraint a_secret_hash_is_sha_256 CHECK ((octet_length(secret_hash) = 32));
+alter table api_key add constraint api_key_pkey PRIMARY KEY (id);
+alter table api_key add constraint api_key_secret_hash_key UNIQUE (secret_hash);
+alter table api_key add constraint scopes_are_known CHECK (((scopes <@ ARRAY['admin'::text, 'send'::text, 'read'::text]) AND (cardinality(scopes) > 0)));
+alter table application add constraint a_submitted_application_is_undecided CHECK (((status <> 'submitted'::text) OR (decided_at IS NULL)));
+alter table application add constraint an_approval_or_rejection_has_a_time CHECK (((status <> ALL (ARRAY['approved'::text, 'rejected'::text])) OR (decided_at IS NOT NULL)));
+alter table application add constraint application_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id) ON DELETE SET NULL;
+alter table application add constraint application_pkey PRIMARY KEY (id);
+alter table application add constraint only_a_decided_application_has_an_account CHECK (((customer_id IS NULL) OR ((decided_at IS NOT NULL) AND (status = ANY (ARRAY['approved'::text, 'archived'::text])))));
+alter table application add constraint only_an_archived_application_was_archived CHECK (((archived_at IS NOT NULL) = (status = 'archived'::text)));
+alter table application add constraint status_is_known CHECK ((status = ANY (ARRAY['submitted'::text, 'approved'::text, 'rejected'::text, 'archived'::text])));
+alter table cause add constraint cause_pkey PRIMARY KEY (slug);
+alter table client_email_config add constraint client_email_config_pkey PRIMARY KEY (client_id);
+alter table client_email_config add constraint from_name_is_one_line CHECK ((from_name !~ '[\r\n]'::text));
+alter table client_email_config add constraint recipients_are_a_list CHECK ((jsonb_typeof(recipients) = 'array'::text));
+alter table connection_slot add constraint connection_slot_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table connection_slot add constraint connection_slot_pkey PRIMARY KEY (lane, slot);
+alter table customer add constraint an_active_customer_was_activated CHECK (((status <> 'active'::text) OR (activated_at IS NOT NULL)));
+alter table customer add constraint an_invited_customer_was_never_activated CHECK (((status <> 'invited'::text) OR (activated_at IS NULL)));
+alter table customer add constraint customer_pkey PRIMARY KEY (id);
+alter table customer add constraint name_is_one_line CHECK ((name !~ '[\r\n]'::text));
+alter table customer add constraint only_an_inactive_customer_was_deactivated CHECK (((deactivated_at IS NOT NULL) = (status = 'inactive'::text)));
+alter table customer add constraint status_is_known CHECK ((status = ANY (ARRAY['invited'::text, 'active'::text, 'inactive'::text])));
+alter table dashboard_session add constraint a_token_hash_is_sha_256 CHECK ((octet_length(token_hash) = 32));
+alter table dashboard_session add constraint dashboard_session_pkey PRIMARY KEY (token_hash);
+alter table database_identity add constraint a_restore_says_how_far_its_mail_reaches CHECK ((((restored_at IS NULL) = (restored_up_to_message IS NULL)) AND ((restored_at IS NULL) = (restored_up_to_email IS NULL))));
+alter table database_identity add constraint database_identity_only_row_check CHECK (only_row);
+alter table database_identity add constraint database_identity_pkey PRIMARY KEY (only_row);
+alter table doctor_run add constraint a_finished_run_has_a_report CHECK (((finished_at IS NULL) = (report IS NULL)));
+alter table doctor_run add constraint doctor_run_pkey PRIMARY KEY (id);
+alter table doctor_run add constraint only_a_taken_run_is_finished CHECK (((finished_at IS NULL) OR (taken_by IS NOT NULL)));
+alter table email add constraint a_held_email_says_why CHECK (((status <> 'held'::mail_status) OR (reason IS NOT NULL)));
+alter table email add constraint a_traceparent_has_its_form CHECK ((traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'::text)) NOT VALID;
+alter table email add constraint an_email_has_recipients CHECK (((jsonb_typeof(recipients) = 'array'::text) AND (jsonb_array_length(recipients) > 0)));
+alter table email add constraint an_entry_belongs_to_a_client CHECK (((entry_key IS NULL) OR (client_id IS NOT NULL)));
+alter table email add constraint email_pkey PRIMARY KEY (id);
+alter table email add constraint email_queue_id_key UNIQUE (queue_id);
+alter table email add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status]))));
+alter table email add constraint kind_is_known CHECK ((kind = ANY (ARRAY['invitation'::text, 'single'::text, 'scheduled'::text, 'rejection'::text, 'test'::text])));
+alter table email add constraint only_the_relay_has_seen_a_queue_id CHECK (((queue_id IS NULL) = (accepted_at IS NULL)));
+alter table email add constraint only_what_waits_for_hand_over_has_a_time_for_it CHECK (((next_hand_over_at IS NOT NULL) = (status = 'pending'::mail_status)));
+alter table email add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
+alter table email add constraint uncertain_policy_is_known CHECK ((on_uncertain = ANY (ARRAY['resend'::text, 'hold'::text])));
+alter table email add constraint what_the_relay_never_took_is_not_on_its_way CHECK (((queue_id IS NOT NULL) OR (status = ANY (ARRAY['pending'::mail_status, 'held'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status]))));
+alter table email add constraint what_the_relay_took_is_not_pending CHECK (((queue_id IS NULL) OR (status <> 'pending'::mail_status)));
+alter table email_attachment add constraint email_attachment_email_id_fkey FOREIGN KEY (email_id) REFERENCES email(id) ON DELETE CASCADE;
+alter table email_attachment add constraint email_attachment_pkey PRIMARY KEY (email_id, ordinal);
+alter table event add constraint an_event_is_about_a_mail CHECK (((email_id IS NOT NULL) OR (queue_id IS NOT NULL)));
+alter table event add constraint event_pkey PRIMARY KEY (id);
+alter table heartbeat add constraint heartbeat_pkey PRIMARY KEY (instance);
+alter table heartbeat add constraint process_is_known CHECK ((process = ANY (ARRAY['api'::text, 'relay'::text, 'worker'::text])));
+alter table idempotency_key add constraint idempotency_key_pkey PRIMARY KEY (principal, method, path, key);
+alter table invitation add constraint a_token_hash_is_sha_256 CHECK ((octet_length(token_hash) = 32));
+alter table invitation add constraint an_accepted_invitation_was_not_revoked CHECK (((accepted_at IS NULL) OR (revoked_at IS NULL)));
+alter table invitation add constraint invitation_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id) ON DELETE CASCADE;
+alter table invitation add constraint invitation_pkey PRIMARY KEY (id);
+alter table invitation add constraint invitation_token_hash_key UNIQUE (token_hash);
+alter table lane add constraint a_lane_that_is_not_open_says_why CHECK (((state = 'open'::text) = (cause IS NULL)));
+alter table lane add constraint lane_pkey PRIMARY KEY (key);
+alter table lane add constraint lane_state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'paused'::text, 'stopped'::text, 'unreachable'::text])));
+alter table lane add constraint only_a_lane_that_is_not_open_is_probed CHECK (((state = 'open'::text) = (next_probe_at IS NULL)));
+alter table lane_closure add constraint lane_closure_pkey PRIMARY KEY (from_at);
+alter table lane_refusal add constraint lane_refusal_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table lane_refusal add constraint lane_refusal_pkey PRIMARY KEY (lane, cause, recipient);
+alter table lane_replica add constraint lane_replica_pkey PRIMARY KEY (instance);
+alter table lane_usage add constraint lane_usage_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table lane_usage add constraint lane_usage_pkey PRIMARY KEY (lane, minute);
+alter table login_failure add constraint login_failure_pkey PRIMARY KEY (key);
+alter table login_proof add constraint login_proof_pkey PRIMARY KEY (credential, network);
+alter table mail_minute add constraint mail_minute_pkey PRIMARY KEY (minute);
+alter table message add constraint message_email_id_fkey FOREIGN KEY (email_id) REFERENCES email(id) ON DELETE CASCADE;
+alter table message add constraint message_email_id_key UNIQUE (email_id);
+alter table message add constraint message_pkey PRIMARY KEY (queue_id);
+alter table message add constraint ret_is_known CHECK ((ret = ANY (ARRAY['FULL'::text, 'HDRS'::text])));
+alter table message add constraint uncertain_policy_is_known CHECK ((on_uncertain = ANY (ARRAY['resend'::text, 'hold'::text])));
+alter table message_part add constraint message_part_pkey PRIMARY KEY (queue_id, part);
+alter table notice_owed add constraint action_is_known CHECK ((action = ANY (ARRAY['failed'::text, 'delayed'::text, 'relayed'::text])));
+alter table notice_owed add constraint notice_owed_pkey PRIMARY KEY (queue_id, ordinal, action);
+alter table notice_owed add constraint notice_owed_queue_id_ordinal_fkey FOREIGN KEY (queue_id, ordinal) REFERENCES recipient(queue_id, ordinal) ON DELETE CASCADE;
+alter table open_clock add constraint open_clock_only_row_check CHECK (only_row);
+alter table open_clock add constraint open_clock_pkey PRIMARY KEY (only_row);
+alter table owner add constraint a_customer_has_one_owner UNIQUE (customer_id);
+alter table owner add constraint name_is_one_line CHECK ((name !~ '[\r\n]'::text));
+alter table owner add constraint owner_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id) ON DELETE CASCADE;
+alter table owner add constraint owner_pkey PRIMARY KEY (id);
+alter table postern_migration add constraint postern_migration_pkey PRIMARY KEY (id);
+alter table rate_window add constraint rate_window_pkey PRIMARY KEY (subject, starts_at);
+alter table recipient add constraint a_held_recipient_says_why CHECK (((status <> 'held'::mail_status) OR (reason IS NOT NULL)));
+alter table recipient add constraint a_mark_means_data_may_be_out CHECK (((marked_at IS NULL) OR (status = ANY (ARRAY['sending'::mail_status, 'uncertain'::mail_status, 'held'::mail_status, 'sent'::mail_status, 'bounced'::mail_status, 'cancelled'::mail_status, 'expired'::mail_status]))));
+alter table recipient add constraint a_recipient_of_the_relay_is_never_pending CHECK ((status <> 'pending'::mail_status));
+alter table recipient add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status]))));
+alter table recipient add constraint notify_is_known CHECK ((notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text));
+alter table recipient add constraint only_waiting_or_uncertain_recipients_have_a_next_attempt CHECK (((next_attempt_at IS NULL) OR (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status, 'uncertain'::mail_status]))));
+alter table recipient add constraint priority_is_between_0_and_9 CHECK (((priority >= 0) AND (priority <= 9)));
+alter table recipient add constraint recipient_pkey PRIMARY KEY (queue_id, ordinal);
+alter table recipient add constraint recipient_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES message(queue_id) ON DELETE CASCADE;
+alter table recipient add constraint sending_means_claimed CHECK ((((status = 'sending'::mail_status) = (claim_token IS NOT NULL)) AND ((status = 'sending'::mail_status) = (lease_until IS NOT NULL)) AND ((status = 'sending'::mail_status) = (claimed_by IS NOT NULL))));
+alter table recipient add constraint uncertain_means_marked CHECK (((status <> 'uncertain'::mail_status) OR (marked_at IS NOT NULL)));
+alter table recipient add constraint waiting_recipients_have_a_next_attempt CHECK (((status <> ALL (ARRAY['queued'::mail_status, 'deferred'::mail_status])) OR (next_attempt_at IS NOT NULL)));
+alter table refusal add constraint refusal_pkey PRIMARY KEY (key);
+alter table route add constraint a_route_that_is_not_good_says_why CHECK (((state = 'good'::text) = (cause IS NULL)));
+alter table route add constraint only_a_route_that_is_not_good_is_probed CHECK (((state = 'good'::text) = (next_probe_at IS NULL)));
+alter table route add constraint route_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table route add constraint route_pkey PRIMARY KEY (lane, name);
+alter table route add constraint route_state_is_known CHECK ((state = ANY (ARRAY['good'::text, 'bad'::text, 'stopped'::text])));
+alter table search_document add constraint search_document_pkey PRIMARY KEY (email_id);
+alter table sender_hold add constraint sender_hold_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table sender_hold add constraint sender_hold_pkey PRIMARY KEY (lane, sender);
+alter table sign_in add constraint a_refusal_says_what_was_said CHECK ((worked OR (reply IS NOT NULL)));
+alter table sign_in add constraint sign_in_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
+alter table sign_in add constraint sign_in_pkey PRIMARY KEY (lane);
+alter table submission add constraint submission_pkey PRIMARY KEY (credential, key);
+alter table template add constraint kind_is_known CHECK ((kind = ANY (ARRAY['invitation'::text, 'rejection'::text])));
+alter table template add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
+alter table template add constraint template_pkey PRIMARY KEY (kind);
+alter table unknown_reply add constraint unknown_reply_pkey PRIMARY KEY (fingerprint);
+
+CREATE INDEX application_by_address ON public.application USING btree (lower(email));
+CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
+CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
+CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
+CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
+CREATE INDEX email_by_customer ON public.email USING btree (customer_id, id DESC) WHERE (customer_id IS NOT NULL);
+CREATE INDEX email_by_status ON public.email USING btree (status, id DESC);
+CREATE INDEX email_finished ON public.email USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX email_waiting_for_hand_over ON public.email USING btree (next_hand_over_at) WHERE ((status = 'pending'::mail_status) AND (NOT paused));
+CREATE INDEX email_with_a_body ON public.email USING btree (finished_at) WHERE ((finished_at IS NOT NULL) AND (erased_at IS NULL));
+CREATE INDEX email_without_sender ON public.email USING btree (id) WHERE ((status = 'held'::mail_status) AND (reason = 'not-configured'::text) AND (queue_id IS NULL) AND (from_address = ''::text));
+CREATE INDEX event_of_email ON public.event USING btree (email_id, id) WHERE (email_id IS NOT NULL);
+CREATE INDEX event_of_submitted_message ON public.event USING btree (queue_id, id) WHERE (email_id IS NULL);
+CREATE INDEX idempotency_key_to_forget ON public.idempotency_key USING btree (keep_until);
+CREATE INDEX invitation_by_owner ON public.invitation USING btree (owner_id, id DESC);
+CREATE INDEX lane_refusal_refused_at ON public.lane_refusal USING btree (refused_at);
+CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
+CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);
+CREATE INDEX notice_owed_due ON public.notice_owed USING btree (due_at);
+CREATE UNIQUE INDEX one_application_per_account ON public.application USING btree (customer_id) WHERE (customer_id IS NOT NULL);
+CREATE UNIQUE INDEX one_customer_per_address ON public.customer USING btree (lower(email));
+CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((true)) WHERE (finished_at IS NULL);
+CREATE UNIQUE INDEX one_live_email_per_entry ON public.email USING btree (client_id, entry_key) WHERE ((entry_key IS NOT NULL) AND (status <> 'cancelled'::mail_status));
+CREATE UNIQUE INDEX one_live_invitation_per_owner ON public.invitation USING btree (owner_id) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
+CREATE INDEX owner_by_address ON public.owner USING btree (lower(email));
+CREATE INDEX recipient_due ON public.recipient USING btree (priority, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status]));
+CREATE INDEX recipient_finished ON public.recipient USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX recipient_held ON public.recipient USING btree (reason) WHERE (status = 'held'::mail_status);
+CREATE INDEX recipient_held_by_reason ON public.recipient USING btree (reason, queue_id, ordinal) WHERE (status = 'held'::mail_status);
+CREATE INDEX recipient_lease ON public.recipient USING btree (lease_until) WHERE (status = 'sending'::mail_status);
+CREATE INDEX recipient_uncertain ON public.recipient USING btree (next_attempt_at) WHERE (status = 'uncertain'::mail_status);
+CREATE INDEX refusal_newest ON public.refusal USING btree (last_at);
+CREATE INDEX scheduled_email_by_due_time ON public.email USING btree (due_at, id) WHERE (kind = 'scheduled'::text);
+CREATE INDEX scheduled_email_not_finished ON public.email USING btree (due_at, id) WHERE ((kind = 'scheduled'::text) AND (status = ANY (ARRAY['uncertain'::mail_status, 'held'::mail_status, 'sending'::mail_status, 'deferred'::mail_status, 'queued'::mail_status, 'pending'::mail_status])));
+CREATE INDEX search_document_by_word ON public.search_document USING gin (words);
+CREATE INDEX search_document_to_write ON public.search_document USING btree (email_id) WHERE (words IS NULL);
+CREATE INDEX submission_at ON public.submission USING btree (at);
+CREATE INDEX submitted_message ON public.message USING btree (queue_id DESC) WHERE (email_id IS NULL);
+CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
+
+CREATE OR REPLACE FUNCTION public.a_deleted_email_is_not_found()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from search_document d using gone where d.email_id = gone.id;
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.an_application_moves_only_forward()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.status is distinct from new.status and (old.status, new.status) not in (
+    ('submitted', 'approved'), ('submitted', 'rejected'), ('submitted', 'archived'),
+    ('rejected', 'approved'), ('rejected', 'archived'), ('approved', 'archived')
+  ) then
+    raise exception 'an application that is % cannot become %', old.status, new.status
+      using errcode = 'check_violation', constraint = 'an_application_moves_only_forward';
+  end if;
+  return new;
+end $function$;
+CREATE OR REPLACE FUNCTION public.an_edited_email_is_found_by_its_new_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update search_document set words = null where email_id = new.id;
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.message_source(wanted text, only_part integer DEFAULT NULL::integer)
+ RETURNS TABLE(part integer, content bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT p.part,
+     p.content
+    FROM message_part p
+   WHERE ((p.queue_id = message_source.wanted) AND ((message_source.only_part IS NULL) OR (p.part = message_source.only_part)))
+   ORDER BY p.part;
+END;
+revoke execute on function message_source(text,integer) from public;
+CREATE OR REPLACE FUNCTION public.recipients_decide_the_email_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  -- Only a mark leaves a recipient both `sending` and marked: whoever claims it takes the old mark away.
+  perform 1 from email e
+    where e.id in (
+      select c.email_id from changed c
+      where c.email_id is not null and not (c.status = 'sending' and c.marked_at is not null))
+    order by e.id for no key update;
+  if not found then
+    return null;
+  end if;
+  update email e
+  set status = d.status,
+      reason = d.reason,
+      reason_detail = d.reason_detail,
+      finished_at = case
+        when d.status in ('bounced', 'expired', 'cancelled', 'captured', 'sent') then coalesce(e.finished_at, now())
+      end,
+      updated_at = now()
+  from (select distinct c.queue_id, c.email_id from changed c where c.email_id is not null) touched
+  cross join lateral (
+    select r.status, r.reason, r.reason_detail
+    from recipient r where r.queue_id = touched.queue_id order by r.status, r.ordinal limit 1
+  ) d
+  where e.id = touched.email_id
+    and (e.status, e.reason, e.reason_detail) is distinct from (d.status, d.reason, d.reason_detail);
+  return null;
+end $function$;
+
+CREATE TRIGGER an_application_moves_only_forward BEFORE UPDATE OF status ON public.application FOR EACH ROW EXECUTE FUNCTION an_application_moves_only_forward();
+CREATE TRIGGER a_deleted_email_is_not_found AFTER DELETE ON public.email REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION a_deleted_email_is_not_found();
+CREATE TRIGGER an_edited_email_is_found_by_its_new_words AFTER UPDATE OF subject, recipients, from_address ON public.email FOR EACH ROW EXECUTE FUNCTION an_edited_email_is_found_by_its_new_words();
+CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
+
+grant execute on function public.message_source(text,integer) to postern_api;
+grant usage on schema public to postern_api;
+grant usage on schema public to postern_relay;
+grant usage on schema public to postern_worker;
+grant insert, select, update on table public.api_key to postern_api;
+grant delete, insert, select, update on table public.application to postern_api;
+grant select on table public.cause to postern_api;
+grant delete, insert, select, update on table public.cause to postern_relay;
+grant delete, insert, select, update on table public.client_email_config to postern_api;
+grant select (lane, lease_until) on table public.connection_slot to postern_api;
+grant delete, insert, select, update on table public.connection_slot to postern_relay;
+grant delete, insert, select, update on table public.customer to postern_api;
+grant delete, insert, select, update on table public.dashboard_session to postern_api;
+grant select on table public.database_identity to postern_api;
+grant insert, select, update on table public.database_identity to postern_relay;
+grant select on table public.database_identity to postern_worker;
+grant delete, insert, select, update on table public.doctor_run to postern_api;
+grant select, update on table public.doctor_run to postern_relay;
+grant insert, select, update on table public.email to postern_api;
+grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
+grant delete, select, update on table public.email to postern_worker;
+grant delete, insert, select on table public.email_attachment to postern_api;
+grant delete, select on table public.email_attachment to postern_worker;
+grant insert, select, update (detail, recipient) on table public.event to postern_api;
+grant insert, select on table public.event to postern_relay;
+grant delete, insert, select on table public.event to postern_worker;
+grant insert, select, update on table public.heartbeat to postern_api;
+grant insert, select, update on table public.heartbeat to postern_relay;
+grant delete, insert, select, update on table public.heartbeat to postern_worker;
+grant delete, insert, select, update on table public.idempotency_key to postern_api;
+grant delete, select (keep_until, key, method, path, principal) on table public.idempotency_key to postern_worker;
+grant delete, insert, select, update on table public.invitation to postern_api;
+grant delete, select (accepted_at, expires_at, id) on table public.invitation to postern_worker;
+grant select (detail, key, next_probe_at, probed_at, since, state), update (detail, next_probe_at) on table public.lane to postern_api;
+grant delete, insert, select, update on table public.lane to postern_relay;
+grant delete, insert, select, update on table public.lane_closure to postern_relay;
+grant delete, insert, select, update on table public.lane_refusal to postern_relay;
+grant delete, insert, select, update on table public.lane_replica to postern_relay;
+grant delete, insert, select, update on table public.lane_usage to postern_relay;
+grant delete, insert, select, update on table public.login_failure to postern_relay;
+grant delete, select (key, since) on table public.login_failure to postern_worker;
+grant delete, insert, select, update on table public.login_proof to postern_relay;
+grant delete, select (succeeded_at) on table public.login_proof to postern_worker;
+grant delete, insert, select, update on table public.mail_minute to postern_api;
+grant select, update (envid, header_from, message_id, sender) on table public.message to postern_api;
+grant insert, select on table public.message to postern_relay;
+grant delete, select, update (priority) on table public.message to postern_worker;
+grant delete, select (part, queue_id) on table public.message_part to postern_api;
+grant delete, insert, select on table public.message_part to postern_relay;
+grant delete, select (part, queue_id, stored_at) on table public.message_part to postern_worker;
+grant delete, insert, select, update on table public.notice_owed to postern_relay;
+grant insert, select, update on table public.open_clock to postern_relay;
+grant delete, insert, select, update on table public.owner to postern_api;
+grant select on table public.postern_migration to postern_api;
+grant select on table public.postern_migration to postern_relay;
+grant select on table public.postern_migration to postern_worker;
+grant delete, insert, select, update on table public.rate_window to postern_api;
+grant select, update on table public.recipient to postern_api;
+grant insert, select, update on table public.recipient to postern_relay;
+grant select on table public.recipient to postern_worker;
+grant select, update (credential, reply, sender) on table public.refusal to postern_api;
+grant delete, insert, select, update on table public.refusal to postern_relay;
+grant delete, select (key, last_at) on table public.refusal to postern_worker;
+grant delete, insert, select, update on table public.route to postern_relay;
+grant delete, insert, select, update on table public.search_document to postern_api;
+grant delete, select (email_id), update (words) on table public.search_document to postern_worker;
+grant select (cause, causes, detail, lane, lifted_at, sender), update (asked_for, detail, next_probe_at) on table public.sender_hold to postern_api;
+grant delete, insert, select, update on table public.sender_hold to postern_relay;
+grant select (lane, reply), update (reply) on table public.sign_in to postern_api;
+grant delete, insert, select, update on table public.sign_in to postern_relay;
+grant insert, select, update on table public.submission to postern_relay;
+grant delete, select on table public.submission to postern_worker;
+grant delete, insert, select, update on table public.template to postern_api;
+grant select, update (template) on table public.unknown_reply to postern_api;
+grant delete, insert, select, update on table public.unknown_reply to postern_relay;
