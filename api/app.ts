@@ -32,7 +32,7 @@ import {
   storeAnswer,
 } from './idempotency.ts';
 import { networkOf } from './network.ts';
-import type { Answer, Asked, Operation } from './operation.ts';
+import type { Answer, Call, Operation } from './operation.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
 import { Problem, problemDocument, problemTypes } from './problem.ts';
 import { defaultPerMinute, type RateLimit } from './rate-limit.ts';
@@ -151,7 +151,7 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
 async function permitRate(
   operation: Operation,
   { limit }: Ground,
-  principal: Asked['principal'],
+  principal: Principal,
   request: Request,
 ): Promise<Readonly<Record<string, string>>> {
   if (operation.scope !== 'public')
@@ -160,7 +160,7 @@ async function permitRate(
   return limit(`${operation.id}:${networkOf(request.ip ?? '')}`, operation.publicPerMinute);
 }
 
-function readFields(operation: Operation, request: Request): Pick<Asked, 'path' | 'query' | 'body'> {
+function readFields(operation: Operation, request: Request): Pick<Call, 'path' | 'query' | 'body'> {
   const path = operation.params?.safeParse(request.params);
   if (path && !path.success) throw new Problem('not-found', `There is nothing at ${request.path}.`);
   const query = operation.query && {
@@ -178,7 +178,7 @@ function readFields(operation: Operation, request: Request): Pick<Asked, 'path' 
 }
 
 type Change = (request: {
-  asked: Asked;
+  asked: Call;
   idempotent: IdempotentRequest | '' | undefined;
   response: Response;
 }) => Promise<void>;
@@ -188,7 +188,7 @@ function changer(operation: Operation, { database, log }: Ground): Change {
   const { run } = operation;
   if (run.kind !== 'changes') return () => Promise.resolve();
   const { handle, handleMany, idempotency } = run;
-  const alone = (asked: Asked) => inTransaction(database, (tx) => handle(asked, tx));
+  const alone = (asked: Call) => inTransaction(database, (tx) => handle(asked, tx));
   const together = handleMany && inGroups({ database, handleMany, alone });
 
   return async ({ asked, idempotent, response }) => {

@@ -114,3 +114,6 @@ export function allows({ scopes }: Principal, needed: Scope): boolean {
     scopes.includes('admin') || scopes.includes(needed) || (needed === 'read' && scopes.includes('send'))
   );
 }
+
+/** Who did it, for the timeline of an email. */
+export const actorOf = ({ id }: Principal): string => `key:${id}`;

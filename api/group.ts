@@ -1,14 +1,14 @@
 // Group commit: requests that come while others are being committed share the next transaction. Each of them still
 // waits for its own commit; what they share is the round trips and the wait for the disk.
 import { type Database, isUnavailable, type Queryable } from '../deploy/database.ts';
-import type { Answer, Asked } from './operation.ts';
+import type { Answer, Call } from './operation.ts';
 import { Problem } from './problem.ts';
 
 // Bounds how long the first of a group waits for the last.
 const mostAtOnce = 64;
 
-type Waiting = {
-  readonly asked: Asked;
+type PendingCall = {
+  readonly call: Call;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: unknown) => void;
 };
@@ -23,26 +23,26 @@ export function inGroups({
   alone,
 }: {
   database: Database;
-  handleMany: (asked: readonly Asked[], tx: Queryable) => Promise<readonly (Answer | Problem)[]>;
-  alone: (asked: Asked) => Promise<Answer>;
-}): (asked: Asked) => Promise<Answer> {
-  let waiting: Waiting[] = [];
+  handleMany: (calls: readonly Call[], tx: Queryable) => Promise<readonly (Answer | Problem)[]>;
+  alone: (call: Call) => Promise<Answer>;
+}): (call: Call) => Promise<Answer> {
+  let pending: PendingCall[] = [];
   let isRunning = false;
 
   // One at a time: whoever waits for the disk meanwhile makes the next group larger, and everybody has less to do.
   async function run(): Promise<void> {
     isRunning = true;
-    while (waiting.length > 0) {
-      const group = waiting.slice(0, mostAtOnce);
-      waiting = waiting.slice(mostAtOnce);
+    while (pending.length > 0) {
+      const group = pending.slice(0, mostAtOnce);
+      pending = pending.slice(mostAtOnce);
       await runGroup(group);
     }
     isRunning = false;
   }
 
-  async function runGroup(group: readonly Waiting[]): Promise<void> {
+  async function runGroup(group: readonly PendingCall[]): Promise<void> {
     try {
-      const requests = group.map(({ asked }) => asked);
+      const requests = group.map(({ call }) => call);
       const answers = await database.transaction((tx) => handleMany(requests, tx));
       for (const [index, { resolve, reject }] of group.entries()) {
         const answer = answers[index];
@@ -53,16 +53,16 @@ export function inGroups({
     } catch (error) {
       // Without the database nobody knows whether the group was committed, so nobody may try again for the caller.
       const isOneOfMany = group.length > 1 && !isUnavailable(error);
-      for (const { asked, resolve, reject } of group) {
-        if (isOneOfMany) await alone(asked).then(resolve, reject);
+      for (const { call, resolve, reject } of group) {
+        if (isOneOfMany) await alone(call).then(resolve, reject);
         else reject(error);
       }
     }
   }
 
-  return (asked) =>
+  return (call) =>
     new Promise((resolve, reject) => {
-      waiting.push({ asked, resolve, reject });
+      pending.push({ call, resolve, reject });
       if (!isRunning) void run();
     });
 }

@@ -6,7 +6,7 @@ import type { Principal, Scope } from './authenticate.ts';
 import { Problem, type ProblemType } from './problem.ts';
 
 /** A request whose fields have been read. */
-export type Asked<Path = unknown, Query = unknown, Body = unknown> = {
+export type Call<Path = unknown, Query = unknown, Body = unknown> = {
   readonly path: Path;
   readonly query: Query;
   readonly body: Body;
@@ -75,10 +75,10 @@ export type Operation = Shared & {
   readonly query: z.ZodType | undefined;
   readonly body: z.ZodType | undefined;
   readonly run:
-    | { readonly kind: 'reads'; readonly handle: (asked: Asked) => Promise<Answer> }
+    | { readonly kind: 'reads'; readonly handle: (call: Call) => Promise<Answer> }
     | {
         readonly kind: 'changes';
-        readonly handle: (asked: Asked, tx: Queryable) => Promise<Answer>;
+        readonly handle: (call: Call, tx: Queryable) => Promise<Answer>;
         /** For requests that share a transaction; answers in their order. */
         readonly handleMany?: HandleMany;
         /** `secret`: an answer that is told once and never stored. */
@@ -96,7 +96,7 @@ export function reads<
     readonly params?: Path;
     readonly query?: Query;
     readonly body?: Body;
-    readonly handle: (asked: Asked<Read<Path>, Read<Query>, Read<Body>>) => Promise<Answer>;
+    readonly handle: (call: Call<Read<Path>, Read<Query>, Read<Body>>) => Promise<Answer>;
   },
 ): Operation {
   const { params, query, body, handle, ...shared } = declared;
@@ -105,7 +105,7 @@ export function reads<
     params,
     query,
     body,
-    run: { kind: 'reads', handle: handle as (asked: Asked) => Promise<Answer> },
+    run: { kind: 'reads', handle: handle as (call: Call) => Promise<Answer> },
   };
 }
 
@@ -123,7 +123,7 @@ export function changes<
     readonly query?: Query;
     readonly body?: Body;
     readonly idempotency?: 'stored' | 'secret';
-    readonly handle: (asked: Asked<Read<Path>, Read<Query>, Read<Body>>, tx: Queryable) => Promise<Answer>;
+    readonly handle: (call: Call<Read<Path>, Read<Query>, Read<Body>>, tx: Queryable) => Promise<Answer>;
   },
 ): Operation {
   const { params, query, body, handle, idempotency = 'stored', ...shared } = declared;
@@ -135,14 +135,14 @@ export function changes<
     run: {
       kind: 'changes',
       idempotency,
-      handle: handle as (asked: Asked, tx: Queryable) => Promise<Answer>,
+      handle: handle as (call: Call, tx: Queryable) => Promise<Answer>,
     },
   };
 }
 
 /** Answers many requests in one transaction. A problem among the answers must have changed nothing. */
-type HandleMany<A extends Asked = Asked> = (
-  asked: readonly A[],
+type HandleMany<A extends Call = Call> = (
+  calls: readonly A[],
   tx: Queryable,
 ) => Promise<readonly (Answer | Problem)[]>;
 
@@ -160,7 +160,7 @@ export function changesTogether<
     readonly params?: Path;
     readonly query?: Query;
     readonly body?: Body;
-    readonly handleMany: HandleMany<Asked<Read<Path>, Read<Query>, Read<Body>>>;
+    readonly handleMany: HandleMany<Call<Read<Path>, Read<Query>, Read<Body>>>;
   },
 ): Operation {
   const { params, query, body, handleMany, ...shared } = declared;
@@ -174,8 +174,8 @@ export function changesTogether<
       kind: 'changes',
       idempotency: 'stored',
       handleMany: many,
-      async handle(asked, tx) {
-        const [answer] = await many([asked], tx);
+      async handle(call, tx) {
+        const [answer] = await many([call], tx);
         if (!answer) throw new Error(`${declared.id} left a request without an answer`);
         if (answer instanceof Problem) throw answer;
         return answer;

@@ -1,11 +1,7 @@
-// A single mail as a caller asks for it, and its way to the draft that relay/client stores.
+// A single email as a caller asks for it, and how it becomes the draft that relay/client stores.
 import { z } from 'zod';
-import { comparableAddress, domainOf } from '../../relay/client/address/address.ts';
-import { readAuthors } from '../../relay/client/address/authors.ts';
 import type { Address, EmailDraft, HeaderField, Recipient } from '../../relay/client/email.ts';
-import { asMailbox } from '../../relay/client/header.ts';
 import { line, prose } from '../fields.ts';
-import type { Fault } from '../problem.ts';
 import { attachment, toAttachment } from './attachment.ts';
 import { headers } from './headers.ts';
 import { mailbox, mailboxes, maxRecipients } from './mailbox.ts';
@@ -89,10 +85,21 @@ export const emailDraft = z
   })
   .meta({ id: 'EmailDraft' });
 
-export type AskedEmail = z.output<typeof emailDraft>;
+// Attachments of one message of 25 MB in base64, and what surrounds them.
+export const emailBodyLimit = 36 * 1024 * 1024;
+
+export const exampleEmail = {
+  to: [{ address: 'ann@example.com', name: 'Ann Example' }],
+  subject: 'Your receipt',
+  text: 'Thank you for your order.',
+  html: '<p>Thank you for your order.</p>',
+  headers: { 'X-Order': '4711' },
+};
+
+export type RequestedEmail = z.output<typeof emailDraft>;
 
 /** What has to be known beside the request to accept it. */
-export type Surroundings = {
+export type EmailContext = {
   readonly sender: Address | undefined;
   /** Undefined while no relay has said which; the relay itself then decides. */
   readonly allowedSenders: readonly string[] | undefined;
@@ -105,37 +112,29 @@ export type Surroundings = {
 /** When it should leave, as due.ts read it. */
 export type Due = Pick<EmailDraft, 'dueAt' | 'timeZone' | 'localTime'>;
 
-/** What cannot be accepted here and now, although its shape is right. */
-export function checkAgainst(
-  asked: AskedEmail,
-  { allowedSenders, maxMessageSize }: Pick<Surroundings, 'allowedSenders' | 'maxMessageSize'>,
-): Fault[] {
-  return [...checkSender(asked.from, allowedSenders), ...checkSize(asked, maxMessageSize)];
-}
-
 /** Makes the draft of a mail that was checked. */
 export function toDraft(
-  asked: AskedEmail,
+  requested: RequestedEmail,
   due: Due,
-  { sender, apiKeyId, traceparent }: Surroundings,
+  { sender, apiKeyId, traceparent }: EmailContext,
 ): EmailDraft {
   return {
     kind: due.dueAt ? 'scheduled' : 'single',
     // A bare address that is the default sender keeps the default name.
     from:
-      asked.from?.name === undefined && asked.from?.address === sender?.address
+      requested.from?.name === undefined && requested.from?.address === sender?.address
         ? sender
-        : (asked.from ?? sender),
-    replyTo: asked.reply_to,
-    recipients: [...as('to', asked.to), ...as('cc', asked.cc), ...as('bcc', asked.bcc)],
-    subject: asked.subject,
-    text: asked.text,
-    html: asked.html,
-    headers: headersOf(asked),
-    attachments: asked.attachments?.map(toAttachment),
+        : (requested.from ?? sender),
+    replyTo: requested.reply_to,
+    recipients: [...as('to', requested.to), ...as('cc', requested.cc), ...as('bcc', requested.bcc)],
+    subject: requested.subject,
+    text: requested.text,
+    html: requested.html,
+    headers: headersOf(requested),
+    attachments: requested.attachments?.map(toAttachment),
     ...due,
-    maxLateness: asked.max_lateness,
-    onUncertain: asked.on_uncertain,
+    maxLateness: requested.max_lateness,
+    onUncertain: requested.on_uncertain,
     apiKeyId,
     traceparent,
   };
@@ -144,54 +143,12 @@ export function toDraft(
 const as = (kind: Recipient['kind'], addresses: readonly Address[] = []): Recipient[] =>
   addresses.map((each) => ({ kind, ...each }));
 
-function headersOf(asked: AskedEmail): HeaderField[] {
-  const fields = Object.entries(asked.headers ?? {}).map(([name, value]) => ({ name, value }));
-  if (!asked.list_unsubscribe) return fields;
+function headersOf(requested: RequestedEmail): HeaderField[] {
+  const fields = Object.entries(requested.headers ?? {}).map(([name, value]) => ({ name, value }));
+  if (!requested.list_unsubscribe) return fields;
   return [
     ...fields,
-    { name: 'List-Unsubscribe', value: `<${asked.list_unsubscribe.url}>` },
+    { name: 'List-Unsubscribe', value: `<${requested.list_unsubscribe.url}>` },
     { name: 'List-Unsubscribe-Post', value: 'List-Unsubscribe=One-Click' },
-  ];
-}
-
-/** `*`, `*@domain` and addresses, compared as the relay does: however they are written. */
-function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
-  const wanted = comparableAddress(sender);
-  return allowed.some((pattern) => {
-    if (pattern === '*' || pattern.toLowerCase() === sender.toLowerCase()) return true;
-    const allowedOne = comparableAddress(pattern);
-    return allowedOne === wanted || allowedOne === `*@${domainOf(wanted)}`;
-  });
-}
-
-function checkSender(from: Address | undefined, allowed: readonly string[] | undefined): Fault[] {
-  if (from === undefined) return [];
-  const refuse = (detail: string, more: Partial<Fault> = {}): Fault[] => [
-    { in: 'body', pointer: '#/from', detail, received: asMailbox(from), ...more },
-  ];
-  // The relay reads the finished field as strictly, and a refusal there would come after our 202.
-  const reading = readAuthors(asMailbox(from));
-  if ('fault' in reading) return refuse(`cannot stand as the sender: in the mail it ${reading.fault}`);
-  if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
-  return refuse('is not an allowed sender', { received: from.address, accepted: allowed });
-}
-
-function checkSize(asked: AskedEmail, maxMessageSize: number): Fault[] {
-  // Base64 in lines of 76 characters is what attachments take in the message; bodies take at most three octets
-  // for one (quoted-printable), and the header fields are small.
-  const attachments = (asked.attachments ?? []).reduce(
-    (sum, { content }) => sum + (Math.ceil(content.length / 3) * 4 * 78) / 76,
-    0,
-  );
-  const bodies = Buffer.byteLength(asked.text ?? '') + Buffer.byteLength(asked.html ?? '');
-  if (attachments + bodies + 4096 <= maxMessageSize) return [];
-  return [
-    {
-      in: 'body',
-      pointer: '#/attachments',
-      detail: `make a message of more than ${maxMessageSize} bytes together with the bodies`,
-      received: Math.round(attachments + bodies),
-      accepted: { maximum: maxMessageSize },
-    },
   ];
 }

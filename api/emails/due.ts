@@ -4,14 +4,20 @@ import { readScheduledTime } from '../../relay/client/scheduled-time.ts';
 import type { Fault } from '../problem.ts';
 import type { Due } from './draft.ts';
 
-type Said = { readonly scheduled_datetime?: string | undefined; readonly time_zone?: string | undefined };
+type ScheduleFields = {
+  readonly scheduled_datetime?: string | undefined;
+  readonly time_zone?: string | undefined;
+};
 
 export type DueReading = { readonly due: Due } | { readonly faults: readonly Fault[] };
 
 const graceMinutes = 5;
 
 /** Reads the time without looking at a clock. */
-export function readDue({ scheduled_datetime: text, time_zone: timeZone }: Said, pointer = '#'): DueReading {
+export function readDue(
+  { scheduled_datetime: text, time_zone: timeZone }: ScheduleFields,
+  pointer = '#',
+): DueReading {
   if (text === undefined) {
     if (timeZone === undefined) return { due: {} };
     return { faults: [faultOf(`${pointer}/time_zone`, 'needs scheduled_datetime beside it', timeZone)] };

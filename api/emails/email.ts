@@ -1,6 +1,7 @@
 // A mail as the API shows it.
 import { z } from 'zod';
-import type { Delivery, Email } from '../../relay/client/email.ts';
+import type { Queryable } from '../../deploy/database.ts';
+import { type Delivery, type Email, readEmail } from '../../relay/client/email.ts';
 import type { EmailList } from '../../relay/client/list.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import { waitingForView } from '../diagnosis/lanes.ts';
@@ -144,6 +145,13 @@ export function toListItem(given: Email): z.output<typeof emailListItem> {
     lateness_ms: email.latenessMs,
     trace_id: email.traceId,
   };
+}
+
+/** An email that is known to be there, such as one that was just stored. */
+export async function readListItem(q: Queryable, emailId: string): Promise<z.output<typeof emailListItem>> {
+  const email = await readEmail(q, emailId);
+  if (!email) throw new Error('An email that was just stored cannot be read');
+  return toListItem(email);
 }
 
 /** A page of a list as relay/client found it. */

@@ -1,6 +1,6 @@
 // The right to be forgotten (GDPR article 17), by address.
 import { z } from 'zod';
-import { actorOf } from '../emails/operations.ts';
+import { actorOf } from '../authenticate.ts';
 import { address, id } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';
 import { forgetPerson } from './erase.ts';

@@ -1,14 +1,18 @@
-// A client's scheduled mail as one form, in the words of the API.
+// A client's scheduled emails as one form, in the words of the API.
 import { z } from 'zod';
 import type { Address, Email } from '../../relay/client/email.ts';
 import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config.ts';
 import { faultOfTimeZone } from '../../relay/client/scheduled-time.ts';
+import type { Principal } from '../authenticate.ts';
 import { readDue } from '../emails/due.ts';
 import { emailListItem, mailboxView, ownerOnly, toListItem, toMailboxView } from '../emails/email.ts';
 import { mailboxes } from '../emails/mailbox.ts';
+import { listedFor, owns } from '../emails/owner.ts';
 import { invalidFields } from '../faults.ts';
 import { line, prose } from '../fields.ts';
-import type { Fault } from '../problem.ts';
+import { type Fault, Problem } from '../problem.ts';
+
+export const clientPath = z.strictObject({ client_id: line(200) });
 
 const always = ({ value }: { value: unknown }) => typeof value === 'object' && value !== null;
 
@@ -51,7 +55,7 @@ export const configDraft = z
   })
   .meta({ id: 'EmailConfigDraft' });
 
-export type AskedConfig = z.output<typeof configDraft>;
+export type RequestedConfig = z.output<typeof configDraft>;
 
 const configShape = z
   .strictObject({
@@ -86,25 +90,25 @@ export const savedAnswer = z.strictObject({
 });
 
 /** The form for relay/client. Throws `invalid-fields` with every entry at fault. */
-export function readConfig(asked: AskedConfig): { config: EmailConfig; entries: ConfigEntry[] } {
+export function readConfig(requested: RequestedConfig): { config: EmailConfig; entries: ConfigEntry[] } {
   const faults: Fault[] = [];
   const seen = new Set<string>();
-  const entries = asked.emails.flatMap(({ scheduled_datetime, ...given }, index): ConfigEntry[] => {
+  const entries = requested.emails.flatMap(({ scheduled_datetime, ...given }, index): ConfigEntry[] => {
     const pointer = `#/emails/${index}`;
     if (seen.has(given.key)) {
       faults.push({ in: 'body', pointer: `${pointer}/key`, detail: 'is there twice', received: given.key });
     }
     seen.add(given.key);
-    const reading = readDue({ scheduled_datetime, time_zone: asked.time_zone }, pointer);
+    const reading = readDue({ scheduled_datetime, time_zone: requested.time_zone }, pointer);
     if ('faults' in reading) faults.push(...reading.faults);
     if ('faults' in reading || !reading.due.dueAt) return [];
     return [{ ...given, ...reading.due, dueAt: reading.due.dueAt }];
   });
-  if (asked.recipients.length === 0 && asked.emails.length > 0) {
+  if (requested.recipients.length === 0 && requested.emails.length > 0) {
     faults.push({ in: 'body', pointer: '#/recipients', detail: 'needs at least one address for the emails' });
   }
   if (faults.length > 0) throw invalidFields(faults);
-  const { enabled, recipients, from_name: fromName, reply_to: replyTo, time_zone: timeZone } = asked;
+  const { enabled, recipients, from_name: fromName, reply_to: replyTo, time_zone: timeZone } = requested;
   return { config: { enabled, recipients, fromName, replyTo, timeZone }, entries };
 }
 
@@ -129,3 +133,10 @@ export function toEntryView(
     locked: email.queueId !== null || email.finishedAt !== null,
   };
 }
+
+/** The form may be seen by its own key, and by whoever sees all mail. */
+export const maySee = (principal: Principal, apiKeyId: string | null) =>
+  listedFor(principal) === undefined || owns(principal, { apiKeyId });
+
+export const noSuchConfig = (clientId: string) =>
+  new Problem('not-found', `The client ${clientId} has no email-config of this key.`);

@@ -1,28 +1,28 @@
 // Group commit: sharing a transaction must never mean sharing somebody else's failure.
 import { expect, test } from 'vitest';
 import { inGroups } from '../../api/group.ts';
-import type { Answer, Asked } from '../../api/operation.ts';
+import type { Answer, Call } from '../../api/operation.ts';
 import { Problem } from '../../api/problem.ts';
 import { openDatabase, type Queryable } from '../../deploy/database.ts';
 import { freshDatabase } from '../kit/database.ts';
 
-const askedFor = (body: unknown) => ({ body }) as Asked;
+const callWith = (body: unknown) => ({ body }) as Call;
 
 async function startGroups() {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, applicationName: 'group-test' });
   await database.query('create table kept (n integer primary key check (n <> 13))');
   const sizes: number[] = [];
-  const handleMany = async (asked: readonly Asked[], tx: Queryable): Promise<(Answer | Problem)[]> => {
-    sizes.push(asked.length);
-    const numbers = asked.map(({ body }) => body as number);
+  const handleMany = async (calls: readonly Call[], tx: Queryable): Promise<(Answer | Problem)[]> => {
+    sizes.push(calls.length);
+    const numbers = calls.map(({ body }) => body as number);
     await tx.query('insert into kept select unnest($1::integer[])', [numbers.filter((n) => n !== 7)]);
     return numbers.map((n) =>
       n === 7 ? new Problem('customer-exists', 'Seven.') : { status: 201, body: n },
     );
   };
-  const alone = async (asked: Asked) => {
-    const [answer] = await database.transaction((tx) => handleMany([asked], tx));
+  const alone = async (call: Call) => {
+    const [answer] = await database.transaction((tx) => handleMany([call], tx));
     if (answer instanceof Problem) throw answer;
     return answer as Answer;
   };
@@ -41,7 +41,7 @@ async function startGroups() {
 test('requests that come together share few transactions, and each gets its own answer', async () => {
   await using groups = await startGroups();
   const numbers = Array.from({ length: 100 }, (_, index) => index + 100);
-  const answers = await Promise.all(numbers.map((n) => groups.submit(askedFor(n))));
+  const answers = await Promise.all(numbers.map((n) => groups.submit(callWith(n))));
   expect(answers.map(({ body }) => body)).toEqual(numbers);
   expect(await groups.kept()).toEqual(numbers);
   expect(groups.sizes.length).toBeLessThan(10);
@@ -49,7 +49,7 @@ test('requests that come together share few transactions, and each gets its own 
 
 test('one that is refused, and one that breaks the transaction, take nobody with them', async () => {
   await using groups = await startGroups();
-  const outcomes = await Promise.allSettled([1, 2, 7, 13, 14].map((n) => groups.submit(askedFor(n))));
+  const outcomes = await Promise.allSettled([1, 2, 7, 13, 14].map((n) => groups.submit(callWith(n))));
   expect(outcomes.map(({ status }) => status)).toEqual([
     'fulfilled',
     'fulfilled',

@@ -1,0 +1,106 @@
+// Whether an email that has the right shape can be accepted here and now: its sender, its size and its time, against
+// what the relay said of itself.
+import type { Queryable } from '../../deploy/database.ts';
+import { comparableAddress, domainOf } from '../../relay/client/address/address.ts';
+import { readAuthors } from '../../relay/client/address/authors.ts';
+import type { Address, EmailDraft } from '../../relay/client/email.ts';
+import { asMailbox } from '../../relay/client/header.ts';
+import { invalidFields } from '../faults.ts';
+import type { Call } from '../operation.ts';
+import type { Fault } from '../problem.ts';
+import type { Sending } from '../sending.ts';
+import { type EmailContext, type RequestedEmail, toDraft } from './draft.ts';
+import { findPast, pastFault, readDue } from './due.ts';
+
+export type CheckedEmail = { readonly draft: EmailDraft } | { readonly faults: readonly Fault[] };
+
+/** Checks mails that have the right shape; each gets its draft or all its faults. */
+export async function checkEmails(
+  q: Queryable,
+  emails: readonly RequestedEmail[],
+  context: EmailContext,
+): Promise<CheckedEmail[]> {
+  const readings = emails.map((each) => readDue(each));
+  const past = await findPast(
+    q,
+    readings.map((reading) => ('due' in reading ? reading.due.dueAt : undefined)),
+  );
+  return emails.map((each, index) => {
+    const reading = readings[index];
+    const faults = checkAgainst(each, context);
+    if (!reading || 'faults' in reading) return { faults: [...(reading?.faults ?? []), ...faults] };
+    if (past[index]) faults.push(pastFault(each.scheduled_datetime));
+    return faults.length > 0 ? { faults } : { draft: toDraft(each, reading.due, context) };
+  });
+}
+
+/** The same for one mail. Throws `invalid-fields`. */
+export async function checkEmail(
+  q: Queryable,
+  email: RequestedEmail,
+  context: EmailContext,
+): Promise<EmailDraft> {
+  const [checked] = await checkEmails(q, [email], context);
+  if (!checked || 'faults' in checked) throw invalidFields(checked?.faults ?? []);
+  return checked.draft;
+}
+
+/** What the relay said it would take, and who asks. */
+export async function readEmailContext(
+  q: Queryable,
+  sending: Sending,
+  { principal, traceparent }: Pick<Call, 'principal' | 'traceparent'>,
+): Promise<EmailContext> {
+  const [sender, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
+  return { sender, ...limits, apiKeyId: principal.apiKeyId, traceparent };
+}
+
+/** What cannot be accepted here and now, although its shape is right. */
+function checkAgainst(
+  email: RequestedEmail,
+  { allowedSenders, maxMessageSize }: Pick<EmailContext, 'allowedSenders' | 'maxMessageSize'>,
+): Fault[] {
+  return [...checkSender(email.from, allowedSenders), ...checkSize(email, maxMessageSize)];
+}
+
+/** `*`, `*@domain` and addresses, compared as the relay does: however they are written. */
+function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
+  const wanted = comparableAddress(sender);
+  return allowed.some((pattern) => {
+    if (pattern === '*' || pattern.toLowerCase() === sender.toLowerCase()) return true;
+    const allowedOne = comparableAddress(pattern);
+    return allowedOne === wanted || allowedOne === `*@${domainOf(wanted)}`;
+  });
+}
+
+function checkSender(from: Address | undefined, allowed: readonly string[] | undefined): Fault[] {
+  if (from === undefined) return [];
+  const refuse = (detail: string, more: Partial<Fault> = {}): Fault[] => [
+    { in: 'body', pointer: '#/from', detail, received: asMailbox(from), ...more },
+  ];
+  // The relay reads the finished field as strictly, and a refusal there would come after our 202.
+  const reading = readAuthors(asMailbox(from));
+  if ('fault' in reading) return refuse(`cannot stand as the sender: in the mail it ${reading.fault}`);
+  if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
+  return refuse('is not an allowed sender', { received: from.address, accepted: allowed });
+}
+
+function checkSize(email: RequestedEmail, maxMessageSize: number): Fault[] {
+  // Base64 in lines of 76 characters is what attachments take in the message; bodies take at most three octets
+  // for one (quoted-printable), and the header fields are small.
+  const attachments = (email.attachments ?? []).reduce(
+    (sum, { content }) => sum + (Math.ceil(content.length / 3) * 4 * 78) / 76,
+    0,
+  );
+  const bodies = Buffer.byteLength(email.text ?? '') + Buffer.byteLength(email.html ?? '');
+  if (attachments + bodies + 4096 <= maxMessageSize) return [];
+  return [
+    {
+      in: 'body',
+      pointer: '#/attachments',
+      detail: `make a message of more than ${maxMessageSize} bytes together with the bodies`,
+      received: Math.round(attachments + bodies),
+      accepted: { maximum: maxMessageSize },
+    },
+  ];
+}

@@ -1,0 +1,52 @@
+// GET /api/v1/emails: emails by their properties, a page at a time.
+import { z } from 'zod';
+import type { Database } from '../../deploy/database.ts';
+import { listEmails as readEmailList } from '../../relay/client/list.ts';
+import { statuses } from '../../relay/client/vocabulary.ts';
+import { address, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
+import { type Operation, reads } from '../operation.ts';
+import { emailKinds, emailListItem, toEmailPage } from './email.ts';
+import { listedFor } from './owner.ts';
+
+export function listEmails({ database }: { database: Database }): Operation {
+  return reads({
+    id: 'listEmails',
+    method: 'get',
+    path: '/api/v1/emails',
+    tag: 'Emails',
+    summary: 'Find mails, newest first',
+    description:
+      'Every filter that is given has to hold. A key with the scope send and neither read nor admin sees its own mail.',
+    scope: 'read',
+    query: z.strictObject({
+      ...pageQuery,
+      status: listOf(statuses).optional().meta({ description: 'One status, or several with commas.' }),
+      kind: listOf(emailKinds).optional().meta({ description: 'One kind, or several with commas.' }),
+      recipient: address.optional(),
+      customer_id: z.uuid('must be the id of a customer').optional(),
+      client_id: line(200).optional(),
+      q: line(200).optional().meta({ description: 'Looked for in the subject.' }),
+      created_from: time.optional(),
+      created_before: time.optional(),
+      due_from: time.optional(),
+      due_before: time.optional(),
+    }),
+    answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
+    async handle({ query, principal }) {
+      const filter = {
+        apiKeyId: listedFor(principal),
+        statuses: query.status,
+        kinds: query.kind,
+        recipient: query.recipient,
+        customerId: query.customer_id,
+        clientId: query.client_id,
+        subject: query.q,
+        createdFrom: query.created_from,
+        createdBefore: query.created_before,
+        dueFrom: query.due_from,
+        dueBefore: query.due_before,
+      };
+      return { status: 200, body: toEmailPage(await readEmailList(database, filter, query)) };
+    },
+  });
+}

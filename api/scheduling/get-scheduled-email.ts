@@ -1,0 +1,33 @@
+// GET /api/v1/scheduled-emails/{id}: one scheduled email, with the ETag for a change.
+import type { Database } from '../../deploy/database.ts';
+import { readDeliveries } from '../../relay/client/email.ts';
+import { waitingFor } from '../diagnosis/lanes.ts';
+import { emailView, toEmailView } from '../emails/email.ts';
+import { owns, readVisible } from '../emails/owner.ts';
+import { emailPath } from '../emails/state.ts';
+import { type Operation, reads } from '../operation.ts';
+import { etagOf } from './edit.ts';
+import { onlyScheduled } from './scheduled-email.ts';
+
+export function getScheduledEmail({ database }: { database: Database }): Operation {
+  return reads({
+    id: 'getScheduledEmail',
+    method: 'get',
+    path: '/api/v1/scheduled-emails/{id}',
+    tag: 'Scheduling',
+    summary: 'Read a scheduled mail',
+    description: 'Its ETag is what `If-Match` of a change wants.',
+    scope: 'read',
+    params: emailPath,
+    answers: { 200: { description: 'The mail.', schema: emailView } },
+    async handle({ path, principal }) {
+      const email = onlyScheduled(await readVisible(database, path.id, principal));
+      const deliveries = await readDeliveries(database, path.id);
+      const body = toEmailView(email, deliveries, {
+        showsContent: owns(principal, email),
+        waitingFor: await waitingFor(database, email.status),
+      });
+      return { status: 200, body, headers: { etag: etagOf(email) } };
+    },
+  });
+}

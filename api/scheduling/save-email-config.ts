@@ -1,0 +1,77 @@
+// PUT /api/v1/client/{client_id}/email-config: a client's scheduled emails, saved as one form.
+import { saveEmailConfigWithin } from '../../relay/client/email-config.ts';
+import { actorOf } from '../authenticate.ts';
+import { pastFault } from '../emails/due.ts';
+import { owns } from '../emails/owner.ts';
+import { invalidFields } from '../faults.ts';
+import { changes, type Operation } from '../operation.ts';
+import type { Sending } from '../sending.ts';
+import {
+  clientPath,
+  configDraft,
+  noSuchConfig,
+  readConfig,
+  savedAnswer,
+  toConfigView,
+  toEntryView,
+} from './email-config.ts';
+
+export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
+  return changes({
+    id: 'saveEmailConfig',
+    method: 'put',
+    path: '/api/v1/client/{client_id}/email-config',
+    tag: 'Scheduling',
+    summary: "Save a client's scheduled mails as one form",
+    description:
+      'A reconciliation by `key`: unchanged entries are kept with their ids, changed ones updated in place, new ' +
+      'ones created, removed ones cancelled; what has left is never touched. Saving the same form again changes nothing. ' +
+      'A form belongs to the first key that saves it, and its mail too; one of a revoked key, or that was only ever ' +
+      'saved with API_KEY or in the dashboard, to the next key. For other keys than its own and `admin` it is 404.',
+    scope: 'send',
+    bodyLimit: 16 * 1024 * 1024,
+    params: clientPath,
+    body: configDraft,
+    bodyExample: {
+      enabled: true,
+      recipients: [{ address: 'ann@example.com', name: 'Ann Example' }],
+      time_zone: 'Europe/Berlin',
+      emails: [
+        {
+          key: 'welcome',
+          subject: 'Welcome',
+          text: 'Hello Ann.',
+          scheduled_datetime: '2030-03-01T09:00:00',
+        },
+      ],
+    },
+    answers: { 200: { description: 'Saved.', schema: savedAnswer } },
+    async handle({ path, body, principal, traceparent }, tx) {
+      const saved = await saveEmailConfigWithin(tx, {
+        clientId: path.client_id,
+        ...readConfig(body),
+        from: await sending.sender(tx),
+        actor: actorOf(principal),
+        saver: { apiKeyId: principal.apiKeyId, isAdmin: principal.scopes.includes('admin') },
+        traceparent,
+      });
+      if (saved.outcome === 'of-another-key') throw noSuchConfig(path.client_id);
+      if (saved.outcome === 'in-the-past') {
+        throw invalidFields(
+          saved.entries.map((index) =>
+            pastFault(body.emails[index]?.scheduled_datetime, `#/emails/${index}`),
+          ),
+        );
+      }
+      return {
+        status: 200,
+        body: {
+          config: toConfigView(saved.config),
+          scheduled: saved.scheduled,
+          warnings: saved.warnings.map((warning) => ({ ...warning })),
+          emails: saved.emails.map((email) => toEntryView(email, { showsContent: owns(principal, email) })),
+        },
+      };
+    },
+  });
+}
