@@ -2,7 +2,7 @@
 // takes mail is no part of it: while it does not, mail is kept.
 import { Router } from 'express';
 import type { Database } from '../deploy/database.ts';
-import { emailStatus, readHeartbeats } from '../relay/client/heartbeat.ts';
+import { emailStatus, readHeartbeats } from '../relay/client/status/heartbeat.ts';
 
 const patienceMs = 3_000;
 

@@ -4,10 +4,10 @@ import { type Budget, openBudget } from '../deploy/budget.ts';
 import type { Database, Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { traceIdOf } from '../deploy/trace.ts';
-import type { Address, InsertedEmail } from '../relay/client/email.ts';
-import type { HandOver } from '../relay/client/hand-over.ts';
-import { type EmailStatus, emailStatus } from '../relay/client/heartbeat.ts';
-import { claimDue, handOverClaimed, handOverNow } from '../relay/client/outbox.ts';
+import type { Address, InsertedEmail } from '../relay/client/email/email.ts';
+import type { HandOver } from '../relay/client/outbox/hand-over.ts';
+import { claimDue, handOverClaimed, handOverNow } from '../relay/client/outbox/outbox.ts';
+import { type EmailStatus, emailStatus } from '../relay/client/status/heartbeat.ts';
 import type { Status } from '../relay/client/vocabulary.ts';
 
 // Long enough for a busy relay, short enough for the person who waits for our answer.

@@ -2,7 +2,7 @@
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { every } from '../deploy/repeat.ts';
-import { beat, beatIntervalMs, type RelayReport } from './client/heartbeat.ts';
+import { beat, beatIntervalMs, type RelayReport } from './client/status/heartbeat.ts';
 
 /** Beats at once and every five seconds until disposed. The first beat must succeed: a relay nobody knows of is none. */
 export async function keepBeating({

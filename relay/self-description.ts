@@ -1,6 +1,6 @@
 // What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
-import type { PreflightReport, RelayReport } from './client/heartbeat.ts';
+import type { PreflightReport, RelayReport } from './client/status/heartbeat.ts';
 import type { DeliveryReport } from './delivery/report.ts';
 import { type PlatformId, whereToType } from './verdict/where-to-type.ts';
 

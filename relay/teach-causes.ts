@@ -1,7 +1,7 @@
 // Writes down what every cause means at this provider and on this platform, so that the dashboard and the api can say
 // it too.
 import type { Queryable } from '../deploy/database.ts';
-import { writeCauses } from './client/causes.ts';
+import { writeCauses } from './client/status/causes.ts';
 import { type Cause, catalogue } from './verdict/catalogue.ts';
 import { explain, type Surroundings } from './verdict/explain.ts';
 

@@ -3,8 +3,8 @@
 // Any number of workers do this at once; the email row is the fence between them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
-import type { ClaimedEmail } from '../relay/client/email.ts';
-import type { HandOverResult } from '../relay/client/hand-over.ts';
+import type { ClaimedEmail } from '../relay/client/email/email.ts';
+import type { HandOverResult } from '../relay/client/outbox/hand-over.ts';
 import {
   bytesOf,
   claimDue,
@@ -13,7 +13,7 @@ import {
   handBack,
   handOverClaimed,
   nextDueInMs,
-} from '../relay/client/outbox.ts';
+} from '../relay/client/outbox/outbox.ts';
 
 export type DrainReport = {
   /** Milliseconds since the last look that met no error; null before the first. */

@@ -1,10 +1,7 @@
 // Housekeeping: what time has made useless goes. Batches are small and everything may run twice at once.
 import type { Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
-import type { Address } from '../relay/client/email.ts';
-import { type RelayReport, readHeartbeats } from '../relay/client/heartbeat.ts';
-import { forgetRefusals } from '../relay/client/refusals.ts';
-import { releaseWithoutSender } from '../relay/client/release.ts';
+import type { Address } from '../relay/client/email/email.ts';
 import {
   batchSize,
   eraseBodies,
@@ -14,7 +11,10 @@ import {
   forgetMessages,
   forgetSubmissionKeys,
   sweepParts,
-} from '../relay/client/retention.ts';
+} from '../relay/client/erasure/retention.ts';
+import { releaseWithoutSender } from '../relay/client/outbox/release.ts';
+import { type RelayReport, readHeartbeats } from '../relay/client/status/heartbeat.ts';
+import { forgetRefusals } from '../relay/client/status/refusals.ts';
 
 // A backlog of years is worked off over many minutes instead of in one breath.
 const batchesPerTick = 20;

@@ -1,6 +1,6 @@
 // Recovery: jobs that a killed worker had locked. graphile-worker itself frees them after four hours.
 import type { Queryable } from '../deploy/database.ts';
-import { silentAfterSeconds } from '../relay/client/heartbeat.ts';
+import { silentAfterSeconds } from '../relay/client/status/heartbeat.ts';
 
 /**
  * Unlocks the jobs of every worker that no living process calls its own. That is safe even when such a worker is

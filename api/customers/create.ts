@@ -1,7 +1,7 @@
 // Creating customers: customer, owner, invitation and its mail in the caller's transaction. Three statements, however
 // many customers share the transaction.
 import { type Queryable, uuidv7 } from '../../deploy/database.ts';
-import type { Address, InsertedEmail } from '../../relay/client/email.ts';
+import type { Address, InsertedEmail } from '../../relay/client/email/email.ts';
 import type { Template } from '../templates/render.ts';
 import type { CustomerRow } from './customer.ts';
 import { type Invitation, insertInvitations, invitationLastsDays, newToken } from './invitation.ts';

@@ -2,7 +2,12 @@
 // stored as its SHA-256 only, so it is looked up by digest: nothing of it is compared byte by byte.
 import { createHash, randomBytes } from 'node:crypto';
 import { type Queryable, uuidv7 } from '../../deploy/database.ts';
-import { type Address, type EmailDraft, type InsertedEmail, insertEmails } from '../../relay/client/email.ts';
+import {
+  type Address,
+  type EmailDraft,
+  type InsertedEmail,
+  insertEmails,
+} from '../../relay/client/email/email.ts';
 import { render, standardTemplates, type Template } from '../templates/render.ts';
 
 export const invitationLastsDays = 7;

@@ -3,8 +3,8 @@
 // that has left stays in the list until its retention ends, because it did happen.
 import { z } from 'zod';
 import type { Database, Queryable } from '../../deploy/database.ts';
-import { cancelEmailWithin } from '../../relay/client/cancel.ts';
-import type { InsertedEmail } from '../../relay/client/email.ts';
+import type { InsertedEmail } from '../../relay/client/email/email.ts';
+import { cancelEmailWithin } from '../../relay/client/outbox/cancel.ts';
 import { finalStatuses, type Status } from '../../relay/client/vocabulary.ts';
 import { address, id, line, pageOf, pageQuery, toPage } from '../fields.ts';
 import { type Answer, changes, changesTogether, type Operation, reads } from '../operation.ts';

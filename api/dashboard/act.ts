@@ -1,10 +1,10 @@
 // What a person does to mail, one by one or to all that a search finds. Every act is one of relay/client's fenced
 // changes, so an act that comes too late changes nothing and says so.
 import type { Database } from '../../deploy/database.ts';
-import { cancelEmail } from '../../relay/client/cancel.ts';
-import { editEmail } from '../../relay/client/edit.ts';
-import { resolveEmail } from '../../relay/client/resolve.ts';
-import { retryEmail } from '../../relay/client/retry.ts';
+import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
+import { editEmail } from '../../relay/client/outbox/edit.ts';
+import { resolveEmail } from '../../relay/client/outbox/resolve.ts';
+import { retryEmail } from '../../relay/client/outbox/retry.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { administrator } from './session.ts';
 

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { Database } from '../../deploy/database.ts';
-import { askDoctor, readDoctorRun } from '../../relay/client/doctor.ts';
-import { emailStatus } from '../../relay/client/heartbeat.ts';
+import { askDoctor, readDoctorRun } from '../../relay/client/status/doctor.ts';
+import { emailStatus } from '../../relay/client/status/heartbeat.ts';
 
 const lookEveryMs = 200;
 // A relay looks for questions every second, and an examination takes at most fifteen.

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
-import { composeMessage } from '../../relay/client/compose.ts';
-import { type Attachment, type Email, readAttachments } from '../../relay/client/email.ts';
-import { readMessageSource } from '../../relay/client/source.ts';
+import { composeMessage } from '../../relay/client/compose/compose.ts';
+import { type Attachment, type Email, readAttachments } from '../../relay/client/email/email.ts';
+import { readMessageSource } from '../../relay/client/email/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.

@@ -1,7 +1,7 @@
 // Can mail leave right now, and if not, why: everything the first page says, in a few indexed looks.
 import type { Queryable } from '../../deploy/database.ts';
-import { type CauseWords, readCauses } from '../../relay/client/causes.ts';
-import { type Heartbeat, type RelayReport, readHeartbeats } from '../../relay/client/heartbeat.ts';
+import { type CauseWords, readCauses } from '../../relay/client/status/causes.ts';
+import { type Heartbeat, type RelayReport, readHeartbeats } from '../../relay/client/status/heartbeat.ts';
 
 // Beyond this a number says "very many", which is all that matters, and counting on would take its time.
 const countedUpTo = 100_000;

@@ -1,9 +1,9 @@
 // Why mail that is queued does not move: every credential it could leave by is closed, as the relay last reported.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { readCauses } from '../../relay/client/causes.ts';
-import { countWaiting } from '../../relay/client/clearance.ts';
-import { emailStatus, type LaneReport, type RelayReport } from '../../relay/client/heartbeat.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
+import { countWaiting } from '../../relay/client/status/clearance.ts';
+import { emailStatus, type LaneReport, type RelayReport } from '../../relay/client/status/heartbeat.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { instant } from '../fields.ts';
 

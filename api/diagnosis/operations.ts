@@ -1,8 +1,8 @@
 // Whether mail can leave, and why not: answered from what the relay process reported, never from this process.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { emailStatus, type PreflightReport } from '../../relay/client/heartbeat.ts';
-import { listUnknownReplies } from '../../relay/client/unknown-replies.ts';
+import { emailStatus, type PreflightReport } from '../../relay/client/status/heartbeat.ts';
+import { listUnknownReplies } from '../../relay/client/status/unknown-replies.ts';
 import { stages } from '../../relay/client/vocabulary.ts';
 import { mailbox } from '../emails/mailbox.ts';
 import { id, instant } from '../fields.ts';

@@ -3,18 +3,18 @@
 // by surprise hours later.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../../deploy/database.ts';
-import { cancelEmail } from '../../relay/client/cancel.ts';
-import { readCauses } from '../../relay/client/causes.ts';
 import {
   type Address,
   type Delivery,
   insertEmail,
   readDeliveries,
   readEmail,
-} from '../../relay/client/email.ts';
-import { beatIntervalMs, emailStatus, type LaneReport } from '../../relay/client/heartbeat.ts';
-import { askAboutLanes, askAboutSender } from '../../relay/client/probe.ts';
-import { readTimeline } from '../../relay/client/timeline.ts';
+} from '../../relay/client/email/email.ts';
+import { readTimeline } from '../../relay/client/email/timeline.ts';
+import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
+import { askAboutLanes, askAboutSender } from '../../relay/client/outbox/probe.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
+import { beatIntervalMs, emailStatus, type LaneReport } from '../../relay/client/status/heartbeat.ts';
 import { type Stage, type Status, stages, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import type { Sending } from '../sending.ts';
 import { findShutLane } from './lanes.ts';

@@ -1,7 +1,7 @@
 // Files beside the text, as callers give them.
 import { z } from 'zod';
-import type { Attachment } from '../../relay/client/email.ts';
-import { faultOfAttachment, readMediaType } from '../../relay/client/media-type.ts';
+import { faultOfAttachment, readMediaType } from '../../relay/client/compose/media-type.ts';
+import type { Attachment } from '../../relay/client/email/email.ts';
 import { fileContent } from '../body/file-content.ts';
 import { line } from '../fields.ts';
 

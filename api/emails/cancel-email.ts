@@ -1,6 +1,6 @@
 // POST /api/v1/emails/{id}/cancel: an email that has not left does not leave.
 import type { Queryable } from '../../deploy/database.ts';
-import { cancelEmailWithin } from '../../relay/client/cancel.ts';
+import { cancelEmailWithin } from '../../relay/client/outbox/cancel.ts';
 import { actorOf, type Principal } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';

@@ -3,8 +3,8 @@
 import type { Queryable } from '../../deploy/database.ts';
 import { comparableAddress, domainOf } from '../../relay/client/address/address.ts';
 import { readAuthors } from '../../relay/client/address/authors.ts';
-import type { Address, EmailDraft } from '../../relay/client/email.ts';
-import { asMailbox } from '../../relay/client/header.ts';
+import { asMailbox } from '../../relay/client/compose/header.ts';
+import type { Address, EmailDraft } from '../../relay/client/email/email.ts';
 import { invalidFields } from '../faults.ts';
 import type { Call } from '../operation.ts';
 import type { Fault } from '../problem.ts';

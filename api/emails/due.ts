@@ -1,6 +1,6 @@
 // When a mail is to leave, read from the fields of a request: what cannot be understood, or is past, is a fault.
 import type { Queryable } from '../../deploy/database.ts';
-import { readScheduledTime } from '../../relay/client/scheduled-time.ts';
+import { readScheduledTime } from '../../relay/client/email/scheduled-time.ts';
 import type { Fault } from '../problem.ts';
 import type { Due } from './draft.ts';
 

@@ -1,7 +1,7 @@
 // What a mail may say about itself. Everything else is the composer's, the envelope's or the next hop's.
 import { z } from 'zod';
-import { isReservedHeader } from '../../relay/client/compose.ts';
-import { faultOfField } from '../../relay/client/header.ts';
+import { isReservedHeader } from '../../relay/client/compose/compose.ts';
+import { faultOfField } from '../../relay/client/compose/header.ts';
 
 const allowed =
   /^(?:x-[a-z0-9-]+|list-[a-z-]+|in-reply-to|references|auto-submitted|precedence|importance|priority|organization|keywords|feedback-id|entity-ref-id)$/i;

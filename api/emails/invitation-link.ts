@@ -1,6 +1,6 @@
 // The link of an invitation lets whoever holds it into the account. The token is stored hashed, so the mail that carried
 // it must not tell it either: once the mail may have left, the link is shown to nobody.
-import type { Email } from '../../relay/client/email.ts';
+import type { Email } from '../../relay/client/email/email.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 
 // Also as quoted-printable and HTML write the `=`: providers quote what they refuse.

@@ -1,7 +1,7 @@
 // GET /api/v1/emails/{id}/events: the timeline of an email.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { readTimeline } from '../../relay/client/timeline.ts';
+import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { type Operation, reads } from '../operation.ts';
 import { eventView, toEventView } from './email.ts';
 import { readVisible } from './owner.ts';

@@ -1,7 +1,7 @@
 // GET /api/v1/emails: emails by their properties, a page at a time.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { listEmails as readEmailList } from '../../relay/client/list.ts';
+import { listEmails as readEmailList } from '../../relay/client/email/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { address, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';

@@ -1,7 +1,7 @@
 // Who a mail is from and for, as callers write it: mailboxes as in a header, or an address and a name apart.
 import { z } from 'zod';
 import { readMailboxList } from '../../relay/client/address/mailbox-list.ts';
-import type { Address } from '../../relay/client/email.ts';
+import type { Address } from '../../relay/client/email/email.ts';
 import { address, faultOfReach, line } from '../fields.ts';
 
 export const maxRecipients = 50;

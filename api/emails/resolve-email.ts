@@ -1,6 +1,6 @@
 // POST /api/v1/emails/{id}/resolve: a person says what became of an email that is uncertain.
 import { z } from 'zod';
-import { resolveEmailWithin } from '../../relay/client/resolve.ts';
+import { resolveEmailWithin } from '../../relay/client/outbox/resolve.ts';
 import { actorOf } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';

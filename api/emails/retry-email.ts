@@ -1,5 +1,5 @@
 // POST /api/v1/emails/{id}/retry: an email that waits or failed is tried again now.
-import { retryEmailWithin } from '../../relay/client/retry.ts';
+import { retryEmailWithin } from '../../relay/client/outbox/retry.ts';
 import { actorOf } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';

@@ -2,7 +2,7 @@
 // Every refusal says which way leads on.
 import { z } from 'zod';
 import { type Database, type Queryable, uuidv7 } from '../../deploy/database.ts';
-import { type InsertedEmail, insertEmail } from '../../relay/client/email.ts';
+import { type InsertedEmail, insertEmail } from '../../relay/client/email/email.ts';
 import { createCustomer, type Invite } from '../customers/create.ts';
 import { customerView, invitationView, ownerView } from '../customers/customer.ts';
 import { describeCustomer, findCustomer } from '../customers/find.ts';

@@ -2,7 +2,7 @@
 // /docs/causes#SLUG is where answers, alerts and the doctor send a reader.
 import { Router } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
-import { listCauses } from '../../relay/client/causes.ts';
+import { listCauses } from '../../relay/client/status/causes.ts';
 import { escapeHtml as e } from '../templates/render.ts';
 import { sendPage } from './page.ts';
 

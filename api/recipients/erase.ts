@@ -1,9 +1,9 @@
-// Forgetting a person: mail and its traces by those who own them (relay/client/erase.ts), and here what only the API
-// knows. What happened stays countable (statuses, times, reply codes), but neither words nor the address remain.
+// Forgetting a person: mail and its traces by those who own them (relay/client/erasure/erase.ts), and here what only
+// the API knows. What happened stays countable (statuses, times, reply codes), but neither words nor the address remain.
 import type { Queryable } from '../../deploy/database.ts';
-import { type ErasedMail, eraseRecipient } from '../../relay/client/erase.ts';
-import { erasedAddress, type Person, personOf } from '../../relay/client/person.ts';
-import { redactTable } from '../../relay/client/redact.ts';
+import { type ErasedMail, eraseRecipient } from '../../relay/client/erasure/erase.ts';
+import { erasedAddress, type Person, personOf } from '../../relay/client/erasure/person.ts';
+import { redactTable } from '../../relay/client/erasure/redact.ts';
 import { apiTables } from './personal.ts';
 
 export type Erasure = ErasedMail & {

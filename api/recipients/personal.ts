@@ -1,6 +1,6 @@
 // The whole list of what may know a person: the tables of the mail, and here those of the api. test/hostile compares it
 // with the database, column by column.
-import { mailTables, type PersonalTable, type Treatment } from '../../relay/client/personal.ts';
+import { mailTables, type PersonalTable, type Treatment } from '../../relay/client/erasure/personal.ts';
 
 const fixed: Treatment = { never: 'one of a fixed list of words' };
 const digest: Treatment = { never: 'random, or a digest' };

@@ -1,7 +1,7 @@
 // Changing a scheduled email: only while it has not left, and only the revision that the caller has read.
 import type { Queryable } from '../../deploy/database.ts';
-import { type EmailChanges, editEmail } from '../../relay/client/edit.ts';
-import type { Email } from '../../relay/client/email.ts';
+import type { Email } from '../../relay/client/email/email.ts';
+import { type EmailChanges, editEmail } from '../../relay/client/outbox/edit.ts';
 import { actorOf, type Principal } from '../authenticate.ts';
 import { toListItem } from '../emails/email.ts';
 import { noSuchEmail } from '../emails/owner.ts';

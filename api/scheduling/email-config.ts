@@ -1,8 +1,8 @@
 // A client's scheduled emails as one form, in the words of the API.
 import { z } from 'zod';
-import type { Address, Email } from '../../relay/client/email.ts';
-import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config.ts';
-import { faultOfTimeZone } from '../../relay/client/scheduled-time.ts';
+import type { Address, Email } from '../../relay/client/email/email.ts';
+import { faultOfTimeZone } from '../../relay/client/email/scheduled-time.ts';
+import type { ConfigEntry, EmailConfig } from '../../relay/client/email-config/email-config.ts';
 import type { Principal } from '../authenticate.ts';
 import { readDue } from '../emails/due.ts';
 import { emailListItem, mailboxView, ownerOnly, toListItem, toMailboxView } from '../emails/email.ts';

@@ -1,6 +1,6 @@
 // GET /api/v1/client/{client_id}/email-config: a client's form as it was saved last.
 import type { Database } from '../../deploy/database.ts';
-import { readEmailConfig } from '../../relay/client/email-config.ts';
+import { readEmailConfig } from '../../relay/client/email-config/email-config.ts';
 import { owns } from '../emails/owner.ts';
 import { type Operation, reads } from '../operation.ts';
 import { clientPath, configAnswer, maySee, noSuchConfig, toConfigView, toEntryView } from './email-config.ts';

@@ -1,5 +1,5 @@
 // PUT /api/v1/client/{client_id}/email-config: a client's scheduled emails, saved as one form.
-import { saveEmailConfigWithin } from '../../relay/client/email-config.ts';
+import { saveEmailConfigWithin } from '../../relay/client/email-config/email-config.ts';
 import { actorOf } from '../authenticate.ts';
 import { pastFault } from '../emails/due.ts';
 import { owns } from '../emails/owner.ts';

@@ -1,8 +1,8 @@
 // What the operations on scheduled emails share: they see no other kind, and list them by the time they are due.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import type { Email } from '../../relay/client/email.ts';
-import { type EmailFilter, listByDueTime } from '../../relay/client/list.ts';
+import type { Email } from '../../relay/client/email/email.ts';
+import { type EmailFilter, listByDueTime } from '../../relay/client/email/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import type { Principal } from '../authenticate.ts';
 import { toEmailPage } from '../emails/email.ts';

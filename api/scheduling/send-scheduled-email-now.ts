@@ -1,7 +1,7 @@
 // POST /api/v1/scheduled-emails/{id}/send-now: due now instead of later.
 import type { Database } from '../../deploy/database.ts';
-import type { EmailChanges } from '../../relay/client/edit.ts';
-import { readEmail } from '../../relay/client/email.ts';
+import { readEmail } from '../../relay/client/email/email.ts';
+import type { EmailChanges } from '../../relay/client/outbox/edit.ts';
 import { emailListItem, toListItem } from '../emails/email.ts';
 import { readOwn } from '../emails/owner.ts';
 import { emailPath } from '../emails/state.ts';

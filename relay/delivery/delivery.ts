@@ -7,7 +7,7 @@ import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import { every } from '../../deploy/repeat.ts';
 import type { Alert } from '../alerts/alerts.ts';
-import { keepUnknownReply } from '../client/unknown-replies.ts';
+import { keepUnknownReply } from '../client/status/unknown-replies.ts';
 import { priorities } from '../client/vocabulary.ts';
 import {
   announceLanes,

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
-import { type DoctorWalk, finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../client/doctor.ts';
-import type { PreflightReport } from '../client/heartbeat.ts';
+import { type DoctorWalk, finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../client/status/doctor.ts';
+import type { PreflightReport } from '../client/status/heartbeat.ts';
 import type { Examination, WalkReport } from './examination.ts';
 
 /** Called once for each provider when its walks begin; `look` tells how far they are. */

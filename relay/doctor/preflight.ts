@@ -5,7 +5,7 @@ import type { Database } from '../../deploy/database.ts';
 import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Alert } from '../alerts/alerts.ts';
-import type { PreflightReport } from '../client/heartbeat.ts';
+import type { PreflightReport } from '../client/status/heartbeat.ts';
 import { laneKey } from '../delivery/lanes/lane.ts';
 import { usualTempo } from '../delivery/settings.ts';
 import { closeLane } from '../lane-state/lane-state.ts';

@@ -2,7 +2,7 @@
 // but not the relay, and a relay that runs with other values than those in front of us.
 import type { Queryable } from '../../deploy/database.ts';
 import { fingerprint, type RelayEnvironment } from '../../deploy/environment.ts';
-import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/heartbeat.ts';
+import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/status/heartbeat.ts';
 import { explain } from '../verdict/explain.ts';
 import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { EnvironmentFinding } from './examination.ts';

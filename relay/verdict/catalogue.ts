@@ -1,7 +1,7 @@
 // Every cause Postern can name, told to a person: what it is, what it means, what to do. `providers` and `platforms`
 // hold what to do there instead; only what a source says (see providers.ts and platforms.ts).
 import type { FindingCause } from '../../deploy/findings.ts';
-import { ownCauses } from '../client/own-causes.ts';
+import { ownCauses } from '../client/status/own-causes.ts';
 import { providers } from './providers.ts';
 
 export type Entry = {

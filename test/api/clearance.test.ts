@@ -1,7 +1,7 @@
 // When the queue will be clear: said where it can be reckoned, and left open where only the provider knows.
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { beat } from '../../relay/client/heartbeat.ts';
+import { beat } from '../../relay/client/status/heartbeat.ts';
 import { type Api, startApi } from './in-process.ts';
 
 const hour = 3_600_000;

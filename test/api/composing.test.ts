@@ -1,8 +1,8 @@
 // What callers may write, and what then stands in the mail: the whole way from the body of a request to the bytes.
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { composeMessage } from '../../relay/client/compose.ts';
-import { readAttachments, readEmail } from '../../relay/client/email.ts';
+import { composeMessage } from '../../relay/client/compose/compose.ts';
+import { readAttachments, readEmail } from '../../relay/client/email/email.ts';
 import { type Api, startApi } from './in-process.ts';
 
 let api: Api;

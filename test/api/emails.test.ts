@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { beat } from '../../relay/client/heartbeat.ts';
+import { beat } from '../../relay/client/status/heartbeat.ts';
 import { type Api, startApi } from './in-process.ts';
 
 let api: Api;

@@ -16,7 +16,7 @@ import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
 import { openMetrics } from '../../deploy/metrics.ts';
-import { openHandOver } from '../../relay/client/hand-over.ts';
+import { openHandOver } from '../../relay/client/outbox/hand-over.ts';
 import { freshDatabase, urlOfProcess } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
 import { keepSecretsOf, sawAnswer } from '../kit/secrets.ts';

@@ -35,12 +35,15 @@ const exceptions: Record<string, string> = {
   'api/dashboard/overview.ts countWaiting: message': 'only whether there is one, once',
   'api/recipients/erase.ts forgetPerson: idempotency_key':
     'a person is erased rarely, and a key lives for a day',
-  'relay/client/clearance.ts countWaiting: recipient': 'counts what waits',
-  'relay/client/erase-mentions.ts eraseKeysAndAddresses: client_email_config': 'a person is erased rarely',
-  'relay/client/erase-mentions.ts eraseMentions: recipient': 'a person is erased rarely',
-  'relay/client/erase.ts eraseRecipient: recipient': 'a person is erased rarely',
-  'relay/client/retention.ts forgetMessages: event': 'not solved: it has no index by the time of receipt',
-  'relay/client/retention.ts forgetMessages: message': 'not solved: it has no index by the time of receipt',
+  'relay/client/status/clearance.ts countWaiting: recipient': 'counts what waits',
+  'relay/client/erasure/erase-mentions.ts eraseKeysAndAddresses: client_email_config':
+    'a person is erased rarely',
+  'relay/client/erasure/erase-mentions.ts eraseMentions: recipient': 'a person is erased rarely',
+  'relay/client/erasure/erase.ts eraseRecipient: recipient': 'a person is erased rarely',
+  'relay/client/erasure/retention.ts forgetMessages: event':
+    'not solved: it has no index by the time of receipt',
+  'relay/client/erasure/retention.ts forgetMessages: message':
+    'not solved: it has no index by the time of receipt',
   'relay/delivery/queue/leases.ts renewLeases: recipient': 'the index holds only what is being sent',
   'relay/measures.ts countWaiting: recipient': 'counts what waits',
   'relay/measures.ts countWaiting: recipient_uncertain': 'counts what is uncertain',

@@ -1,7 +1,7 @@
 // Attack: a person was erased, and somebody looks for them in every column of every table.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { personalTables } from '../../api/recipients/personal.ts';
-import { personOf } from '../../relay/client/person.ts';
+import { personOf } from '../../relay/client/erasure/person.ts';
 import { type Api, startApi } from '../api/in-process.ts';
 
 let api: Api;
@@ -35,7 +35,10 @@ test('the list knows every column that can hold text, of every table, and no oth
     .map(({ table_name, column_name }) => `${table_name}.${column_name}`)
     .concat(rows.map(({ table_name }) => table_name))
     .filter((name) => !known.has(name));
-  expect([...new Set(unknown)], 'decide what an erasure does to these: relay/client/personal.ts').toEqual([]);
+  expect(
+    [...new Set(unknown)],
+    'decide what an erasure does to these: relay/client/erasure/personal.ts',
+  ).toEqual([]);
   const there = new Set(
     rows.flatMap(({ table_name, column_name }) => [table_name, `${table_name}.${column_name}`]),
   );

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readEmail } from '../../relay/client/email.ts';
-import { beat } from '../../relay/client/heartbeat.ts';
+import { readEmail } from '../../relay/client/email/email.ts';
+import { beat } from '../../relay/client/status/heartbeat.ts';
 import { keepHouse, releaseOnceConfigured } from '../../worker/housekeeping.ts';
 import {
   acceptAs,

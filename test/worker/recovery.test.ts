@@ -1,6 +1,6 @@
 import { makeWorkerUtils } from 'graphile-worker';
 import { expect, test } from 'vitest';
-import { beat } from '../../relay/client/heartbeat.ts';
+import { beat } from '../../relay/client/status/heartbeat.ts';
 import { unlockDeadWorkers } from '../../worker/unlock.ts';
 import { startPostern, type TestPostern } from '../relay/client/postern.ts';
 

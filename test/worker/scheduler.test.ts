@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { type Database, openDatabase } from '../../deploy/database.ts';
-import { cancelEmail } from '../../relay/client/cancel.ts';
-import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/email.ts';
-import { emailStatus } from '../../relay/client/heartbeat.ts';
+import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/email/email.ts';
+import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
+import { emailStatus } from '../../relay/client/status/heartbeat.ts';
 import { ownPostgres } from '../kit/database.ts';
 import { type Stack, type StackWishes, startStack } from '../kit/stack.ts';
 import { runs } from '../kit/thoroughness.ts';

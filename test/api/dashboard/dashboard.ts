@@ -9,7 +9,7 @@ import { rateLimiter } from '../../../api/rate-limit.ts';
 import { openSending } from '../../../api/sending.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { openHandOver } from '../../../relay/client/hand-over.ts';
+import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
 import { freshDatabase, urlOfProcess } from '../../kit/database.ts';
 import { freePort } from '../../kit/ports.ts';
 

@@ -1,8 +1,8 @@
 // What the page hears when it asks the doctor, with the test in the place of the relay.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../../../relay/client/doctor.ts';
-import { beat, type PreflightReport } from '../../../relay/client/heartbeat.ts';
+import { finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../../../relay/client/status/doctor.ts';
+import { beat, type PreflightReport } from '../../../relay/client/status/heartbeat.ts';
 import { until } from '../../kit/until.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 

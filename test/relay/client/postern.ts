@@ -2,7 +2,7 @@
 import { openBudget } from '../../../deploy/budget.ts';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { type EmailDraft, type InsertedEmail, insertEmail } from '../../../relay/client/email.ts';
+import { type EmailDraft, type InsertedEmail, insertEmail } from '../../../relay/client/email/email.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 
 /** Enough for anything. */

@@ -2,9 +2,9 @@
 // doctor finds out, and then all of its mail leaves.
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { insertEmail } from '../../../relay/client/email.ts';
-import { releaseHeld } from '../../../relay/client/release.ts';
-import { retryEmail } from '../../../relay/client/retry.ts';
+import { insertEmail } from '../../../relay/client/email/email.ts';
+import { releaseHeld } from '../../../relay/client/outbox/release.ts';
+import { retryEmail } from '../../../relay/client/outbox/retry.ts';
 import { usualTempo } from '../../../relay/delivery/settings.ts';
 import { announceLanes, hearOfSender, holdSender } from '../../../relay/lane-state/lane-state.ts';
 import { freshDatabase } from '../../kit/database.ts';

@@ -2,7 +2,7 @@ import { simpleParser } from 'mailparser';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { retryEmail } from '../../../relay/client/retry.ts';
+import { retryEmail } from '../../../relay/client/outbox/retry.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { claimDue as claimEmails } from '../../../relay/client/outbox.ts';
+import { claimDue as claimEmails } from '../../../relay/client/outbox/outbox.ts';
 import { claimDue, claimHeld } from '../../../relay/delivery/queue/claim.ts';
 import { releaseUnconfigured } from '../../../relay/delivery/queue/configuration.ts';
 import { checkIdentity } from '../../../relay/delivery/queue/identity.ts';

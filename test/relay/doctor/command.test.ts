@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
-import { beat } from '../../../relay/client/heartbeat.ts';
+import { beat } from '../../../relay/client/status/heartbeat.ts';
 import { laneKey } from '../../../relay/delivery/lanes/lane.ts';
 import type { Examination } from '../../../relay/doctor/examination.ts';
 import { announceLanes } from '../../../relay/lane-state/lane-state.ts';

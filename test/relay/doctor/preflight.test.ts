@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { emailStatus } from '../../../relay/client/heartbeat.ts';
+import { emailStatus } from '../../../relay/client/status/heartbeat.ts';
 import { laneKey } from '../../../relay/delivery/lanes/lane.ts';
 import { type Preflight, startPreflight } from '../../../relay/doctor/preflight.ts';
 import { announceLanes } from '../../../relay/lane-state/lane-state.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { cancelEmail } from '../../../relay/client/cancel.ts';
-import { insertEmail } from '../../../relay/client/email.ts';
+import { insertEmail } from '../../../relay/client/email/email.ts';
+import { cancelEmail } from '../../../relay/client/outbox/cancel.ts';
 import type { Stack } from '../../kit/stack.ts';
 import {
   countRows,

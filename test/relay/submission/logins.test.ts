@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { forgetLogins } from '../../../relay/client/retention.ts';
+import { forgetLogins } from '../../../relay/client/erasure/retention.ts';
 import { openCredentials } from '../../../relay/submission/credentials.ts';
 import { type LoginAttempt, openLogins } from '../../../relay/submission/logins.ts';
 import { networkOf, openThrottle } from '../../../relay/submission/throttle.ts';

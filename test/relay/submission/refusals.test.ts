@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { forgetRefusals, listRefusals } from '../../../relay/client/refusals.ts';
+import { forgetRefusals, listRefusals } from '../../../relay/client/status/refusals.ts';
 import { reasonOf, stageOf } from '../../../relay/submission/refusal-reason.ts';
 import { openRefusals } from '../../../relay/submission/refusals.ts';
 import { freshDatabase } from '../../kit/database.ts';
