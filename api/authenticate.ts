@@ -5,6 +5,7 @@ import type { Queryable } from '../deploy/database.ts';
 import { networkOf } from './network.ts';
 import { openPenalties } from './penalty.ts';
 import { Problem } from './problem.ts';
+import type { CountRefused } from './sign-in-measures.ts';
 
 export const scopes = ['admin', 'send', 'read'] as const;
 
@@ -40,7 +41,7 @@ const failuresPerMinute = 30;
 export function authenticator(
   database: Queryable,
   bootstrapKey: string,
-  { now = () => performance.now() }: { now?: () => number } = {},
+  { now = () => performance.now(), refused = () => {} }: { now?: () => number; refused?: CountRefused } = {},
 ): Authenticate {
   const penalties = openPenalties({ allowed: failuresPerMinute, windowMs: 60_000 });
   // Who has used API_KEY before is not kept from it by a neighbour who fails: all may come by one proxy.
@@ -64,6 +65,7 @@ export function authenticator(
   function refuseKey(network: string): Problem {
     const wait = penalties.wait(network, now());
     penalties.failed(network, now());
+    refused(wait > 0 ? 'throttled' : 'wrong');
     if (wait > 0) {
       return new Problem('rate-limited', 'Too many requests with wrong API keys came from this network.', {
         headers: { 'retry-after': String(wait) },

@@ -25,6 +25,7 @@ import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { referencePages, referenceSections } from './pages/reference.ts';
 import { rateLimiter } from './rate-limit.ts';
 import { handOverBytes, openSending } from './sending.ts';
+import { measureSignIns } from './sign-in-measures.ts';
 
 // A session waits for the relay's commit with one mail. The more of them wait together, the fewer commits the relay and
 // PostgreSQL need for them. The relay lets one address have 500 sessions.
@@ -80,8 +81,9 @@ await runProcess(
       providerVariables: environment.providerVariables,
     });
     const limit = rateLimiter(database);
-    const authenticate = authenticator(database, environment.apiKey);
     const metrics = openMetrics('api', log);
+    const refused = measureSignIns(metrics);
+    const authenticate = authenticator(database, environment.apiKey, { refused: refused.key });
     const budget = bodyBudget(operations);
     measureBudgets(metrics, { bodies: budget, 'hand-overs': onTheWay });
     const app = buildApp({
@@ -98,7 +100,14 @@ await runProcess(
         }),
         causesPage(database),
         manualPages(referenceSections(operations, packageJson.version)),
-        dashboardPages({ database, password: environment.adminPassword, limit, log, stopping: signal }),
+        dashboardPages({
+          database,
+          password: environment.adminPassword,
+          limit,
+          log,
+          stopping: signal,
+          refused: refused.dashboard,
+        }),
       ],
       database,
       authenticate,

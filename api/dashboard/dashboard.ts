@@ -19,6 +19,7 @@ import { id, toPage } from '../fields.ts';
 import { sendPage } from '../pages/page.ts';
 import { Problem } from '../problem.ts';
 import type { RateLimit } from '../rate-limit.ts';
+import type { CountRefused } from '../sign-in-measures.ts';
 import { act, acts } from './act.ts';
 import { openAssets } from './assets.ts';
 import { sendExamination } from './doctor.ts';
@@ -56,6 +57,8 @@ type Ground = {
   readonly limit: RateLimit;
   readonly log: Log;
   readonly stopping: AbortSignal;
+  /** Told of every sign-in that was refused. */
+  readonly refused?: CountRefused;
 };
 
 export function dashboardPages(ground: Ground): RequestHandler {
@@ -76,8 +79,15 @@ function switchedOff(): Router {
   return router;
 }
 
-function switchedOn({ database, password, limit, log, stopping }: Ground & { password: string }): Router {
-  const sessions = openSessions({ database, password, limit });
+function switchedOn({
+  database,
+  password,
+  limit,
+  log,
+  stopping,
+  refused,
+}: Ground & { password: string }): Router {
+  const sessions = openSessions({ database, password, limit, refused });
   const stream = openStream({ database, log, stopping, lasting: sessions.lasting });
   const assets = openAssets();
   keepWriting(database, log, stopping);

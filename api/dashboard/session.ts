@@ -7,6 +7,7 @@ import type { Principal } from '../authenticate.ts';
 import { networkOf } from '../network.ts';
 import { Problem } from '../problem.ts';
 import type { RateLimit } from '../rate-limit.ts';
+import type { CountRefused } from '../sign-in-measures.ts';
 
 const lastsHours = 12;
 const sessionCookie = 'postern_session';
@@ -50,10 +51,12 @@ export function openSessions({
   database,
   password,
   limit,
+  refused = () => {},
 }: {
   database: Queryable;
   password: string;
   limit: RateLimit;
+  refused?: CountRefused | undefined;
 }): Sessions {
   const key = derive(password, salt, 32, cost);
   // Whoever waits for it hears of it; until then nobody has to.
@@ -83,16 +86,26 @@ export function openSessions({
     return given.length === wanted.length && timingSafeEqual(given, wanted) ? id : undefined;
   }
 
-  return {
-    async signIn(request, response, given) {
-      const browser = await knownBrowser(request);
+  async function permitGuess(request: Request, browser: string | undefined): Promise<void> {
+    try {
       if (browser !== undefined) {
         await limit(`sign-in:browser:${browser}`, guessesPerMinute.ofOneBrowser);
       } else {
         await limit(`sign-in:${networkOf(request.ip ?? '')}`, guessesPerMinute.ofOneNetwork);
         await limit('sign-in', guessesPerMinute.ofEverybody);
       }
+    } catch (error) {
+      if (error instanceof Problem) refused('throttled');
+      throw error;
+    }
+  }
+
+  return {
+    async signIn(request, response, given) {
+      const browser = await knownBrowser(request);
+      await permitGuess(request, browser);
       if (!timingSafeEqual(await guess(given), await key)) {
+        refused('wrong');
         throw new Problem('unauthenticated', 'That is not the password. It is ADMIN_PASSWORD of the api.');
       }
       const token = randomBytes(32).toString('base64url');

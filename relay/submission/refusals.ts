@@ -61,6 +61,8 @@ export function openRefusals({
     help: 'Refusals of SMTP submission, by what the client did and why it was refused.',
     labels: ['stage', 'reason'],
   });
+  // From 0 on, so that the first one is an increase.
+  for (const reason of ['wrong-login', 'login-throttled']) counter?.({ stage: 'auth', reason }, 0);
   const waiting = new Map<string, Row>();
   let keysOf = new Map<string, Set<string>>();
   let hour = 0;

@@ -93,6 +93,15 @@ test('the owner does all of it, and so does admin', async () => {
   expect((await api.post(`/api/v1/emails/${id}/cancel`, undefined, owner)).status).toBe(200);
 });
 
+test('a key whose scope send was taken away reads no words any more, not even its own', async () => {
+  const { body: key } = await api.post('/api/v1/keys', { name: 'narrowed', scopes: ['send'] });
+  const id = await sendAs(key.secret);
+  await api.query("update api_key set scopes = '{read}' where id = $1", [key.id]);
+  const { status, body } = await api.get(`/api/v1/emails/${id}`, { key: key.secret });
+  expect(status).toBe(200);
+  expect(body).not.toHaveProperty('text');
+});
+
 test('a key that reads sees what became of all mail, and neither its words nor header values', async () => {
   const id = await sendAs(keys.owner);
   for (const key of [keys.reader, keys.both]) {
@@ -157,6 +166,7 @@ test('a form belongs to the first key that saves it', async () => {
     scheduled: { updated: 1, created: 0 },
     emails: [{ api_key_id: ids.owner }],
   });
+  expect((await api.put(path, form('Taken over'), { key: keys.other })).status).toBe(404);
   expect((await api.put(path, form('Again'), { key: keys.owner })).status).toBe(200);
 });
 

@@ -5,8 +5,11 @@ import { openSessions } from '../../api/dashboard/session.ts';
 import { networkOf } from '../../api/network.ts';
 import { openPenalties } from '../../api/penalty.ts';
 import { Problem } from '../../api/problem.ts';
+import { type CountRefused, measureSignIns } from '../../api/sign-in-measures.ts';
 import { EnvironmentError, readApiEnvironment, readRelayEnvironment } from '../../deploy/environment.ts';
 import { whyGuessable } from '../../deploy/guessable.ts';
+import { openLog } from '../../deploy/log.ts';
+import { openMetrics } from '../../deploy/metrics.ts';
 import { type Api, startApi } from '../api/in-process.ts';
 
 let api: Api;
@@ -70,11 +73,12 @@ test.each([
 });
 
 /** The dashboard's sign-in with a minute that does not end. */
-function openSignIn() {
+function openSignIn(refused?: CountRefused) {
   const counts = new Map<string, number>();
   const sessions = openSessions({
     database: api.database,
     password: 'open sesame',
+    refused,
     async limit(subject, perMinute) {
       const count = (counts.get(subject) ?? 0) + 1;
       counts.set(subject, count);
@@ -120,6 +124,37 @@ test('strangers of one IPv6 network share their guesses', async () => {
   for (let guess = 0; guess < 10; guess++) await signIn('guess', { ip: `2001:db8:9:9::${guess}` });
   expect((await signIn('guess', { ip: '2001:db8:9:9::ffff' })).outcome).toBe('rate-limited');
   expect((await signIn('open sesame', { ip: '2001:db8:9:8::1' })).outcome).toBe('in');
+});
+
+test('wrong and throttled sign-ins are counted by door, from 0 on', async () => {
+  const metrics = openMetrics('api', openLog('api', 'silent'));
+  const refused = measureSignIns(metrics);
+  const counts = async () =>
+    Object.fromEntries(
+      [
+        ...(await metrics.text()).matchAll(
+          /^postern_sign_ins_refused_total\{door="(\w+)",reason="(\w+)".*\} (\d+)$/gm,
+        ),
+      ].map(([, door, reason, count]) => [`${door} ${reason}`, Number(count)]),
+    );
+  expect(await counts()).toEqual({
+    'key wrong': 0,
+    'key throttled': 0,
+    'dashboard wrong': 0,
+    'dashboard throttled': 0,
+  });
+  const authenticate = authenticator(api.database, 'chosen-by-a-person', { refused: refused.key });
+  for (let guess = 0; guess < 32; guess++) await authenticate('Bearer guess', '192.0.2.9').catch(() => {});
+  await authenticate('Bearer chosen-by-a-person', '192.0.2.8');
+  const signIn = openSignIn(refused.dashboard);
+  for (let guess = 0; guess < 11; guess++) await signIn('guess');
+  await signIn('open sesame', { ip: '192.0.2.8' });
+  expect(await counts()).toEqual({
+    'key wrong': 30,
+    'key throttled': 2,
+    'dashboard wrong': 10,
+    'dashboard throttled': 1,
+  });
 });
 
 const common = { DATABASE_URL: 'postgres://postern@db.example/postern' };
