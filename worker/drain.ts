@@ -57,12 +57,15 @@ export function startDrain(
     pollIntervalMs,
     signal,
     answered = () => {},
+    now = () => performance.now(),
   }: {
     concurrency: number;
     pollIntervalMs: number;
     signal: AbortSignal;
     /** Told of every hand-over, and how long after its due time the relay answered. */
     answered?: (outcome: HandOverResult['outcome'], latenessMs: number) => void;
+    /** Milliseconds of a clock that only goes forward. */
+    now?: () => number;
   },
 ): Drain {
   const { database, log } = deps;
@@ -82,7 +85,7 @@ export function startDrain(
       let sleepMs: number;
       try {
         sleepMs = await sweep();
-        lastSweepAt = performance.now();
+        lastSweepAt = now();
         if (databaseAway) log.info('PostgreSQL is back');
         databaseAway = false;
       } catch (error) {
@@ -123,7 +126,7 @@ export function startDrain(
     const result = await handOverClaimed(deps, email, handOverTimeoutMs);
     // Somebody else's now, or for later.
     if (!result) return undefined;
-    answered(result.outcome, email.overdueMs + performance.now() - at);
+    answered(result.outcome, email.overdueMs + now() - at);
     if (result.outcome === 'away') {
       if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
       relayAway = result.why;
@@ -159,7 +162,7 @@ export function startDrain(
     async function claim(): Promise<void> {
       // One email finds out whether the relay is back; the others stay where they are.
       const limit = relayAway === null ? batchSize : 1;
-      const at = performance.now();
+      const at = now();
       const claimed = await claimDue(database, { limit });
       exhausted = claimed.length < limit || relayAway !== null;
       count += claimed.length;
@@ -187,7 +190,7 @@ export function startDrain(
 
     async function carry(): Promise<void> {
       for (let claimed = await next(); claimed; claimed = await next()) {
-        if (performance.now() - claimed.at > beginWithinMs) continue;
+        if (now() - claimed.at > beginWithinMs) continue;
         if ((await carryOne(claimed)) === 'away') exhausted = true;
         if (relayAway !== null) break;
       }
@@ -220,7 +223,7 @@ export function startDrain(
       });
     },
     report: () => ({
-      lastSweepMsAgo: lastSweepAt === undefined ? null : Math.round(performance.now() - lastSweepAt),
+      lastSweepMsAgo: lastSweepAt === undefined ? null : Math.round(now() - lastSweepAt),
       handedOver,
       relayAway,
     }),

@@ -3,7 +3,7 @@ import type { Queryable } from '../../../deploy/database.ts';
 import { type Log, maskAddress, maskAddresses } from '../../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../../deploy/trace.ts';
 import type { DsnRequest } from '../../smtp/envelope-commands.ts';
-import type { Fence, Session, Transaction, Trouble } from '../../smtp/session.ts';
+import type { Session, Transaction, Trouble } from '../../smtp/session.ts';
 import { inBrief } from '../../verdict/explain.ts';
 import type { Judgement } from '../../verdict/failure.ts';
 import { type Lane, wordsOf } from '../lanes/lane.ts';
@@ -20,6 +20,7 @@ import {
   type Effect,
   takenAs,
 } from './decide.ts';
+import { fenceOf } from './fence.ts';
 
 export type Carrier = {
   readonly database: Queryable;
@@ -126,23 +127,17 @@ async function transact(
   );
 
   let marked: Marked | undefined;
-  const fence: Fence = async (accepted) => {
-    const no = (why: string) => ({ pass: false, why }) as const;
-    if (stopping.aborted) return no('this relay is stopping');
-    const ordinals = batch.filter(({ address }) => accepted.includes(address)).map(({ ordinal }) => ordinal);
-    try {
-      const { queueId, token } = mail;
-      marked = await within(tempo.markMs, carrier.marks.mark({ queueId, token, ordinals }));
-    } catch {
-      return no('the database did not confirm the mark');
-    }
-    if (marked === undefined) return no('somebody else carries this mail by now');
-    // A process that was frozen in between must not send what others have given up for uncertain.
-    if (performance.now() - marked.askedAt > tempo.markMs) return no('the mark is too old');
-    if (stopping.aborted) return no('this relay is stopping');
-    carriage.dotIsOut = true;
-    return { pass: true };
-  };
+  const fence = fenceOf({
+    mail,
+    batch,
+    marks: carrier.marks,
+    markMs: tempo.markMs,
+    stopping,
+    passed(mark) {
+      marked = mark;
+      carriage.dotIsOut = true;
+    },
+  });
 
   carriage.session = session;
   const transaction = await session.send(
@@ -429,11 +424,3 @@ const idsOf = ({ queueId, emailId, traceparent }: Claimed) => ({
 
 const shown = ({ logAddresses }: DeliverySettings, address: string) =>
   logAddresses === 'full' ? address : maskAddress(address);
-
-/** Rejects when `work` takes longer: the answer may still come, but nobody may rely on it any more. */
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}

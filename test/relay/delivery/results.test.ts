@@ -125,6 +125,27 @@ test('a late answer that is no 250 neither stops nor changes the second copy', a
   expect(await told(given, attempt)).toEqual(['requeued']);
 });
 
+test('a late 250 does not stop a mail that was queued anew for another reason', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  const attempt = await begin(database, given);
+  await giveUp(given);
+  await given.query("update recipient set status = 'queued', reason = null, marked_at = null");
+  expect(await store(database, answerTo(attempt, 'sent'))).toBe(0);
+  expect(await firstOf(given, attempt)).toMatchObject({ status: 'queued' });
+});
+
+test('who comes late and knows nothing either changes nothing', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  const attempt = await begin(database, given);
+  await giveUp(given);
+  for (const status of ['uncertain', 'held'] as const) {
+    expect(await store(database, answerTo(attempt, status, { reason: 'test' }))).toBe(0);
+  }
+  expect(await firstOf(given, attempt)).toMatchObject({ status: 'uncertain', reason: 'no-final-reply' });
+});
+
 test('a result of an attempt that reached no dot changes nothing once the claim is lost', async () => {
   await using given = await freshDatabase();
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
@@ -135,6 +156,9 @@ test('a result of an attempt that reached no dot changes nothing once the claim 
     expect(await store(database, { ...change, markedAt: null })).toBe(0);
   }
   expect(await firstOf(given, attempt)).toMatchObject({ status: 'uncertain' });
+  await resendUncertain(database);
+  expect(await store(database, { ...answerTo(attempt, 'sent'), markedAt: null })).toBe(0);
+  expect(await firstOf(given, attempt)).toMatchObject({ status: 'queued' });
 });
 
 test('a result of an older attempt changes nothing while the mail is being sent once more', async () => {

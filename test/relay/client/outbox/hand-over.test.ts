@@ -135,6 +135,22 @@ test.each([
   await until(async () => (await handOver.handOver(parcel)).outcome === 'accepted');
 });
 
+test('a relay that asks for a password first says nothing about a recipient', async () => {
+  await using postern = await startPostern();
+  await using relay = await startAcceptingRelay(postern.db.url);
+  await using handOver = openTo(relay);
+  relay.onRecipient = () => {
+    throw refusal(530, '5.7.0 Authentication required');
+  };
+  const parcel = await parcelFor(postern);
+  expect(await handOver.handOver(parcel)).toMatchObject({
+    outcome: 'away',
+    why: expect.stringContaining('530'),
+  });
+  relay.onRecipient = () => {};
+  await until(async () => (await handOver.handOver(parcel)).outcome === 'accepted');
+});
+
 test('a relay that does not know our password is away, not refusing the mail', async () => {
   await using postern = await startPostern();
   await using relay = await startAcceptingRelay(postern.db.url);
