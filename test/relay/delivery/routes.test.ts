@@ -51,6 +51,26 @@ test('a refused port costs nothing: the next route is tried at once', async () =
   });
 });
 
+test('a failure that no other route heals is what people are told, not the closed port before it', async () => {
+  await using database = await freshDatabase();
+  await using provider = await startProvider();
+  await provider.shut('implicit');
+  await provider.present({ notAfter: new Date(Date.now() - 1_000) });
+  await using wayOut = await openWayOut(database.url, environmentFor(provider));
+  const { queueId } = await queueMail(database.query);
+  const lane = await until(() => {
+    const [reading] = wayOut.delivery.report().lanes;
+    return reading?.state !== 'open' && reading;
+  });
+  expect(lane).toMatchObject({ state: 'stopped', cause: 'tls-expired' });
+  expect(wayOut.alerts).toMatchObject([{ kind: 'lane-stopped', cause: 'tls-expired' }]);
+  const attempts = await until(async () => {
+    const found = await eventsOf(database.query, queueId);
+    return found.length === 2 && found;
+  });
+  expect(attempts.map(({ detail }) => detail.port)).toEqual([provider.implicitPort, provider.starttlsPort]);
+});
+
 test('a route that works again is trusted after three good probes, which spend no login', async () => {
   await using database = await freshDatabase();
   await using provider = await startProvider();
