@@ -2,7 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { environmentTrespasses, importsOf, importTrespasses, nameTrespasses } from './kit/architecture.ts';
+import {
+  environmentTrespasses,
+  importsOf,
+  importTrespasses,
+  nameTrespasses,
+  relayRooms,
+  relayTrespasses,
+} from './kit/architecture.ts';
 
 const root = join(import.meta.dirname, '..');
 const scripts = (
@@ -24,6 +31,12 @@ describe('this checkout', () => {
 
   test('imports across rooms only where the table allows it, and each library only where it is at home', () => {
     expect(importTrespasses(files)).toEqual([]);
+  });
+
+  test('imports across the rooms inside relay only where their table allows it', () => {
+    expect(relayTrespasses(files)).toEqual([]);
+    const rooms = sources.flatMap((path) => /^relay\/([^/]+)\//.exec(path)?.[1] ?? []);
+    expect(new Set([...Object.keys(relayRooms), 'client'])).toEqual(new Set(rooms));
   });
 
   test('reads process.env only where a process starts', () => {
@@ -115,6 +128,50 @@ describe('imports', () => {
   test('an import whose name is computed is refused in every room', () => {
     const computed = new Map([['relay/server.ts', 'await import(join(folder, name));']]);
     expect(importTrespasses(computed)).toEqual([expect.stringContaining('relay/server.ts imports')]);
+  });
+});
+
+describe('the rooms inside relay', () => {
+  const trespass = (file: string, target: string, exceptions: readonly string[] = []) =>
+    relayTrespasses(new Map([[file, `import '${target}';`]]), exceptions);
+
+  test('import one way: each only rooms that stand before it in the table', () => {
+    const names = Object.keys(relayRooms);
+    for (const [room, allowed] of Object.entries(relayRooms)) {
+      const before = names.slice(0, names.indexOf(room));
+      expect(before, room).toEqual(expect.arrayContaining([...allowed]));
+    }
+  });
+
+  test.each([
+    ['relay/main.ts', './delivery/delivery.ts'],
+    ['relay/delivery/delivery.ts', '../policy/senders.ts'],
+    ['relay/delivery/delivery.ts', './queue/claim.ts'],
+    ['relay/delivery/queue/claim.ts', '../../queue-id.ts'],
+    ['relay/doctor/walk.ts', '../client/status/heartbeat.ts'],
+    ['relay/client/status/heartbeat.ts', '../vocabulary.ts'],
+  ])('%s may import %s', (file, target) => {
+    expect(trespass(file, target)).toEqual([]);
+  });
+
+  test.each([
+    ['relay/delivery/notices/write.ts', '../../submission/received.ts', 'relay/submission/received.ts'],
+    ['relay/submission/listen.ts', '../delivery/delivery.ts', 'relay/delivery/delivery.ts'],
+    ['relay/doctor/walk.ts', '../delivery/settings.ts', 'relay/delivery/settings.ts'],
+    ['relay/delivery/delivery.ts', '../verdict/rules/auth.ts', 'relay/verdict/rules/auth.ts'],
+    ['relay/main.ts', './delivery/queue/claim.ts', 'relay/delivery/queue/claim.ts'],
+    ['relay/delivery/delivery.ts', '../main.ts', 'relay/main.ts'],
+    ['relay/drawer/a.ts', '../policy/senders.ts', 'relay/policy/senders.ts'],
+  ])('%s may not import %s', (file, target, named) => {
+    expect(trespass(file, target)).toEqual([`${file} imports ${named}`]);
+  });
+
+  test('an exception lets its import pass, and is reported when nothing needs it', () => {
+    const exceptions = ['doctor imports delivery'];
+    expect(trespass('relay/doctor/walk.ts', '../delivery/settings.ts', exceptions)).toEqual([]);
+    expect(trespass('relay/doctor/walk.ts', '../smtp/session.ts', exceptions)).toEqual([
+      'the exception "doctor imports delivery" is not needed',
+    ]);
   });
 });
 

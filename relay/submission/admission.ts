@@ -1,10 +1,11 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
 
-import { type AllowedSenders, isAllowedSender, senderNotAllowed } from '../policy/senders.ts';
+import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
+import { dateTime } from '../smtp/date-time.ts';
 import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';
-import { dateTime, newMessageId } from './received.ts';
-import { type Refusal, refuse } from './refusal.ts';
+import { messageIdFor } from './received.ts';
+import { type Refusal, refuse, senderNotAllowed } from './refusal.ts';
 import { type RewrittenSenders, rewriteSenders } from './rewrite.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
@@ -92,7 +93,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
   if (typeof idempotencyKey === 'object') return idempotencyKey;
 
   const idField = fields.find(isNamed('message-id'));
-  const messageId = idField ? bodyOf(bytes, idField) : newMessageId(headerFrom);
+  const messageId = idField ? bodyOf(bytes, idField) : messageIdFor(headerFrom);
   const added =
     (rewriting?.added ?? '') +
     (idField ? '' : `Message-ID: ${messageId}\r\n`) +

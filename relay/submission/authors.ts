@@ -4,9 +4,9 @@
 import { normalizeAddress } from '../client/address/address.ts';
 import { readAuthors } from '../client/address/authors.ts';
 import { type MailboxListReading, readMailboxList } from '../client/address/mailbox-list.ts';
-import { type AllowedSenders, isAllowedSender, senderNotAllowed } from '../policy/senders.ts';
+import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
 import type { Field } from './header.ts';
-import { type Refusal, refuse } from './refusal.ts';
+import { type Refusal, refuse, senderNotAllowed } from './refusal.ts';
 
 const authorFields = {
   from: { shown: 'From', mostMailboxes: Number.POSITIVE_INFINITY },

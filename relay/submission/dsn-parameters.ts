@@ -1,6 +1,7 @@
 // What a submitter wants to hear about its mail (RFC 3461): RET and ENVID with MAIL, NOTIFY and ORCPT with RCPT.
 // Read from the command itself, because smtp-server decodes the values, lets wrong ones pass and names one fault only.
 // Pure.
+import { decodeXtext } from '../smtp/xtext.ts';
 
 /** RFC 3461 section 4.3 and 4.4. ENVID stays as it came, in xtext. */
 export type MessageRequest = { readonly ret: 'FULL' | 'HDRS' | null; readonly envid: string | null };
@@ -36,11 +37,6 @@ export function readRecipientRequest(command: string, utf8: boolean): ReadReques
   if (orcpt !== null) faults.push(...faultsOfOrcpt(orcpt, utf8));
   if (faults.length > 0) return { faults };
   return { request: { notify: words ? [...new Set(words)].join(',') : null, orcpt }, rest };
-}
-
-/** The text behind the xtext (RFC 3461 section 4): each `+` and two hexadecimal digits is one character. */
-export function decodeXtext(xtext: string): string {
-  return xtext.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 /** Takes the named parameters out of a MAIL or RCPT command; what cannot be read stays for smtp-server to refuse. */

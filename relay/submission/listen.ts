@@ -15,7 +15,7 @@ import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import { normalizeAddress } from '../client/address/address.ts';
 import { firstStatusBy, statusOfAll } from '../policy/first-status.ts';
-import { isAllowedSender, senderNotAllowed } from '../policy/senders.ts';
+import { isAllowedSender } from '../policy/senders.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
 import { readCertificate, watchCertificate } from './certificate.ts';
@@ -33,6 +33,7 @@ import {
   ourMistake,
   type Refusal,
   refuse,
+  senderNotAllowed,
   wantsAuth,
 } from './refusal.ts';
 import { openRefusals } from './refusals.ts';

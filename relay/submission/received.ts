@@ -1,5 +1,6 @@
 // The fields we write ourselves: one Received for every mail, Message-ID and Date where the client forgot them.
 import { randomUUID } from 'node:crypto';
+import { dateTime } from '../smtp/date-time.ts';
 
 export type Trace = {
   /** What the client called itself in EHLO. */
@@ -22,13 +23,8 @@ export function receivedField({ helo, address, by, protocol, queueId, at }: Trac
   );
 }
 
-/** RFC 5322 section 3.3, in UTC. */
-export function dateTime(at: Date): string {
-  return at.toUTCString().replace('GMT', '+0000');
-}
-
 /** @param sender its domain becomes the right-hand side, so that the id is ours to give (RFC 5322 section 3.6.4) */
-export function newMessageId(sender: string): string {
+export function messageIdFor(sender: string): string {
   return `<${randomUUID()}@${sender.slice(sender.lastIndexOf('@') + 1)}>`;
 }
 

@@ -1,5 +1,6 @@
 // How a submission is turned down: the reply code, the enhanced status code (RFC 3463) and a sentence that tells the
 // client what to change. A 4xx leaves the mail with the client; only what can never be taken is answered with 5xx.
+import type { AllowedSenders } from '../policy/senders.ts';
 
 export type Refusal = {
   readonly code: number;
@@ -29,3 +30,17 @@ export const diskFull = refuse(452, '4.3.1', 'No storage left for more mail, try
 /** A bug of ours must not cost anybody their mail: the client keeps its copy, the log has the whole story. */
 export const ourMistake = refuse(451, '4.3.0', 'Something went wrong here, try again later');
 export const wantsAuth = refuse(530, '5.7.0', 'Authentication required');
+
+/** @param where the SMTP command or header field that names the sender */
+export function senderNotAllowed(
+  address: string,
+  where: 'MAIL FROM' | 'From' | 'Sender' | 'Resent-From' | 'Resent-Sender',
+  allowed: AllowedSenders,
+): Refusal {
+  const shown = allowed.slice(0, 8).join(', ');
+  return refuse(
+    550,
+    '5.7.1',
+    `Sender <${address}> in ${where} is not allowed here; allowed: ${shown} (SMTP_ALLOWED_SENDERS)`,
+  );
+}

@@ -117,6 +117,68 @@ function libraryTrespass(file: string, target: string): string[] {
   return from && owners[library]?.includes(from) ? [] : [`${file} imports the library ${library}`];
 }
 
+/**
+ * The rooms inside relay/, each with those whose files it may import: only rooms further up in this list, so that
+ * there is no circle. relay/client is for everybody. Files at the top of relay/ put the process together: they may
+ * import every room, and the rooms import only what `relayTop` names.
+ */
+export const relayRooms: Readonly<Record<string, readonly string[]>> = {
+  verdict: [],
+  policy: [],
+  alerts: ['verdict'],
+  smtp: ['verdict'],
+  'lane-state': ['verdict', 'smtp'],
+  submission: ['policy', 'smtp'],
+  delivery: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state'],
+  doctor: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state'],
+  'stand-in': [],
+};
+
+const relayTop: readonly string[] = ['relay/queue-id.ts'];
+
+/** What still trespasses. An entry that is no longer needed is reported. */
+const relayExceptions: readonly string[] = [
+  'doctor imports delivery/lanes',
+  'doctor imports delivery',
+  'lane-state imports delivery',
+  'smtp imports delivery',
+];
+
+/**
+ * Sentences about rooms of relay/ that import one they must not, or the inside of one: the files in its folders. The
+ * folders of relay/client are no inside, because that room is made to be imported.
+ */
+export function relayTrespasses(files: Files, exceptions: readonly string[] = relayExceptions): string[] {
+  const found = [...files].flatMap(([file, text]) => {
+    const from = relayRoomOf(file);
+    if (from === undefined || from === 'client') return [];
+    const targets = importsOf(text)
+      .filter((target) => target.startsWith('.'))
+      .map((target) => posix.join(posix.dirname(file), target));
+    return targets.flatMap((path) => relayTrespass(from, path).map((what) => ({ what, file, path })));
+  });
+  const needed = new Set(found.map(({ what }) => what));
+  return [
+    ...found
+      .filter(({ what }) => !exceptions.includes(what))
+      .map(({ file, path }) => `${file} imports ${path}`),
+    ...exceptions.filter((what) => !needed.has(what)).map((what) => `the exception "${what}" is not needed`),
+  ];
+}
+
+function relayTrespass(from: string, path: string): string[] {
+  const to = relayRoomOf(path);
+  if (to === undefined || to === from || to === 'client') return [];
+  if (to === '') return relayTop.includes(path) ? [] : [`${from} imports ${posix.basename(path)}`];
+  const folder = posix.dirname(path).slice('relay/'.length);
+  const mayImport = from === '' || relayRooms[from]?.includes(to) === true;
+  return mayImport && folder === to ? [] : [`${from || 'the top'} imports ${folder}`];
+}
+
+/** `''` for a file at the top of relay/; undefined outside. */
+const relayRoomOf = (path: string): string | undefined =>
+  path.startsWith('relay/') ? (/^relay\/([^/]+)\//.exec(path)?.[1] ?? '') : undefined;
+
 const roomOf = (path: string): Room | undefined => rooms.find((room) => path.startsWith(`${room}/`));
 
 /**

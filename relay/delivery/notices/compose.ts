@@ -1,7 +1,7 @@
 // Delivery status notifications (RFC 3464): SMTP submitters hear by mail what became of theirs. Pure.
 import MimeNode from 'nodemailer/lib/mime-node';
-import { decodeXtext } from '../../submission/dsn-parameters.ts';
-import { dateTime } from '../../submission/received.ts';
+import { dateTime } from '../../smtp/date-time.ts';
+import { decodeXtext } from '../../smtp/xtext.ts';
 
 /** RFC 3464 section 2.3.3. `relayed`: taken by a server that sends no confirmations (RFC 3461 section 5.2.2). */
 export type Action = 'failed' | 'delayed' | 'relayed';

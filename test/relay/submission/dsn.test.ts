@@ -1,10 +1,8 @@
 // What a submitter may ask to hear about its mail (RFC 3461), as a client meets it.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  decodeXtext,
-  readMessageRequest,
-  readRecipientRequest,
-} from '../../../relay/submission/dsn-parameters.ts';
+import { decodeXtext } from '../../../relay/smtp/xtext.ts';
+import { readMessageRequest, readRecipientRequest } from '../../../relay/submission/dsn-parameters.ts';
 import type { Stack } from '../../kit/stack.ts';
 import { handedOut, logIn, messageWith, startRelay } from './submitting.ts';
 

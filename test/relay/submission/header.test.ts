@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalizeAddress } from '../../../relay/client/address/address.ts';
 import { isAllowedSender } from '../../../relay/policy/senders.ts';
+import { dateTime } from '../../../relay/smtp/date-time.ts';
 import { type AdmissionQuestion, admit } from '../../../relay/submission/admission.ts';
 import { bodyOf, readHeader } from '../../../relay/submission/header.ts';
-import { dateTime, receivedField } from '../../../relay/submission/received.ts';
+import { receivedField } from '../../../relay/submission/received.ts';
 import { refuse } from '../../../relay/submission/refusal.ts';
 import { textLine } from './text-line.ts';
 
