@@ -513,6 +513,7 @@ CREATE INDEX event_of_email ON public.event USING btree (email_id, id) WHERE (em
 CREATE INDEX event_of_submitted_message ON public.event USING btree (queue_id, id) WHERE (email_id IS NULL);
 CREATE INDEX idempotency_key_to_forget ON public.idempotency_key USING btree (keep_until);
 CREATE INDEX invitation_by_owner ON public.invitation USING btree (owner_id, id DESC);
+CREATE INDEX invitation_to_forget ON public.invitation USING btree (expires_at) WHERE (accepted_at IS NULL);
 CREATE INDEX lane_refusal_refused_at ON public.lane_refusal USING btree (refused_at);
 CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
 CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);

@@ -5,11 +5,15 @@ import type { Address } from '../relay/client/email/email.ts';
 import {
   batchSize,
   eraseBodies,
+  eraseMessages,
+  firstPart,
+  firstPlace,
   forgetEmails,
   forgetHeartbeats,
   forgetLogins,
   forgetMessages,
   forgetSubmissionKeys,
+  type Step,
   sweepParts,
 } from '../relay/client/erasure/retention.ts';
 import { releaseWithoutSender } from '../relay/client/outbox/release.ts';
@@ -21,37 +25,62 @@ const batchesPerTick = 20;
 
 export type Retention = { readonly bodySeconds: number; readonly rowsSeconds: number };
 
-/** One tick. Throws what PostgreSQL throws; the next tick goes on where this one stopped. */
-export async function keepHouse(
+/**
+ * Answers what does one tick. It throws what PostgreSQL throws; the next tick goes on where this one stopped. Where
+ * much is looked at, that place is kept in memory: what stands in front of it must not keep a tick from what is behind.
+ */
+export function openHousekeeping(
   q: Queryable,
   { retention, log, signal }: { retention: Retention; log: Log; signal: AbortSignal },
-): Promise<void> {
+): () => Promise<void> {
+  let eraseFrom = firstPlace;
+  let forgetFrom = firstPlace;
+  let sweepFrom = firstPart;
+
   async function inBatches(name: string, oneBatch: () => Promise<number>): Promise<void> {
-    let total = 0;
-    for (let i = 0; i < batchesPerTick && !signal.aborted; i++) {
+    await inSteps(name, undefined, async () => {
       const count = await oneBatch();
-      total += count;
-      if (count < batchSize) break;
+      return { count, reached: undefined, isEnd: count < batchSize };
+    });
+  }
+
+  async function inSteps<P>(
+    name: string,
+    from: P,
+    oneStep: (from: P) => Promise<Step<P>>,
+  ): Promise<Omit<Step<P>, 'count'>> {
+    let total = 0;
+    let [reached, isEnd] = [from, false];
+    for (let i = 0; i < batchesPerTick && !isEnd && !signal.aborted; i++) {
+      const step = await oneStep(reached);
+      total += step.count;
+      ({ reached, isEnd } = step);
     }
     if (total > 0) log.info({ task: name, count: total }, 'Housekeeping');
+    return { reached, isEnd };
   }
 
-  await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
-  await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
-  await inBatches('forget-messages', () => forgetMessages(q, retention.rowsSeconds));
-  await inBatches('forget-logins', () => forgetLogins(q));
-  await inBatches('forget-refusals', () => forgetRefusals(q, retention.rowsSeconds));
-  await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
-  await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
-  await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));
-  await forgetHeartbeats(q);
-
-  let after = '';
-  for (let i = 0; i < batchesPerTick && !signal.aborted; i++) {
-    const last = await sweepParts(q, { after, olderThanSeconds: retention.bodySeconds });
-    if (last === undefined) break;
-    after = last;
-  }
+  return async () => {
+    await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
+    // What it passed needs no second look: whoever sends such a mail again finishes it again.
+    const erased = await inSteps('erase-messages', eraseFrom, (from) =>
+      eraseMessages(q, { from, olderThanSeconds: retention.bodySeconds }),
+    );
+    eraseFrom = erased.reached;
+    await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
+    const forgotten = await inSteps('forget-messages', forgetFrom, (from) =>
+      forgetMessages(q, { from, olderThanSeconds: retention.rowsSeconds }),
+    );
+    forgetFrom = forgotten.isEnd ? firstPlace : forgotten.reached;
+    await inBatches('forget-logins', () => forgetLogins(q));
+    await inBatches('forget-refusals', () => forgetRefusals(q, retention.rowsSeconds));
+    await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
+    await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
+    await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));
+    await forgetHeartbeats(q);
+    const swept = await inSteps('sweep-parts', sweepFrom, (from) => sweepParts(q, from));
+    sweepFrom = swept.isEnd ? firstPart : swept.reached;
+  };
 }
 
 async function forgetIdempotencyKeys(q: Queryable): Promise<number> {
@@ -70,7 +99,8 @@ async function forgetInvitations(q: Queryable, olderThanSeconds: number): Promis
   const { rowCount } = await q.query(
     `delete from invitation where id in (
        select id from invitation
-       where accepted_at is null and expires_at < now() - make_interval(secs => $1) limit $2
+       where accepted_at is null and expires_at < now() - make_interval(secs => $1)
+       order by expires_at limit $2
      )`,
     [olderThanSeconds, batchSize],
   );

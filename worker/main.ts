@@ -14,7 +14,7 @@ import { openHandOver } from '../relay/client/outbox/hand-over.ts';
 import { largestHandOver } from '../relay/client/outbox/outbox.ts';
 import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
 import { startDrain } from './drain.ts';
-import { keepHouse, releaseOnceConfigured } from './housekeeping.ts';
+import { openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
 import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
@@ -82,7 +82,7 @@ await runProcess(
         log,
         tasks: {
           drain: () => drain.wake(),
-          housekeeping: () => keepHouse(database, { retention, log, signal }),
+          housekeeping: openHousekeeping(database, { retention, log, signal }),
         },
       }),
     );

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { readEmail } from '../../relay/client/email/email.ts';
+import { batchSize, partsBatch } from '../../relay/client/erasure/retention.ts';
 import { beat } from '../../relay/client/status/heartbeat.ts';
-import { keepHouse, releaseOnceConfigured } from '../../worker/housekeeping.ts';
+import { openHousekeeping, releaseOnceConfigured } from '../../worker/housekeeping.ts';
 import {
   acceptAs,
   insert,
@@ -14,7 +15,7 @@ const day = 86_400;
 const retention = { bodySeconds: 7 * day, rowsSeconds: 90 * day };
 
 const tick = ({ database }: TestPostern) =>
-  keepHouse(database, { retention, log, signal: AbortSignal.timeout(30_000) });
+  openHousekeeping(database, { retention, log, signal: AbortSignal.timeout(30_000) })();
 
 const countOf = async ({ db }: TestPostern, table: string) =>
   Number((await db.query<{ n: string }>(`select count(*) as n from ${table}`)).rows[0]?.n);
@@ -59,6 +60,50 @@ test('one tick erases, forgets and leaves alone what each time says, and another
     expect(await countOf(postern, 'idempotency_key')).toBe(2);
     expect(await countOf(postern, 'invitation')).toBe(1);
   }
+});
+
+test('what has to stay keeps no tick from what is behind it, however much it is', async () => {
+  await using postern = await startPostern();
+  const waiting = 20 * batchSize;
+  // Of each of them one recipient is finished and another is not.
+  await postern.db.query(
+    `insert into message (queue_id, credential, sender, header_from, message_id, size, priority)
+     select 'A' || n, 'app', '', '', '', 1, 1 from generate_series(1, $1) n union all select 'B', 'app', '', '', '', 1, 1`,
+    [waiting],
+  );
+  await postern.db.query(
+    `insert into recipient (queue_id, ordinal, address, status, priority, reason, finished_at)
+     select queue_id, ordinal, '', status::mail_status, 1, reason, now() - ago
+     from message cross join (values (0, 'sent', null, interval '91 days'), (1, 'held', 'sender-refused', null))
+       as of_each (ordinal, status, reason, ago)
+     where queue_id <> 'B'
+     union all select 'B', 0, '', 'sent', 1, null, now() - interval '90 days 1 minute'`,
+  );
+  await postern.db.query(
+    `insert into message_part (queue_id, part, content) select case n when 0 then 'B' else 'A1' end, n, ''
+     from generate_series(0, $1) n`,
+    [20 * partsBatch],
+  );
+  await postern.db.query(
+    `insert into message_part (queue_id, part, content, stored_at) values ('C', 0, '', now() - interval '2 hours')`,
+  );
+  const keepHouse = openHousekeeping(postern.database, {
+    retention,
+    log,
+    signal: AbortSignal.timeout(30_000),
+  });
+  const left = async () =>
+    (
+      await postern.db.query(
+        `select (select count(*)::integer from message) as messages, queue_id from message_part
+         where queue_id <> 'A1' order by queue_id`,
+      )
+    ).rows;
+  await keepHouse();
+  expect(await left()).toEqual(['B', 'C'].map((queue_id) => ({ messages: waiting + 1, queue_id })));
+  await keepHouse();
+  expect(await left()).toEqual([]);
+  expect(await countOf(postern, 'message')).toBe(waiting);
 });
 
 test('ticks at the same time do each thing once', async () => {

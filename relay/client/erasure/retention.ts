@@ -1,5 +1,6 @@
 // What is kept for how long. Everything here works in small batches and may be repeated or run twice at once: each
 // function does one batch and says how many mails it dealt with; fewer than the batch size means that it is done.
+// Those that look at more than they take are told where to begin and answer where to go on.
 import type { Queryable } from '../../../deploy/database.ts';
 
 /** Mails per statement: short transactions, so that nothing waits behind housekeeping. */
@@ -48,70 +49,131 @@ export async function forgetEmails(q: Queryable, olderThanSeconds: number): Prom
   return rows[0]?.emails ?? 0;
 }
 
+/** A place in the order in which recipients were finished. */
+export type Place = readonly [finishedAt: string, queueId: string, ordinal: number];
+
+export const firstPlace: Place = ['-infinity', '', -1];
+
+export type Step<P> = {
+  readonly count: number;
+  /** Where the next step goes on. */
+  readonly reached: P;
+  /** There is nothing behind it now. */
+  readonly isEnd: boolean;
+};
+
+type StepRow = {
+  seen: number;
+  count: number;
+  finished_at: string;
+  an_hour_before: string;
+  queue_id: string;
+  ordinal: number;
+};
+
+// By the time when recipients were finished, which has an index already: one by the time of receipt would cost every
+// mail a write, and mail that waits for ever would stand at its front. What a step leaves is passed by the next.
+const seen = `seen as materialized (
+    select queue_id, ordinal, email_id, finished_at from recipient
+    where finished_at >= $1 and (finished_at, queue_id, ordinal) > ($1, $2, $3)
+      and finished_at < now() - make_interval(secs => $4)
+    order by finished_at, queue_id, ordinal limit ${batchSize}
+  ), over as materialized (
+    select queue_id from (select distinct queue_id from seen where email_id is null) s
+    where not exists (
+      select from recipient r
+      where r.queue_id = s.queue_id
+        and (r.finished_at is null or r.finished_at >= now() - make_interval(secs => $4))
+    )
+  )`;
+
+const reached = `reached as (
+    select (select count(*) from seen)::integer as seen, (select count(*) from old)::integer as count,
+      seen.finished_at::text, (seen.finished_at - interval '1 hour')::text as an_hour_before, queue_id, ordinal
+    from seen order by seen.finished_at desc, queue_id desc, ordinal desc limit 1
+  )`;
+
 /**
  * Forgets messages that applications submitted over SMTP and that were finished for all of their recipients
- * `olderThanSeconds` ago.
+ * `olderThanSeconds` ago: those among the recipients that were finished next after `from`.
  */
-export async function forgetMessages(q: Queryable, olderThanSeconds: number): Promise<number> {
-  const { rows } = await q.query<{ messages: number }>(
-    `with old as (
-       select m.queue_id from message m
-       where m.email_id is null
-         and m.received_at < now() - make_interval(secs => $1)
-         and not exists (
-           select from recipient r
-           where r.queue_id = m.queue_id
-             and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $1))
-         )
-       order by m.received_at limit $2
-       for update skip locked
+export async function forgetMessages(
+  q: Queryable,
+  { from, olderThanSeconds }: { from: Place; olderThanSeconds: number },
+): Promise<Step<Place>> {
+  const { rows } = await q.query<StepRow>(
+    `with ${seen}, old as materialized (
+       select queue_id from message where queue_id in (select queue_id from over) for update skip locked
      ), parts as (
        delete from message_part p using old where p.queue_id = old.queue_id
      ), events as (
        delete from event v using old where v.queue_id = old.queue_id and v.email_id is null
      ), messages as (
        delete from message m using old where m.queue_id = old.queue_id
-     )
-     select count(*) as messages from old`,
-    [olderThanSeconds, batchSize],
+     ), ${reached} select * from reached`,
+    [...from, olderThanSeconds],
   );
-  return rows[0]?.messages ?? 0;
+  return stepOf(from, rows[0]);
 }
 
-/**
- * Looks at the next batch of stored message bytes, in queue-id order from `after`, and deletes those that nobody
- * needs: parts whose message was never committed (their client vanished, or their relay was killed) and to which
- * nothing was added for an hour by the database's clock, and the bytes of submitted messages finished
- * `olderThanSeconds` ago. Answers where to go on, or undefined at the end.
- */
-export async function sweepParts(
+/** Erases the bytes of such messages. */
+export async function eraseMessages(
   q: Queryable,
-  { after, olderThanSeconds }: { after: string; olderThanSeconds: number },
-): Promise<string | undefined> {
-  const { rows } = await q.query<{ last: string | null; seen: number }>(
-    `with seen as (
-       select p.queue_id from message_part p
-       where p.part = 0 and p.queue_id > $1
-       order by p.queue_id limit $2
-     ), useless as (
-       -- No message, or one that was submitted, and no recipient left who needs the bytes.
-       select s.queue_id from seen s left join message m using (queue_id)
-       where m.email_id is null and not exists (
-         select from recipient r
-         where r.queue_id = s.queue_id
-           and (r.finished_at is null or r.finished_at > now() - make_interval(secs => $3))
-       ) and (m.queue_id is not null or not exists (
+  { from, olderThanSeconds }: { from: Place; olderThanSeconds: number },
+): Promise<Step<Place>> {
+  const { rows } = await q.query<StepRow>(
+    `with ${seen}, old as (
+       delete from message_part p using over where p.queue_id = over.queue_id
+       returning p.queue_id
+     ), ${reached} select * from reached`,
+    [...from, olderThanSeconds],
+  );
+  return stepOf(from, rows[0]);
+}
+
+function stepOf(from: Place, row: StepRow | undefined): Step<Place> {
+  if (!row) return { count: 0, reached: from, isEnd: true };
+  const { seen, count, finished_at: at, an_hour_before: before, queue_id: queueId, ordinal } = row;
+  // What was finished earlier but is committed later comes before the end: a transaction lasts a minute at most.
+  return seen < batchSize
+    ? { count, reached: [before, '', -1], isEnd: true }
+    : { count, reached: [at, queueId, ordinal], isEnd: false };
+}
+
+/** Stored parts of messages that one step looks at. */
+export const partsBatch = 2_000;
+
+export type PartPlace = readonly [queueId: string, part: number];
+
+export const firstPart: PartPlace = ['', -1];
+
+/**
+ * Looks at the parts that are stored next after `from` and deletes those whose message was never committed (their
+ * client vanished, or their relay was killed) and to which nothing was added for an hour by the database's clock.
+ */
+export async function sweepParts(q: Queryable, from: PartPlace): Promise<Step<PartPlace>> {
+  const { rows } = await q.query<{ seen: number; count: number; queue_id: string; part: number }>(
+    `with seen as materialized (
+       select queue_id, part from message_part
+       where (queue_id, part) > ($1, $2) order by queue_id, part limit $3
+     ), useless as materialized (
+       select s.queue_id from (select distinct queue_id from seen) s
+       where not exists (select from message m where m.queue_id = s.queue_id) and not exists (
          -- A client that vanished in the middle of DATA is noticed within minutes.
          select from message_part p where p.queue_id = s.queue_id and p.stored_at > now() - interval '1 hour'
-       ))
+       )
      ), deleted as (
-       delete from message_part p using useless u where p.queue_id = u.queue_id
+       -- No more than was looked at: a message may have many parts.
+       delete from message_part p using seen s
+       where p.queue_id = s.queue_id and p.part = s.part and s.queue_id in (select queue_id from useless)
      )
-     select max(queue_id) as last, count(*) as seen from seen`,
-    [after, batchSize, olderThanSeconds],
+     select (select count(*) from seen)::integer as seen, (select count(*) from useless)::integer as count, queue_id, part
+     from seen order by queue_id desc, part desc limit 1`,
+    [...from, partsBatch],
   );
-  const batch = rows[0];
-  return batch && batch.seen === batchSize ? (batch.last ?? undefined) : undefined;
+  const row = rows[0];
+  if (!row) return { count: 0, reached: from, isEnd: true };
+  return { count: row.count, reached: [row.queue_id, row.part], isEnd: row.seen < partsBatch };
 }
 
 /** Forgets submission keys whose time is over; they made repeated submissions answer with the same queue id. */

@@ -3,6 +3,9 @@ import { readAttachments, readEmail } from '../../../../relay/client/email/email
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import {
   eraseBodies,
+  eraseMessages,
+  firstPart,
+  firstPlace,
   forgetEmails,
   forgetHeartbeats,
   forgetMessages,
@@ -88,7 +91,11 @@ test('submitted messages are forgotten once every recipient is finished for long
   await submit(postern, 'OLD', 91, ['sent', 'bounced']);
   await submit(postern, 'WAITING', 91, ['sent', 'queued']);
   await submit(postern, 'YOUNG', 89, ['sent']);
-  expect(await forgetMessages(postern.database, 90 * day)).toBe(1);
+  const from = firstPlace;
+  expect(await forgetMessages(postern.database, { from, olderThanSeconds: 90 * day })).toMatchObject({
+    count: 1,
+    isEnd: true,
+  });
   const { rows } = await postern.db.query('select queue_id from message order by queue_id');
   expect(rows).toEqual([{ queue_id: 'WAITING' }, { queue_id: 'YOUNG' }]);
   expect(await countOf(postern, 'event')).toBe(2);
@@ -117,7 +124,12 @@ test('bytes that nobody claimed go after an hour, those of finished messages aft
   await submit(postern, waiting, 8, ['sent', 'queued']);
   await submit(postern, recent, 1, ['sent']);
 
-  expect(await sweepParts(postern.database, { after: '', olderThanSeconds: 7 * day })).toBeUndefined();
+  expect(await sweepParts(postern.database, firstPart)).toMatchObject({ count: 1, isEnd: true });
+  const from = firstPlace;
+  expect(await eraseMessages(postern.database, { from, olderThanSeconds: 7 * day })).toMatchObject({
+    count: 2,
+    isEnd: true,
+  });
   const { rows } = await postern.db.query<{ queue_id: string }>('select distinct queue_id from message_part');
   expect(rows.map(({ queue_id }) => queue_id).toSorted()).toEqual([upload, waiting, recent].toSorted());
 });
@@ -130,7 +142,7 @@ test('a relay whose clock is wrong keeps the parts of what is arriving', async (
   await postern.db.query(stored, [slow, 0, '2 hours']);
   await postern.db.query(stored, [slow, 1, '1 minute']);
   await postern.db.query(stored, [fast, 0, '2 hours']);
-  await sweepParts(postern.database, { after: '', olderThanSeconds: 7 * day });
+  await sweepParts(postern.database, firstPart);
   const { rows } = await postern.db.query('select queue_id, part from message_part order by part');
   expect(rows).toEqual([
     { queue_id: slow, part: 0 },
