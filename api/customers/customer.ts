@@ -1,9 +1,13 @@
 // Customers and their owners as the API shows them.
 import { z } from 'zod';
+import type { Queryable } from '../../deploy/database.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { address, id, instant, line } from '../fields.ts';
+import { Problem } from '../problem.ts';
+import { type InvitationRow, readLatestInvitation } from './invitation-store.ts';
+import { type CustomerRow, customerStatuses } from './store.ts';
 
-export const customerStatuses = ['invited', 'active', 'inactive'] as const;
+export const customerPath = z.strictObject({ id });
 
 const ownerDraft = z.strictObject({ name: line(200), email: address });
 
@@ -55,29 +59,9 @@ export const customerAnswer = z.strictObject({
   invitation: invitationView.nullable(),
 });
 
-export type CustomerView = z.output<typeof customerView>;
-export type OwnerView = z.output<typeof ownerView>;
-export type InvitationView = z.output<typeof invitationView>;
-
-/** A customer beside its owner and latest invitation, as the queries select them. */
-export type CustomerRow = {
-  id: string;
-  name: string;
-  email: string;
-  status: (typeof customerStatuses)[number];
-  created_at: Date;
-  updated_at: Date;
-  activated_at: Date | null;
-  deactivated_at: Date | null;
-  owner_id: string;
-  owner_name: string;
-  owner_email: string;
-  owner_activated_at: Date | null;
-};
-
-export const customerColumns = `
-  c.id, c.name, c.email, c.status, c.created_at, c.updated_at, c.activated_at, c.deactivated_at,
-  o.id as owner_id, o.name as owner_name, o.email as owner_email, o.activated_at as owner_activated_at`;
+type CustomerView = z.output<typeof customerView>;
+type OwnerView = z.output<typeof ownerView>;
+type InvitationView = z.output<typeof invitationView>;
 
 export function toCustomerView(row: CustomerRow): CustomerView {
   return {
@@ -99,4 +83,32 @@ export function toOwnerView(row: CustomerRow): OwnerView {
     email: row.owner_email,
     activated_at: row.owner_activated_at?.toISOString() ?? null,
   };
+}
+
+const toInvitationView = (row: InvitationRow): InvitationView => ({
+  email_id: row.email_id,
+  status: row.status,
+  expires_at: row.expires_at.toISOString(),
+  accepted_at: row.accepted_at?.toISOString() ?? null,
+  revoked_at: row.revoked_at?.toISOString() ?? null,
+});
+
+/** What most answers about one customer consist of. */
+export async function describeCustomer(
+  q: Queryable,
+  row: CustomerRow,
+): Promise<{ customer: CustomerView; owner: OwnerView; invitation: InvitationView | null }> {
+  const invitation = await readLatestInvitation(q, row.owner_id);
+  return {
+    customer: toCustomerView(row),
+    owner: toOwnerView(row),
+    invitation: invitation ? toInvitationView(invitation) : null,
+  };
+}
+
+export function customerExists(email: string, customerId: string | undefined): Problem {
+  return new Problem('customer-exists', 'A customer with this address exists already.', {
+    errors: [{ in: 'body', pointer: '#/email', detail: 'belongs to another customer', received: email }],
+    ...(customerId && { members: { customer_id: customerId } }),
+  });
 }

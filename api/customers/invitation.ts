@@ -1,18 +1,20 @@
 // The invitation: a mail with a link whose token works once and not for ever. The token is 256 random bits and is
 // stored as its SHA-256 only, so it is looked up by digest: nothing of it is compared byte by byte.
 import { createHash, randomBytes } from 'node:crypto';
-import { type Queryable, uuidv7 } from '../../deploy/database.ts';
+import type { Queryable } from '../../deploy/database.ts';
 import {
   type Address,
   type EmailDraft,
   type InsertedEmail,
   insertEmails,
 } from '../../relay/client/email/email.ts';
+import type { Status } from '../../relay/client/vocabulary.ts';
 import { render, standardTemplates, type Template } from '../templates/render.ts';
+import { insertInvitationRows } from './invitation-store.ts';
 
 export const invitationLastsDays = 7;
 
-export type Token = { readonly text: string; readonly hash: Buffer };
+type Token = { readonly text: string; readonly hash: Buffer };
 
 export function newToken(): Token {
   const text = randomBytes(32).toString('base64url');
@@ -38,17 +40,22 @@ const dateInWords = new Intl.DateTimeFormat('en-GB', {
 /** "Sunday, 1 March 2026 at 09:00 UTC": whoever reads it may be anywhere. */
 const inWords = (instant: Date) => `${dateInWords.format(instant)} UTC`;
 
-export type Invitation = {
+export type Invite = {
+  readonly from: Address | undefined;
+  readonly publicUrl: string;
+  readonly apiKeyId: string | undefined;
+  readonly traceparent: string;
+};
+
+export type NewInvitation = { readonly email: InsertedEmail; readonly expiresAt: Date };
+
+export type Invitation = Invite & {
   readonly token: Token;
   readonly expiresAt: Date;
   readonly customer: { readonly id: string; readonly name: string };
   readonly owner: { readonly id: string; readonly name: string; readonly email: string };
   /** The administrator's words, if any. */
   readonly template: Template | undefined;
-  readonly from: Address | undefined;
-  readonly publicUrl: string;
-  readonly apiKeyId: string | undefined;
-  readonly traceparent: string;
 };
 
 /** Stores invitations and their mails inside the caller's transaction; the mails are in the same order. */
@@ -58,19 +65,7 @@ export async function insertInvitations(
 ): Promise<InsertedEmail[]> {
   if (invitations.length === 0) return [];
   const emails = await insertEmails(tx, invitations.map(toDraft));
-  await tx.query({
-    name: 'insert-invitations',
-    text: `
-      insert into invitation (id, owner_id, token_hash, email_id, expires_at)
-      select * from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::timestamptz[])`,
-    values: [
-      invitations.map(() => uuidv7()),
-      invitations.map(({ owner }) => owner.id),
-      invitations.map(({ token }) => token.hash),
-      emails.map(({ id }) => id),
-      invitations.map(({ expiresAt }) => expiresAt),
-    ],
-  });
+  await insertInvitationRows(tx, invitations, emails);
   return emails;
 }
 
@@ -103,3 +98,15 @@ function toDraft({
     traceparent,
   };
 }
+
+/** Without a From address an email is held from the start, otherwise it waits for its hand-over. */
+export const initialStatus = ({ claim }: InsertedEmail): Status => (claim ? 'pending' : 'held');
+
+/** An invitation that was just made, as the API shows it. */
+export const viewNewInvitation = ({ email, expiresAt }: NewInvitation, status = initialStatus(email)) => ({
+  email_id: email.id,
+  status,
+  expires_at: expiresAt.toISOString(),
+  accepted_at: null,
+  revoked_at: null,
+});

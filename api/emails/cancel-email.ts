@@ -4,7 +4,7 @@ import { cancelEmailWithin } from '../../relay/client/outbox/cancel.ts';
 import { actorOf, type Principal } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';
-import { declareState, emailPath, wrongState } from './state.ts';
+import { declareState, emailPath, wrongEmailState } from './state.ts';
 
 export function cancelEmail(): Operation {
   return changes({
@@ -32,7 +32,7 @@ export async function cancelOwnEmail(tx: Queryable, emailId: string, principal: 
   const result = await cancelEmailWithin(tx, emailId, actorOf(principal));
   if (result.outcome === 'unknown') throw noSuchEmail(emailId);
   if (result.outcome === 'too-late') {
-    throw wrongState(result.status, 'It cannot be called back any more.');
+    throw wrongEmailState(result.status, 'It cannot be called back any more.');
   }
   return { id: emailId, status: result.status };
 }

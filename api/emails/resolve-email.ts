@@ -4,7 +4,7 @@ import { resolveEmailWithin } from '../../relay/client/outbox/resolve.ts';
 import { actorOf } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';
-import { declareState, emailPath, wrongState } from './state.ts';
+import { declareState, emailPath, wrongEmailState } from './state.ts';
 
 export function resolveEmail(): Operation {
   return changes({
@@ -27,7 +27,7 @@ export function resolveEmail(): Operation {
       const result = await resolveEmailWithin(tx, path.id, body.outcome, actorOf(principal));
       if (result.outcome === 'unknown') throw noSuchEmail(path.id);
       if (result.outcome === 'nothing-uncertain')
-        throw wrongState(result.status, 'Nothing about it is uncertain.');
+        throw wrongEmailState(result.status, 'Nothing about it is uncertain.');
       return { status: 200, body: { id: path.id, status: result.status } };
     },
   });

@@ -3,7 +3,7 @@ import { retryEmailWithin } from '../../relay/client/outbox/retry.ts';
 import { actorOf } from '../authenticate.ts';
 import { changes, type Operation } from '../operation.ts';
 import { noSuchEmail, readOwn } from './owner.ts';
-import { declareState, emailPath, wrongState } from './state.ts';
+import { declareState, emailPath, wrongEmailState } from './state.ts';
 
 export function retryEmail(): Operation {
   return changes({
@@ -24,7 +24,7 @@ export function retryEmail(): Operation {
       const result = await retryEmailWithin(tx, path.id, actorOf(principal));
       if (result.outcome === 'unknown') throw noSuchEmail(path.id);
       if (result.outcome === 'not-retryable')
-        throw wrongState(result.status, 'There is nothing to try again.');
+        throw wrongEmailState(result.status, 'There is nothing to try again.');
       return { status: 200, body: { id: path.id, status: result.status } };
     },
   });

@@ -11,7 +11,7 @@ export const declareState = (description: string) => ({
   200: { description, schema: z.strictObject({ id, status: z.enum(statuses) }) },
 });
 
-export const wrongState = (status: Status, consequence: string) =>
+export const wrongEmailState = (status: Status, consequence: string) =>
   new Problem('email-state', `The mail is ${status}. ${consequence}`, {
     members: { current_status: status },
   });

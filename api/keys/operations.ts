@@ -1,7 +1,8 @@
 // API keys: made here, shown once, kept as a digest, revoked at once.
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { type Database, uuidv7 } from '../../deploy/database.ts';
+import type { Database } from '../../deploy/database.ts';
+import { uuidv7 } from '../../deploy/uuid.ts';
 import { hashSecret, type Scope, scopes } from '../authenticate.ts';
 import { id, instant, line, pageOf, pageQuery, toPage } from '../fields.ts';
 import { changes, type Operation, reads } from '../operation.ts';

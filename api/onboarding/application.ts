@@ -11,10 +11,12 @@
 // `?with_customer=true` deletes both while nobody has used the account.
 import { z } from 'zod';
 import { address, id, instant, line, prose } from '../fields.ts';
+import { Problem } from '../problem.ts';
+import { type ApplicationRow, applicationStatuses } from './store.ts';
 
-export const applicationStatuses = ['submitted', 'approved', 'rejected', 'archived'] as const;
+export const applicationPath = z.strictObject({ id });
 
-export type ApplicationStatus = (typeof applicationStatuses)[number];
+export const oneApplication = '/api/admin/onboarding/applications/{id}';
 
 const fields = {
   company: line(200).meta({ examples: ['Example Bakery'] }),
@@ -68,24 +70,6 @@ const shape = {
 
 export const applicationView = z.strictObject(shape).meta({ id: 'Application' });
 
-export type ApplicationRow = {
-  id: string;
-  status: ApplicationStatus;
-  company: string;
-  contact_name: string;
-  email: string;
-  phone: string | null;
-  website: string | null;
-  message: string | null;
-  note: string | null;
-  reason: string | null;
-  customer_id: string | null;
-  created_at: Date;
-  updated_at: Date;
-  decided_at: Date | null;
-  archived_at: Date | null;
-};
-
 export function toApplicationView(row: ApplicationRow): z.output<typeof applicationView> {
   return {
     ...row,
@@ -95,3 +79,16 @@ export function toApplicationView(row: ApplicationRow): z.output<typeof applicat
     archived_at: row.archived_at?.toISOString() ?? null,
   };
 }
+
+/** The declared answer of an operation that tells one application. */
+export const declareApplication = (description: string) => ({
+  200: { description, schema: applicationView },
+});
+
+export const wrongApplicationState = (row: ApplicationRow, consequence: string) =>
+  new Problem('application-state', `The application is ${row.status}. ${consequence}`, {
+    members: { current_status: row.status, ...(row.customer_id && { customer_id: row.customer_id }) },
+  });
+
+/** A request that leads on from a refusal. */
+export type WayOut = { readonly method: string; readonly href: string; readonly description: string };

@@ -5,7 +5,7 @@ import { type EmailChanges, editEmail } from '../../relay/client/outbox/edit.ts'
 import { actorOf, type Principal } from '../authenticate.ts';
 import { toListItem } from '../emails/email.ts';
 import { noSuchEmail } from '../emails/owner.ts';
-import { wrongState } from '../emails/state.ts';
+import { wrongEmailState } from '../emails/state.ts';
 import type { Answer } from '../operation.ts';
 import { Problem } from '../problem.ts';
 
@@ -23,7 +23,7 @@ export async function editScheduled(
     case 'unknown':
       throw noSuchEmail(emailId);
     case 'locked':
-      throw wrongState(result.email.status, 'It has left or is leaving, so it cannot be changed.');
+      throw wrongEmailState(result.email.status, 'It has left or is leaving, so it cannot be changed.');
     case 'changed-meanwhile':
       throw new Problem('precondition-failed', 'Somebody changed this mail since you read it.', {
         headers: { etag: etagOf(result.email) },

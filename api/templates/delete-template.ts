@@ -1,0 +1,20 @@
+// DELETE /api/v1/templates/…: our words again.
+import { changes, type Operation } from '../operation.ts';
+import { deleteTemplateRow } from './store.ts';
+import type { DeclaredTemplate } from './template.ts';
+
+export function deleteTemplate(template: DeclaredTemplate): Operation {
+  return changes({
+    id: `delete${template.name}Template`,
+    method: 'delete',
+    path: template.path,
+    tag: 'Templates',
+    summary: `Return to our words of the ${template.kind}`,
+    scope: 'admin',
+    answers: { 204: { description: 'The standard template is in force.' } },
+    async handle(_, tx) {
+      await deleteTemplateRow(tx, template.kind);
+      return { status: 204 };
+    },
+  });
+}

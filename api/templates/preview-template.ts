@@ -1,0 +1,22 @@
+// POST /api/v1/templates/…/preview: how an email would read, without storing anything.
+import { type Operation, reads } from '../operation.ts';
+import { placeholders, render } from './render.ts';
+import { type DeclaredTemplate, renderedTemplate } from './template.ts';
+
+export function previewTemplate(template: DeclaredTemplate): Operation {
+  return reads({
+    id: `preview${template.name}Template`,
+    method: 'post',
+    path: `${template.path}/preview`,
+    tag: 'Templates',
+    summary: `See the ${template.kind} with example values, without storing anything`,
+    scope: 'admin',
+    bodyLimit: 1024 * 1024,
+    body: template.body,
+    bodyExample: template.bodyExample,
+    answers: { 200: { description: 'What a recipient would read.', schema: renderedTemplate } },
+    async handle({ body: words }) {
+      return { status: 200, body: render(words, placeholders[template.kind]) };
+    },
+  });
+}

@@ -1,0 +1,24 @@
+// PUT /api/v1/templates/…: the administrator's words.
+import { changes, type Operation } from '../operation.ts';
+import { saveTemplate } from './store.ts';
+import { type DeclaredTemplate, templateView, viewTemplate } from './template.ts';
+
+export function putTemplate(template: DeclaredTemplate): Operation {
+  return changes({
+    id: `put${template.name}Template`,
+    method: 'put',
+    path: template.path,
+    tag: 'Templates',
+    summary: `Change the words of the ${template.kind}`,
+    description: 'Counts for mail that is created from now on. Values are escaped in the HTML.',
+    scope: 'admin',
+    bodyLimit: 1024 * 1024,
+    body: template.body,
+    bodyExample: template.bodyExample,
+    answers: { 200: { description: 'The template in force.', schema: templateView } },
+    async handle({ body: words }, tx) {
+      await saveTemplate(tx, template.kind, words);
+      return { status: 200, body: await viewTemplate(tx, template.kind) };
+    },
+  });
+}
