@@ -47,7 +47,7 @@ const enhancedCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)/;
 
 // What mail libraries of PHP, Python, Java, Go and .NET put around a reply.
 const frames =
-  /\b(?:[a-z]\w{0,40}\.){1,6}\w{0,60}(?:exception|error)\w{0,20}: |\bsmtp(?:data|sender|recipients|response|sendfailed|addressfailed|server)\w{0,30}: ?\(?|\bsmtp (?:server )?error: ?|\bdata (?:not accepted|end command failed)\.? ?|\bdetail: |\bsmtp code: ?\d{3}|\badditional smtp info: ?|\bmessage failed: ?|\bgomail: ?|\b(?:could not|failed to|unable to) send e-?mail(?: \d+)?: ?|\bthe server response was: ?|\bb(?=')/g;
+  /\b(?:[a-z]\w{0,40}\.){1,6}\w{0,60}(?:exception|error)\w{0,20}: |\bsmtp(?:data|sender|recipients|response|sendfailed|addressfailed|server)\w{0,30}: ?\(?|\bsmtp (?:server )?error: ?|\bdata (?:not accepted|end command failed)\.? ?|\bdetail: |\bsmtp code: ?\d{3}|\badditional smtp info: ?|\bmessage failed: ?|\bgomail: ?|\b(?:could not|failed to|unable to) send e-?mail(?: \d+)?: ?|\bthe server response was: ?|\(\d{3}, ?(?=b?['"])|\bb(?=['"])/g;
 
 /** Everything the rules may ask about one failure. Never throws, whatever the report contains. */
 export function factsOf(failure: Failure): Facts {

@@ -196,7 +196,9 @@ export const accountRules: readonly Rule[] = [
     ...stop,
     cause: 'auth-bad-credentials',
     says: /(user ?name|user|login|pass(word|phrase)?|credentials?|account)\b.{0,50}(not accepted|incorrect|invalid|wrong|mismatch|bad|denied|failed|not (match|recognized|correct|found|valid)|does not (match|exist)|unknown)|(incorrect|invalid|wrong|bad|unknown) .{0,20}(user|login|pass|credentials?|auth\w*)|auth\w*\b.{0,30}(fail|unsuccessful|denied|rejected|error|invalid|refused|not successful)|badcredentials|could not (authenticate|login)|(fail\w*|unable|not) to (authenticate|login)|login (fail|denied|incorrect|invalid)|not authenticate|smtpauthentication/,
-    when: (facts) => (atAuth(facts) || facts.code === 535) && (facts.code === undefined || facts.code >= 500),
+    when: (facts) =>
+      (atAuth(facts) || facts.code === 535 || /^auth failed/.test(facts.words)) &&
+      (facts.code === undefined || facts.code >= 500),
   },
 ];
 
@@ -207,8 +209,10 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'abuse-lock',
-    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited|paused)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)/,
-    when: ({ words }) => !/from ip range|\bip range\b/.test(words),
+    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)(?! to\b)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited|paused)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)|(unsolicited|spam|bulk) email (is |was |being )?(originating|coming|sent|received) from (your|this) (address|account|server|host|domain|network)|(dictionary|harvest\w*) attack|too many (invalid|unknown|bad|nonexistent) (recipients|users|addresses)/,
+    when: ({ words, code }) =>
+      !/from ip range|\bip range\b/.test(words) &&
+      !(code !== undefined && code < 500 && /too many|unsolicited/.test(words)),
   },
   {
     verdict: 'stop',

@@ -21,7 +21,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'retry',
     scope: 'recipient',
     stage: 'rcpt',
-    says: /(user|recipient|account|mailbox|address)\b.{0,60}receiving email (too|at a rate)|receiving email (too quickly|at a rate)|(recipient|user you are trying to contact)\b.{0,60}(rate|too quickly|too many messages|too much email)|(recipient|user|mailbox|address)\b.{0,60}(receiv\w*.{0,40}(limit|quota|rate)|(limit|quota|rate)\b.{0,40}receiv)/,
+    says: /(user|recipient|account|mailbox|address)\b.{0,60}receiving email (too|at a rate)|receiving email (too quickly|at a rate)|(recipient|user you are trying to contact)\b.{0,60}(rate|too quickly|too many messages|too much email)|(recipient|user|mailbox|address)\b.{0,60}(receiv\w*.{0,40}(limit|quota|rate|too (many|much))|(limit|quota|rate)\b.{0,40}receiv)/,
     when: ({ words }) => /receiv/.test(words) || !/per (hour|day)|daily|hourly/.test(words),
   },
   {
@@ -72,7 +72,7 @@ export const limitRules: readonly Rule[] = [
     says: /too many recipients|(recipients?|rcpts?)\b.{0,30}(limit|exceed|maximum|too many)|(maximum|max|limit|exceed\w*)\b.{0,30}(number of |count of )?(recipients|rcpts?)/,
     at: transaction,
     when: ({ words }) =>
-      !/hour|day|daily|24|minute|rate|quota|sending limit|invalid|storage|disk|space|mailbox|header/.test(
+      !/hour|day|daily|24|minute|rate|quota|sending limit|invalid|storage|disk|space|mailbox|header|errors/.test(
         words,
       ),
   },
@@ -121,7 +121,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /(sending|submission|outgoing|outbound|sender|send|relay|account|smtp|your|volume)\b.{0,40}(quota|limit)s?\b.{0,30}(exceed|reach|hit|over|met|used)|(exceed|reach|hit|over|used)\w*\b.{0,50}(sending|submission|outgoing|outbound|sender|send|relay|message|email)\b.{0,30}(quota|limit|allowance)|submissionquota|(sender|domain|connection|sending) frequency limit|limit for sending email|too many (emails?|messages)( sent| from)?\b|please wait (to|before|until)|rate limit increase|sending too (many|much)|message (count )?(quota|limit) (exceed|reach)|exceeded .{0,30}(number of|max(imum)?) (emails?|messages)|(quota|limit) (exceeded|reached) for (account|user|sender|domain)/,
+    says: /(sending|submission|outgoing|outbound|sender|send|relay|account|smtp|your|volume)\b.{0,40}(quota|limit)s?\b.{0,30}(exceed|reach|hit|over|met|used)|(exceed|reach|hit|over|used)\w*\b.{0,50}(sending|submission|outgoing|outbound|sender|send|relay|message|email)\b.{0,30}(quota|limit|allowance)|submissionquota|(ip|sender|domain|connection|sending) frequency (is )?limit|limit for sending email|too many (emails?|messages)( sent| from)?\b|please wait (to|before|until)|rate limit increase|sending too (many|much)|message (count )?(quota|limit) (exceed|reach)|exceeded .{0,30}(number of|max(imum)?) (emails?|messages)|(quota|limit) (exceeded|reached) for (account|user|sender|domain)/,
     when: ({ words }) =>
       !/inbox|storage|over quota|size|recipients? (rate|limit)|connection|rate exceeded|credits?\b/.test(
         words,

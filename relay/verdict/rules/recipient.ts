@@ -5,7 +5,7 @@ const fail = {
   verdict: 'fail',
   scope: 'recipient',
   stage: 'rcpt',
-  at: ['mail', 'rcpt', 'data', 'dot', 'accepted'],
+  at: ['rcpt', 'data', 'dot', 'accepted'],
 } as const;
 const retry = {
   verdict: 'retry',
@@ -17,6 +17,12 @@ const retry = {
 
 /** Closed groups speak of sign-in and permission, and mean the sender's standing with this one recipient. */
 export const closedGroupRules: readonly Rule[] = [
+  {
+    ...retry,
+    cause: 'greylist',
+    codes: [4, 5],
+    says: /gr[ea]ylist|not yet authorized to deliver|gr[ea]y listed|postgrey|postgray|come back (in|later)|first (time|contact)|new (sender|triplet)|delayed delivery policy/,
+  },
   {
     ...fail,
     cause: 'policy-reject',
@@ -34,15 +40,9 @@ export const recipientRules: readonly Rule[] = [
     says: /(multiple|several|different|more than one|only one|single)\b.{0,20}(destination |recipient )?domains?\b/,
   },
   {
-    ...retry,
-    cause: 'greylist',
-    codes: [4, 5],
-    says: /gr[ea]ylist|gr[ea]y listed|postgrey|postgray|come back (in|later)|first (time|contact)|new (sender|triplet)|delayed delivery policy/,
-  },
-  {
     ...fail,
     cause: 'mailbox-full',
-    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota)|overquota|quota violation|too many messages (on|in) (the |this )?(server|mailbox|inbox)|(mailbox|recipient|user|account)\b.{0,40}exceed\w* .{0,20}(storage|disk|space|mailbox)/,
+    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota)|overquota|quota violation|exceed\w* quota|mailbox limit|too many messages (on|in) (the |this )?(server|mailbox|inbox)|(mailbox|recipient|user|account)\b.{0,40}exceed\w* .{0,20}(storage|disk|space|mailbox)/,
   },
   {
     ...fail,
