@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { type Claimed, claimDue } from '../../../relay/delivery/queue/claim.ts';
 import { openMarks } from '../../../relay/delivery/queue/marks.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+import { until } from '../../kit/until.ts';
 import { queueMail, recipientsOf } from './way-out.ts';
 
 async function claimMail(
@@ -64,6 +65,34 @@ test('of several mails that ask together each learns of its own mark', async () 
   expect(second?.askedAt).toBeGreaterThanOrEqual(askedAfter);
   expect(await marksOf(given, lost)).toEqual([null]);
   expect(await marksOf(given, ours)).toEqual([expect.any(Date)]);
+});
+
+test('who asks while a mark is under way goes with the next', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  await using other = openDatabase({ url: given.url, applicationName: 'other', max: 1 });
+  const first = await claimMail(database, given);
+  const second = await claimMail(database, given);
+  const marks = openMarks(database);
+  const mark = ({ queueId, token }: Claimed) => marks.mark({ queueId, token, ordinals: [0] });
+  const both = await other.transaction(async (tx) => {
+    await tx.query('select from recipient where queue_id = $1 for update', [first.queueId]);
+    const underWay = mark(first);
+    await until(
+      async () => {
+        const { rowCount } = await given.query(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return rowCount === 1;
+      },
+      { what: 'the first mark to wait for the lock' },
+    );
+    return [underWay, mark(second)];
+  });
+  expect(await Promise.all(both)).toEqual([
+    { markedAt: expect.any(String), askedAt: expect.any(Number) },
+    { markedAt: expect.any(String), askedAt: expect.any(Number) },
+  ]);
 });
 
 test('a database that does not answer leaves nobody without an answer', async () => {

@@ -1,18 +1,24 @@
 // A database that was restored from a backup: what waits in it may have been sent since.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { openBudget } from '../../../deploy/budget.ts';
 import { openDatabase } from '../../../deploy/database.ts';
-import { claimDue as claimEmails } from '../../../relay/client/outbox/outbox.ts';
+import { openLog } from '../../../deploy/log.ts';
+import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
+import { claimDue as claimEmails, handOverNow } from '../../../relay/client/outbox/outbox.ts';
 import { claimDue, claimHeld } from '../../../relay/delivery/queue/claim.ts';
 import { releaseUnconfigured } from '../../../relay/delivery/queue/configuration.ts';
 import { checkIdentity } from '../../../relay/delivery/queue/identity.ts';
 import { holdRestored, restoredBatch } from '../../../relay/delivery/queue/restored.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+import { freePort } from '../../kit/ports.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
 import { fillBacklog } from './backlog.ts';
 import { countByStatus, environmentFor, openWayOut, queueMail, settled } from './way-out.ts';
 
+const log = openLog('relay', 'silent');
+const nobody = { host: '127.0.0.1', user: 'postern', password: 'x' };
 const lease = { instance: randomUUID(), leaseMs: 60_000 };
 
 /** As if these rows had come out of a backup of another server. */
@@ -82,6 +88,11 @@ test('an email that was due and not handed over yet is held; what is due later, 
   await restore(given);
   await checkIdentity(database);
   const fresh = await add();
+  const asked = await add();
+  await using handOver = openHandOver({ ...nobody, port: await freePort(), sessions: 1, log });
+  const tools = { database, handOver, budget: openBudget(1_000_000), log };
+  for (const id of old) expect(await handOverNow(tools, id, 1_000)).toBeUndefined();
+  expect(await handOverNow(tools, asked, 1_000)).toMatchObject({ outcome: 'away' });
   expect((await claimEmails(database, { limit: 10 })).map(({ id }) => id)).toEqual([fresh]);
   while ((await holdRestored(database)).state !== 'finished');
   const { rows } = await given.query<{ id: string }>(
@@ -115,6 +126,25 @@ test('a batch is a batch: two relays share the work, and one that is killed in b
   expect((await given.query("select from email where reason = 'database-restored'")).rowCount).toBe(
     restoredBatch + 1,
   );
+});
+
+test('what was locked when its batch came is held before anything of the backup may leave', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  await using other = openDatabase({ url: given.url, applicationName: 'other', max: 1 });
+  const { queueId } = await queueMail(given.query);
+  await restore(given);
+  await checkIdentity(database);
+  await other.transaction(async (tx) => {
+    await tx.query('select from recipient for update');
+    // No recipients to hold, then no emails; and still it is not over.
+    for (let step = 0; step < 4; step++) {
+      expect(await holdRestored(database)).toEqual({ state: 'holding', held: 0 });
+    }
+  });
+  expect(await claimDue(database, { ...lease, limit: 10 })).toEqual([]);
+  while ((await holdRestored(database)).state !== 'finished');
+  expect(await settled(given.query, queueId, ['held'])).toMatchObject({ reason: 'database-restored' });
 });
 
 test('a relay delivers new mail while it holds what was restored', async () => {
