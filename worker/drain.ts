@@ -3,7 +3,7 @@
 // Any number of workers do this at once; the email row is the fence between them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
-import type { ClaimedEmail } from '../relay/client/email/email.ts';
+import type { ClaimedEmail } from '../relay/client/email/claimed.ts';
 import type { HandOverResult } from '../relay/client/outbox/hand-over.ts';
 import {
   bytesOf,

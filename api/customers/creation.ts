@@ -2,7 +2,7 @@
 // many customers share the transaction.
 import type { Queryable } from '../../deploy/database.ts';
 import { uuidv7 } from '../../deploy/uuid.ts';
-import type { InsertedEmail } from '../../relay/client/email/email.ts';
+import type { InsertedEmail } from '../../relay/client/email/insert.ts';
 import {
   type Invitation,
   type Invite,

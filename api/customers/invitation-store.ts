@@ -1,7 +1,7 @@
 // Invitations in the database: a token by its hash, and the email that carried it.
 import type { Queryable } from '../../deploy/database.ts';
 import { uuidv7 } from '../../deploy/uuid.ts';
-import type { InsertedEmail } from '../../relay/client/email/email.ts';
+import type { InsertedEmail } from '../../relay/client/email/insert.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import type { Template } from '../templates/render.ts';
 

@@ -2,12 +2,9 @@
 // stored as its SHA-256 only, so it is looked up by digest: nothing of it is compared byte by byte.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Queryable } from '../../deploy/database.ts';
-import {
-  type Address,
-  type EmailDraft,
-  type InsertedEmail,
-  insertEmails,
-} from '../../relay/client/email/email.ts';
+import type { EmailDraft } from '../../relay/client/email/draft.ts';
+import type { Address } from '../../relay/client/email/email.ts';
+import { type InsertedEmail, insertEmails } from '../../relay/client/email/insert.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { render, standardTemplates, type Template } from '../templates/render.ts';
 import { insertInvitationRows } from './invitation-store.ts';

@@ -1,7 +1,7 @@
 // POST /api/customers/{id}/invitation: a new link for an owner who has not accepted.
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
-import type { InsertedEmail } from '../../relay/client/email/email.ts';
+import type { InsertedEmail } from '../../relay/client/email/insert.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { changes, type Operation } from '../operation.ts';
 import { Problem } from '../problem.ts';

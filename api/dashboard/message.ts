@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
 import { composeMessage } from '../../relay/client/compose/compose.ts';
-import { type Attachment, type Email, readAttachments } from '../../relay/client/email/email.ts';
+import { type Attachment, readAttachments } from '../../relay/client/email/attachment.ts';
+import type { Email } from '../../relay/client/email/email.ts';
 import { readMessageSource } from '../../relay/client/email/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
 

@@ -3,13 +3,10 @@
 // by surprise hours later.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../../deploy/database.ts';
-import {
-  type Address,
-  type Delivery,
-  insertEmail,
-  readDeliveries,
-  readEmail,
-} from '../../relay/client/email/email.ts';
+import { type Delivery, readDeliveries } from '../../relay/client/email/delivery.ts';
+import type { Address } from '../../relay/client/email/email.ts';
+import { insertEmail } from '../../relay/client/email/insert.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
 import { askAboutLanes, askAboutSender } from '../../relay/client/outbox/probe.ts';

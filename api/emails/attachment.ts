@@ -1,7 +1,7 @@
 // Files beside the text, as callers give them.
 import { z } from 'zod';
 import { faultOfAttachment, readMediaType } from '../../relay/client/compose/media-type.ts';
-import type { Attachment } from '../../relay/client/email/email.ts';
+import type { Attachment } from '../../relay/client/email/attachment.ts';
 import { fileContent } from '../body/file-content.ts';
 import { line } from '../fields.ts';
 

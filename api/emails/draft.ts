@@ -1,6 +1,7 @@
 // A single email as a caller asks for it, and how it becomes the draft that relay/client stores.
 import { z } from 'zod';
-import type { Address, EmailDraft, HeaderField, Recipient } from '../../relay/client/email/email.ts';
+import type { EmailDraft } from '../../relay/client/email/draft.ts';
+import type { Address, HeaderField, Recipient } from '../../relay/client/email/email.ts';
 import { line, prose } from '../fields.ts';
 import { attachment, toAttachment } from './attachment.ts';
 import { headers } from './headers.ts';

@@ -1,8 +1,10 @@
 // A mail as the API shows it.
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
-import { type Delivery, type Email, readEmail } from '../../relay/client/email/email.ts';
+import type { Delivery } from '../../relay/client/email/delivery.ts';
+import type { Email } from '../../relay/client/email/email.ts';
 import type { EmailList } from '../../relay/client/email/list.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import { waitingForView } from '../diagnosis/lanes.ts';
 import { id, instant } from '../fields.ts';

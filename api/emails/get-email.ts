@@ -1,6 +1,6 @@
 // GET /api/v1/emails/{id}: one email and what became of each recipient.
 import type { Database } from '../../deploy/database.ts';
-import { readDeliveries } from '../../relay/client/email/email.ts';
+import { readDeliveries } from '../../relay/client/email/delivery.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
 import { type Operation, reads } from '../operation.ts';
 import { emailView, toEmailView } from './email.ts';

@@ -2,7 +2,8 @@
 // asked for with API_KEY or in the dashboard has no key and belongs to `admin`. `read` lists everything and sees what
 // became of it. Mail that a key may not see does not exist for it: every operation answers 404, as for an unknown id.
 import type { Queryable } from '../../deploy/database.ts';
-import { type Email, readEmail } from '../../relay/client/email/email.ts';
+import type { Email } from '../../relay/client/email/email.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { allows, type Principal } from '../authenticate.ts';
 import { Problem } from '../problem.ts';
 

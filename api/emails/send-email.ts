@@ -1,6 +1,6 @@
 // POST /api/v1/emails: one email, committed, then handed to the relay.
 import type { Database } from '../../deploy/database.ts';
-import { type InsertedEmail, insertEmail } from '../../relay/client/email/email.ts';
+import { type InsertedEmail, insertEmail } from '../../relay/client/email/insert.ts';
 import { changes, type Operation } from '../operation.ts';
 import type { Sending } from '../sending.ts';
 import { checkEmail, readEmailContext } from './check.ts';

@@ -1,7 +1,7 @@
 // POST /api/v1/emails/batch: many emails, each accepted or refused by itself.
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
-import { insertEmails } from '../../relay/client/email/email.ts';
+import { insertEmails } from '../../relay/client/email/insert.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
 import { invalidFields, readPart } from '../faults.ts';
 import { id } from '../fields.ts';

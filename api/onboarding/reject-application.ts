@@ -1,7 +1,7 @@
 // POST /api/admin/onboarding/applications/{id}/reject: no, with an email to the applicant if wanted.
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
-import { type InsertedEmail, insertEmail } from '../../relay/client/email/email.ts';
+import { type InsertedEmail, insertEmail } from '../../relay/client/email/insert.ts';
 import { type Invite, initialStatus } from '../customers/invitation.ts';
 import { id, line } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';

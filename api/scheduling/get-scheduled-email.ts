@@ -1,6 +1,6 @@
 // GET /api/v1/scheduled-emails/{id}: one scheduled email, with the ETag for a change.
 import type { Database } from '../../deploy/database.ts';
-import { readDeliveries } from '../../relay/client/email/email.ts';
+import { readDeliveries } from '../../relay/client/email/delivery.ts';
 import { waitingFor } from '../diagnosis/lanes.ts';
 import { emailView, toEmailView } from '../emails/email.ts';
 import { owns, readVisible } from '../emails/owner.ts';

@@ -1,6 +1,6 @@
 // POST /api/v1/scheduled-emails/{id}/send-now: due now instead of later.
 import type { Database } from '../../deploy/database.ts';
-import { readEmail } from '../../relay/client/email/email.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import type { EmailChanges } from '../../relay/client/outbox/edit.ts';
 import { emailListItem, toListItem } from '../emails/email.ts';
 import { readOwn } from '../emails/owner.ts';

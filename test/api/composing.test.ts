@@ -2,7 +2,8 @@
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { composeMessage } from '../../relay/client/compose/compose.ts';
-import { readAttachments, readEmail } from '../../relay/client/email/email.ts';
+import { readAttachments } from '../../relay/client/email/attachment.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { type Api, startApi } from './in-process.ts';
 
 let api: Api;

@@ -1,7 +1,7 @@
 // What large mail costs a process in memory, and others in time: uploads at once, and due mail with attachments.
 import { readFile } from 'node:fs/promises';
 import { openDatabase } from '../../deploy/database.ts';
-import { insertEmail } from '../../relay/client/email/email.ts';
+import { insertEmail } from '../../relay/client/email/insert.ts';
 import { createTemplate } from '../kit/database.ts';
 import { startPostgres } from '../kit/postgres.ts';
 import { startStack } from '../kit/stack.ts';

@@ -1,7 +1,8 @@
 // How late scheduled mail is: a burst that is due in one second, with one worker and with three, and a steady stream.
 // From the due time until the relay has it, by the clock of the database; a provider takes everything meanwhile.
 import { openDatabase } from '../../deploy/database.ts';
-import { type EmailDraft, insertEmails } from '../../relay/client/email/email.ts';
+import type { EmailDraft } from '../../relay/client/email/draft.ts';
+import { insertEmails } from '../../relay/client/email/insert.ts';
 import { createTemplate } from '../kit/database.ts';
 import { startPostgres } from '../kit/postgres.ts';
 import { type Stack, startStack } from '../kit/stack.ts';

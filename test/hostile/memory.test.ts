@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../deploy/database.ts';
-import { insertEmails } from '../../relay/client/email/email.ts';
+import { insertEmails } from '../../relay/client/email/insert.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readEmail } from '../../relay/client/email/email.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { batchSize, partsBatch } from '../../relay/client/erasure/retention.ts';
 import { beat } from '../../relay/client/status/heartbeat.ts';
 import { openHousekeeping, releaseOnceConfigured } from '../../worker/housekeeping.ts';

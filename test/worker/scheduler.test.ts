@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { type Database, openDatabase } from '../../deploy/database.ts';
-import { type EmailDraft, insertEmails, readEmail } from '../../relay/client/email/email.ts';
+import type { EmailDraft } from '../../relay/client/email/draft.ts';
+import { insertEmails } from '../../relay/client/email/insert.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
 import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
 import { emailStatus } from '../../relay/client/status/heartbeat.ts';
 import { ownPostgres } from '../kit/database.ts';

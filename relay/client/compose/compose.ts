@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as base64 from 'nodemailer/lib/base64';
 import MimeNode from 'nodemailer/lib/mime-node';
 import * as quotedPrintable from 'nodemailer/lib/qp';
-import { type AttachedFile, type Attachment, type EmailContent, pieceBytes } from '../email/email.ts';
+import { type AttachedFile, type Attachment, pieceBytes } from '../email/attachment.ts';
+import type { EmailContent } from '../email/email.ts';
 import { asciiField, callersField, dispositionField, mailboxField, textField } from './header.ts';
 import { contentTypeField, type MediaType, parameterOf, readMediaType } from './media-type.ts';
 

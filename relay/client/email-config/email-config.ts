@@ -1,15 +1,9 @@
 // A client's scheduled mail as one form. Saving it is a reconciliation by key, not cancel-all-and-make-again: what
 // did not change is kept with its ids, and what has left is never touched. Saving ten times changes nothing.
 import type { Database, Queryable } from '../../../deploy/database.ts';
-import {
-  type Address,
-  type Email,
-  type EmailRow,
-  emailColumns,
-  insertEmails,
-  type Recipient,
-  toEmail,
-} from '../email/email.ts';
+import type { Address, Email, Recipient } from '../email/email.ts';
+import { insertEmails } from '../email/insert.ts';
+import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
 import { cancelEmailWithin } from '../outbox/cancel.ts';
 import { type EmailChanges, editEmail, isAtHome } from '../outbox/edit.ts';
 import type { Status } from '../vocabulary.ts';

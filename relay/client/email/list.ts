@@ -1,7 +1,8 @@
 // Finding emails: the newest first, or what is scheduled, soonest first.
 import type { Queryable } from '../../../deploy/database.ts';
 import type { EmailKind, Status } from '../vocabulary.ts';
-import { type Email, type EmailRow, summaryColumns, toEmail } from './email.ts';
+import type { Email } from './email.ts';
+import { type EmailRow, summaryColumns, toEmail } from './row.ts';
 
 /** All that is given must hold. */
 export type EmailFilter = {

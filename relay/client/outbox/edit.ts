@@ -2,15 +2,9 @@
 // so that a hand-over of the old version that is on its way right now is refused by the relay.
 import { randomBytes } from 'node:crypto';
 import type { Queryable } from '../../../deploy/database.ts';
-import {
-  type Address,
-  type Email,
-  type EmailRow,
-  emailColumns,
-  newMessageId,
-  type Recipient,
-  toEmail,
-} from '../email/email.ts';
+import type { Address, Email, Recipient } from '../email/email.ts';
+import { newMessageId } from '../email/message-id.ts';
+import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
 
 /** What may change; what is undefined stays as it is. */
 export type EmailChanges = {

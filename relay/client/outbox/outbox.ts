@@ -6,15 +6,10 @@ import { type Database, isUnavailable, type Queryable } from '../../../deploy/da
 import type { Log } from '../../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../../deploy/trace.ts';
 import { composeMessage, envelopeOf, layOutMessage } from '../compose/compose.ts';
-import {
-  type ClaimedEmail,
-  type EmailContent,
-  type EmailRow,
-  openAttachments,
-  pieceBytes,
-  readAttachments,
-  toContent,
-} from '../email/email.ts';
+import { openAttachments, pieceBytes, readAttachments } from '../email/attachment.ts';
+import type { ClaimedEmail } from '../email/claimed.ts';
+import type { EmailContent } from '../email/email.ts';
+import { type EmailRow, toContent } from '../email/row.ts';
 import { type HandOver, type HandOverResult, msToCarry, type Parcel } from './hand-over.ts';
 
 type ClaimedRow = Pick<

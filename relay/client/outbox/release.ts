@@ -1,6 +1,7 @@
 // Releasing: mail that waited for configuration or for a person goes on.
 import type { Queryable } from '../../../deploy/database.ts';
-import { type Address, newMessageId } from '../email/email.ts';
+import type { Address } from '../email/email.ts';
+import { newMessageId } from '../email/message-id.ts';
 import { askAboutHolds } from './probe.ts';
 
 /**

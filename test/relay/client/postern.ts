@@ -2,7 +2,8 @@
 import { openBudget } from '../../../deploy/budget.ts';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { type EmailDraft, type InsertedEmail, insertEmail } from '../../../relay/client/email/email.ts';
+import type { EmailDraft } from '../../../relay/client/email/draft.ts';
+import { type InsertedEmail, insertEmail } from '../../../relay/client/email/insert.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 
 /** Enough for anything. */

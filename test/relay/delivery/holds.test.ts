@@ -2,7 +2,7 @@
 // doctor finds out, and then all of its mail leaves.
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { insertEmail } from '../../../relay/client/email/email.ts';
+import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { releaseHeld } from '../../../relay/client/outbox/release.ts';
 import { retryEmail } from '../../../relay/client/outbox/retry.ts';
 import { usualTempo } from '../../../relay/delivery/settings.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { insertEmail } from '../../../relay/client/email/email.ts';
+import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { cancelEmail } from '../../../relay/client/outbox/cancel.ts';
 import type { Stack } from '../../kit/stack.ts';
 import {

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
-import {
-  insertEmail,
-  insertEmails,
-  readAttachments,
-  readDeliveries,
-  readEmail,
-} from '../../../../relay/client/email/email.ts';
+import { readAttachments } from '../../../../relay/client/email/attachment.ts';
+import { readDeliveries } from '../../../../relay/client/email/delivery.ts';
+import { insertEmail, insertEmails } from '../../../../relay/client/email/insert.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { appendEvents, readMessageTimeline, readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { acceptAs, draft, inSeconds, insert, startPostern } from '../postern.ts';
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { readAttachments, readDeliveries, readEmail } from '../../../../relay/client/email/email.ts';
+import { readAttachments } from '../../../../relay/client/email/attachment.ts';
+import { readDeliveries } from '../../../../relay/client/email/delivery.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { appendEvents } from '../../../../relay/client/email/timeline.ts';
 import { eraseRecipient } from '../../../../relay/client/erasure/erase.ts';
 import { acceptAs, inSeconds, insert, startPostern, type TestPostern } from '../postern.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readAttachments, readEmail } from '../../../../relay/client/email/email.ts';
+import { readAttachments } from '../../../../relay/client/email/attachment.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import {
   eraseBodies,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readEmail } from '../../../../relay/client/email/email.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { editEmail } from '../../../../relay/client/outbox/edit.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';

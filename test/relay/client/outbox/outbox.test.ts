@@ -1,6 +1,6 @@
 import { simpleParser } from 'mailparser';
 import { expect, test } from 'vitest';
-import { readEmail } from '../../../../relay/client/email/email.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../../../relay/client/outbox/cancel.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readDeliveries, readEmail } from '../../../../relay/client/email/email.ts';
+import { readDeliveries } from '../../../../relay/client/email/delivery.ts';
+import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { claimDue, recordHandOver } from '../../../../relay/client/outbox/outbox.ts';
 import { releaseHeld } from '../../../../relay/client/outbox/release.ts';
