@@ -11,10 +11,15 @@ import { type RefusalReason, type RefusalStage, reasonOf, stageOf } from './refu
 const mostErrors = 30;
 // Room for 1,000 recipients and a few resets.
 const mostCommands = 5_000;
+// Who has just come gets this long to log in, however many others want to.
+const graceMs = 5_000;
 // Leaves the rest of the process a few seconds of the 25 it has.
 const finishMs = 20_000;
 
 export type Refused = {
+  readonly client: string;
+  /** MAIL FROM, where it had been said. */
+  readonly sender: string;
   readonly stage: RefusalStage;
   readonly reason: RefusalReason;
   readonly reply: string;
@@ -48,11 +53,27 @@ export class SubmissionServer extends SMTPServer {
   }
 
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
+    if (this.connections.size >= (this.options.maxClients ?? Number.POSITIVE_INFINITY))
+      this.endIdleStranger();
     const connection = new SubmissionConnection(this, socket, options);
     this.connections.add(connection);
     connection.on('error', (error) => this._onError(error));
     connection.on('connect', (client) => this._onClientConnect(client));
     connection.init();
+  }
+
+  /**
+   * Ends the oldest session that has neither logged in nor begun a mail, so that who only waits keeps nobody out.
+   *
+   * @param client only a session of this address
+   * @returns whether there was one
+   */
+  endIdleStranger(client?: string): boolean {
+    const oldest = ([...this.connections] as SubmissionConnection[]).find(
+      (each) => each.isIdleStranger && (client === undefined || each.remoteAddress === client),
+    );
+    oldest?.send(421, '4.7.0 Others want to log in', false);
+    return oldest !== undefined;
   }
 
   get isStopping(): boolean {
@@ -74,6 +95,7 @@ class SubmissionConnection extends HalfCloseConnection {
   #isGathering = false;
   #stage: RefusalStage = 'connect';
   #errors = 0;
+  readonly #since = performance.now();
   #commands = 0;
 
   constructor(
@@ -113,6 +135,12 @@ class SubmissionConnection extends HalfCloseConnection {
     super._onCommand(command, callback);
   }
 
+  get isIdleStranger(): boolean {
+    const { user, envelope } = this.session as Partial<SMTPServerSession>;
+    const isBusy = user || envelope?.mailFrom || this._closing || this._closed;
+    return !isBusy && performance.now() - this.#since > graceMs;
+  }
+
   /** RFC 8446 section 5.1: a TLS record of a handshake. No SMTP command begins like that. */
   #endTlsHello(bytes: Buffer): void {
     if (bytes[0] !== 0x16 || bytes[1] !== 0x03) return;
@@ -121,7 +149,7 @@ class SubmissionConnection extends HalfCloseConnection {
       ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
       : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)';
     this.#server.onTlsInVain(this.remoteAddress, hint);
-    this.#server.onRefused(this.session, { stage: 'connect', reason: 'tls-in-vain', reply: hint });
+    this.#refused({ stage: 'connect', reason: 'tls-in-vain', reply: hint });
     this._socket.destroy();
   }
 
@@ -168,7 +196,15 @@ class SubmissionConnection extends HalfCloseConnection {
 
   #tellRefused(code: number, text: string): void {
     const reason = reasonOf(this.#stage, code, text);
-    this.#server.onRefused(this.session, { stage: this.#stage, reason, reply: `${code} ${text}` });
+    this.#refused({ stage: this.#stage, reason, reply: `${code} ${text}` });
+  }
+
+  #refused(refused: Pick<Refused, 'stage' | 'reason' | 'reply'>): void {
+    // Who is refused before the greeting has a session without address and envelope, whatever its type says.
+    const { envelope } = this.session as Partial<SMTPServerSession>;
+    const mailFrom = envelope?.mailFrom;
+    const sender = mailFrom ? mailFrom.address : '';
+    this.#server.onRefused(this.session, { ...refused, client: this.remoteAddress, sender });
   }
 
   /** RFC 2920 section 3.2: the replies to commands that came together go back together, in one write for all of them. */

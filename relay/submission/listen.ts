@@ -171,13 +171,8 @@ export async function listenSubmission({
     ehloNote: (client) => (networks.hidesClients(client) ? clearAuthHint(client) : undefined),
     onTlsInVain: (client, hint) => log.warn({ event: 'tls-in-vain', client }, hint),
     onRefused: (session, refused) => {
-      const { mailFrom } = session.envelope;
-      refusals.note({
-        ...refused,
-        client: session.remoteAddress,
-        credential: credentialOf(session) ?? triedNames.get(session) ?? '',
-        sender: mailFrom ? mailFrom.address : '',
-      });
+      const credential = credentialOf({ user: session.user, remoteAddress: refused.client });
+      refusals.note({ ...refused, credential: credential ?? triedNames.get(session) ?? '' });
     },
   };
   const ports = [
@@ -197,7 +192,7 @@ export async function listenSubmission({
     const sessions = (sessionsOf.get(remoteAddress) ?? 0) + 1;
     sessionsOf.set(remoteAddress, sessions);
     counted.add(session);
-    if (sessions > mostSessionsPerClient) {
+    if (sessions > mostSessionsPerClient && !servers.some((each) => each.endIdleStranger(remoteAddress))) {
       return refuse(421, '4.7.0', `Too many sessions from ${remoteAddress}`);
     }
     if (!session.secure && !networks.mayLogInClear(remoteAddress)) {
@@ -235,7 +230,10 @@ export async function listenSubmission({
   }
 
   /** The credential, or the trusted network that stands in for one; undefined for strangers. */
-  function credentialOf({ user, remoteAddress }: SMTPServerSession): string | undefined {
+  function credentialOf({
+    user,
+    remoteAddress,
+  }: Pick<SMTPServerSession, 'user' | 'remoteAddress'>): string | undefined {
     return typeof user === 'string' ? user : networks.trusted(remoteAddress);
   }
 

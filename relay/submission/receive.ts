@@ -6,11 +6,13 @@ import type { Budget } from '../../deploy/budget.ts';
 import type { Queryable } from '../../deploy/database.ts';
 import { type Admission, type AdmissionQuestion, admit } from './admission.ts';
 import { checkLines } from './lines.ts';
+import { openPace } from './pace.ts';
 import { openParts, partBytes } from './parts.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /** Read without asking for memory: most mail is smaller, and the number of sessions is limited. */
 const smallBytes = 32_768;
+const watchEveryMs = 1_000;
 /** What a larger message holds at most: what it gathers for a part, the part being written, and pg's copy of it. */
 const windowBytes = 3 * partBytes;
 
@@ -69,7 +71,9 @@ export async function receive(reception: Reception): Promise<Received | Refusal>
     };
   }
 
-  const hold = await budget.reserve(windowBytes);
+  // Disposed of twice, it gives back once.
+  const hold = new DisposableStack();
+  hold.use(await budget.reserve(windowBytes));
   const parts = openParts(database, queueId);
   try {
     const outcome = await readLarge(first.bytes);
@@ -96,13 +100,22 @@ export async function receive(reception: Reception): Promise<Received | Refusal>
 
   async function readLarge(begin: Buffer): Promise<Admission | Refusal> {
     let head: Buffer = begin;
-    let outcome = lines.read(begin) ? judge(false) : lines.refusal;
+    let outcome: Admission | Refusal | undefined = lines.read(begin) ? judge(false) : lines.refusal;
     digest.update(begin);
     await storeHead();
     const lateAt = performance.now() + longestMs;
+    const pace = openPace();
+    const watch = setInterval(() => {
+      if (budget.waiting === 0 || !pace.isTooSlow() || (outcome && 'code' in outcome)) return;
+      outcome = tooSlow;
+      // The final dot is still to be heard, with its answer; it needs no memory.
+      hold[Symbol.dispose]();
+      void parts.discard().catch(() => {});
+    }, watchEveryMs);
+    using _ = { [Symbol.dispose]: () => clearInterval(watch) };
 
     // Never left early: that would destroy the stream under the library's feet.
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of pace.measure(stream as AsyncIterable<Buffer>)) {
       if (outcome && 'code' in outcome) continue;
       digest.update(chunk);
       if (stream.sizeExceeded) outcome = tooBig;
