@@ -1,24 +1,28 @@
 // `npm start`: all of Postern on one machine, with nothing installed. An embedded PostgreSQL, the three
 // processes as they run in production, and a stand-in provider as long as SMTP_HOST is not set.
 // Everything it keeps is in .postern/: remove that folder to begin anew. `npm start -- --folder DIRECTORY` keeps it
-// elsewhere, so that two can run side by side.
+// elsewhere, so that two can run side by side. `npm run dev` is the same with --watch: a process is restarted when
+// its files change.
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EnvironmentError } from './environment.ts';
-import { startChild } from './local/child.ts';
+import { type Child, startChild } from './local/child.ts';
 import { claimFolder } from './local/folder.ts';
 import { greet } from './local/greeting.ts';
 import { watchNpm } from './local/npm.ts';
 import { makePlan, readWishes } from './local/plan.ts';
 import { startPostgres } from './local/postgres.ts';
 import { Trouble } from './local/trouble.ts';
+import { type Watched, watchSources } from './local/watch.ts';
 import { startWatchdog } from './local/watchdog.ts';
 import { openLog } from './log.ts';
 import { migrate } from './migrate.ts';
 
 const root = dirname(import.meta.dirname);
-const { values: flags } = parseArgs({ options: { folder: { type: 'string' } } });
+const { values: flags } = parseArgs({
+  options: { folder: { type: 'string' }, watch: { type: 'boolean', default: false } },
+});
 const folder = flags.folder ? resolve(flags.folder) : join(root, '.postern');
 const resources = new AsyncDisposableStack();
 let stopping: { readonly since: number; readonly done: Promise<never> } | undefined;
@@ -66,13 +70,21 @@ async function start(): Promise<void> {
     throw new Trouble(`${error.message}${wayOut}`);
   });
 
-  const common = { folder, onSpawn: claim.remember, onGiveUp };
+  const common = { folder, waitsForChange: flags.watch, onSpawn: claim.remember, onGiveUp };
+  const children = new Map<Watched, Child>();
   if (plan.standIn) {
-    const { flags, webUrl } = plan.standIn;
+    const { flags: standInFlags, webUrl } = plan.standIn;
     const script = join(root, 'relay', 'stand-in', 'main.ts');
     const standIn = resources.use(
-      await startChild({ ...common, name: 'stand-in', script, flags, environment: process.env }),
+      await startChild({
+        ...common,
+        name: 'stand-in',
+        script,
+        flags: standInFlags,
+        environment: process.env,
+      }),
     );
+    children.set('stand-in', standIn);
     // The relay reads the stand-in's CA when it starts.
     await standIn.ready(webUrl);
   }
@@ -84,10 +96,15 @@ async function start(): Promise<void> {
     const child = resources.use(
       await startChild({ ...common, name, script, flags: [], environment, isNoise: plan.isNoise }),
     );
+    children.set(name, child);
     starts.push(child.ready(plan.readiness[name]));
   }
   await Promise.all(starts);
-  if (!stopping) greet(plan, { databaseUrl: url, folder });
+  if (stopping) return;
+  if (flags.watch) {
+    resources.use(watchSources(root, (name, path) => children.get(name)?.restart(`${path} has changed`)));
+  }
+  greet(plan, { databaseUrl: url, folder, isWatching: flags.watch });
 }
 
 /** What cannot start is for the person at the terminal to put right; running on without it would only confuse. */

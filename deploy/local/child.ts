@@ -14,17 +14,21 @@ import { Trouble } from './trouble.ts';
 export type Child = AsyncDisposable & {
   /** Resolves when the address answers 200. Throws a Trouble when it does not within 60 seconds. */
   ready(url: string): Promise<void>;
+  /** Ends it and starts it again. Several calls in a short time restart it once. */
+  restart(why: string): void;
 };
 
 // runProcess gives itself 25 s to stop.
 const stopPatienceMs = 27_000;
 const readyPatienceMs = 60_000;
 const restartAfterMs = 1_000;
+// An editor that saves, or a checkout of another branch, changes many files at once.
+const settleMs = 100;
 
 /**
  * Starts `node SCRIPT FLAGS…`. Its raw output goes to FOLDER/log/NAME.log, the readable one to ours. A process
- * that dies is started again after a second, except before it was first ready or when it says that its settings
- * are wrong (exit 78, EX_CONFIG): then `onGiveUp` hears why.
+ * that dies is started again after a second, or, with `waitsForChange`, at the next `restart`. Before it was first
+ * ready, or when it says that its settings are wrong (exit 78, EX_CONFIG), `onGiveUp` hears why instead.
  */
 export async function startChild({
   name,
@@ -33,6 +37,7 @@ export async function startChild({
   environment,
   folder,
   isNoise = () => false,
+  waitsForChange = false,
   onSpawn,
   onGiveUp,
 }: {
@@ -43,6 +48,8 @@ export async function startChild({
   folder: string;
   /** Lines for the log file only. */
   isNoise?: (line: string) => boolean;
+  /** After an end that nobody asked for: code that is being edited would only end again. */
+  waitsForChange?: boolean;
   onSpawn: (pid: number, command: string) => void;
   onGiveUp: (words: string) => void;
 }): Promise<Child> {
@@ -53,6 +60,8 @@ export async function startChild({
   let wasReady = false;
   let lostItsPort = false;
   let isStopping = false;
+  let isRestarting = false;
+  let settling: NodeJS.Timeout | undefined;
 
   function launch(): void {
     child = spawn(process.execPath, [script, ...flags], {
@@ -74,9 +83,17 @@ export async function startChild({
         `${name} could not listen: another program has taken its port since npm start chose it. Start again.`,
       );
     }
+    if (isRestarting) {
+      isRestarting = false;
+      return launch();
+    }
     const end = signal ?? `exit code ${code}`;
     if (!wasReady || code === 78)
       return onGiveUp(`${name} ended (${end}). Its last words are above and in ${logFile}.`);
+    if (waitsForChange) {
+      console.log(`${column(name)} ended (${end}), starting it again when a file changes`);
+      return;
+    }
     console.log(`${column(name)} ended (${end}), starting it again`);
     await pause(restartAfterMs);
     if (!isStopping) launch();
@@ -89,6 +106,14 @@ export async function startChild({
       const words = isNoise(line) ? '' : readable(line);
       if (words) console.log(`${column(name)} ${words}`);
     });
+  }
+
+  async function restart(why: string): Promise<void> {
+    if (isStopping || isRestarting) return;
+    console.log(`${column(name)} restarting: ${why}`);
+    if (hasEnded(child)) return launch();
+    isRestarting = true;
+    await end(child);
   }
 
   const lastResort = () => child.kill('SIGKILL');
@@ -109,19 +134,29 @@ export async function startChild({
       }
       wasReady = true;
     },
+    restart(why) {
+      clearTimeout(settling);
+      settling = setTimeout(() => void restart(why), settleMs);
+    },
     async [Symbol.asyncDispose]() {
       isStopping = true;
+      clearTimeout(settling);
       process.removeListener('exit', lastResort);
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.kill('SIGTERM');
-        const tooLate = setTimeout(() => child.kill('SIGKILL'), stopPatienceMs);
-        await gone;
-        clearTimeout(tooLate);
-      }
+      if (!hasEnded(child)) await end(child);
       rawLog.end();
     },
   };
+}
+
+const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess) =>
+  pid === undefined || exitCode !== null || signalCode !== null;
+
+async function end(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const tooLate = setTimeout(() => child.kill('SIGKILL'), stopPatienceMs);
+  await gone;
+  clearTimeout(tooLate);
 }
 
 const column = (name: string) => name.padEnd(12);

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import type { Plan } from './plan.ts';
 
 /** Prints addresses, the API key, and a curl that makes a customer whose owner is invited by mail. */
-export function greet(plan: Plan, { databaseUrl, folder }: { databaseUrl: string; folder: string }): void {
+export function greet(
+  plan: Plan,
+  { databaseUrl, folder, isWatching }: { databaseUrl: string; folder: string; isWatching: boolean },
+): void {
   const { apiUrl, apiKey, adminPassword, relayAddress, standIn } = plan;
   const customer = {
     name: 'Example Ltd',
@@ -32,6 +35,6 @@ Try it:
     -H 'Content-Type: application/json' \\
     -d '${JSON.stringify(customer)}'
 
-Ctrl-C stops everything; the next start finds it as it was. The logs are in ${join(folder, 'log')}.
+${isWatching ? 'A process is restarted when its files change. ' : ''}Ctrl-C stops everything; the next start finds it as it was. The logs are in ${join(folder, 'log')}.
 `);
 }
