@@ -53,7 +53,7 @@ const versionFile = 'package.json';
 const topLevel = new Set([
   ...['api', 'relay', 'worker', 'deploy', 'test'],
   ...['docker-compose.yml', 'package.json', 'tsconfig.json', 'package-lock.json'],
-  ...['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'],
+  ...['README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
 ]);
 
 const stringOrComment =
