@@ -78,7 +78,7 @@ test('a relay that the database did not answer declares nobody lost for the time
   await using database = await freshDatabase();
   const { query } = database;
   await using provider = await startProvider();
-  const leaseMs = 2_000;
+  const leaseMs = 4_000;
   // As if PostgreSQL were shutting down, but for this one statement only: leases are renewed all the while.
   const repair = await failUpdates(query, {
     when: `old.status = 'sending' and new.status = 'sent'`,

@@ -96,10 +96,18 @@ test.each([
     { status: 'uncertain', marked: true },
     { status: 'held', marked: true },
     { status: 'bounced' },
+    { status: 'held' },
+    { status: 'deferred' },
   ]);
   expect(await resolveEmail(postern.database, id, resolution, 'ann')).toMatchObject({ outcome: 'resolved' });
   const deliveries = await readDeliveries(postern.database, id);
-  expect(deliveries.map((delivery) => delivery.status)).toEqual([status, status, 'bounced']);
+  expect(deliveries.map((delivery) => delivery.status)).toEqual([
+    status,
+    status,
+    'bounced',
+    'held',
+    'deferred',
+  ]);
   expect(await resolveEmail(postern.database, id, resolution, 'ann')).toMatchObject({
     outcome: 'nothing-uncertain',
   });
