@@ -9,6 +9,7 @@ export type AddressReading = { readonly address: string } | { readonly fault: st
 
 /** RFC 5321 section 4.5.3.1.3: a path has 256 octets with its brackets. No limit of its own for the local part: VERP and SRS need more than 64. */
 const mostOctets = 254;
+const tooLong = `is longer than ${mostOctets} octets (RFC 5321 4.5.3.1.3)`;
 
 // RFC 5322 section 3.2.3 with the octets of RFC 6532 section 3.2; a dot may stand anywhere, because addresses such as
 // `a..b@`, `a.@` and `.a@` exist at carriers and in firmware, and nobody can read them in two ways.
@@ -36,6 +37,8 @@ const isAddress = (text: string): boolean => faultOf(text) === undefined;
 
 function faultOf(text: string): string | undefined {
   if (text === '') return 'is empty; ann@example.com would be accepted';
+  // First of all: what is looked for below would be looked for in megabytes.
+  if (Buffer.byteLength(text) > mostOctets + 'mailto:'.length) return tooLong;
   if (control.test(text)) return 'holds a control character';
   if (text.trim() !== text) return 'begins or ends with a blank';
   if (/^mailto:/i.test(text)) {
@@ -43,7 +46,7 @@ function faultOf(text: string): string | undefined {
     const wayOut = isAddress(rest) ? `; ${rest} would be accepted` : '';
     return `begins with mailto:, which is no part of an address${wayOut}`;
   }
-  if (Buffer.byteLength(text) > mostOctets) return `is longer than ${mostOctets} octets (RFC 5321 4.5.3.1.3)`;
+  if (Buffer.byteLength(text) > mostOctets) return tooLong;
 
   const quoted = text.startsWith('"') ? quotedString.exec(text)?.[0] : '';
   if (quoted === undefined) return 'has a quoted local part that is not closed or not printable';

@@ -85,8 +85,11 @@ function readBare(written: string, behind: readonly Token[]): Mailbox | Fault {
 }
 
 function faultOfBare(written: string, fault: string): string {
-  const [, name, address] = /^([^@"\\]+?)[ \t]+([^\s@]+@[^\s@]+)$/.exec(written) ?? [];
-  if (name !== undefined && address !== undefined && 'address' in readAddress(address)) {
+  // Not by an expression: in front of thousands of blanks it would look at the same ones again and again.
+  const blank = Math.max(written.lastIndexOf(' '), written.lastIndexOf('\t'));
+  const name = written.slice(0, Math.max(blank, 0)).trimEnd();
+  const address = written.slice(blank + 1);
+  if (/^[^@"\\]+$/.test(name) && 'address' in readAddress(address)) {
     return `has a name and no brackets around the address; ${writeMailbox({ name, address })} would be accepted`;
   }
   return written.includes('@')

@@ -32,6 +32,9 @@ describe('an address', () => {
     expect(readAddress(text)).toEqual({ fault: expect.stringMatching(/^(?:is|has|holds|begins) /) }),
   );
 
+  test('megabytes are refused without being looked at', () =>
+    expect(readAddress('mailto:'.repeat(1_000_000))).toEqual({ fault: expect.stringMatching(/^is longer/) }));
+
   test('quotes that are not needed and the case make no other mailbox', () => {
     expect(comparableAddress('"Ann"@EXAMPLE.com')).toBe(comparableAddress('ann@example.com'));
     expect(comparableAddress('ann@bücher.example')).toBe(comparableAddress('ann@xn--bcher-kva.example'));
@@ -61,6 +64,17 @@ describe('a mailbox list', () => {
     ],
     ...['<a@example.com', 'Ann ann@example.com', '<@relay.example:ann@example.com>'],
   ])('%s is refused', (text) => expect(readMailboxList(text)).toHaveProperty('fault'));
+
+  // Looking at a blank once more for each one in front of it would take hours.
+  test('a million blanks between two words are refused at once', () =>
+    expect(readMailboxList(`ann${' '.repeat(1_000_000)}example.com`)).toHaveProperty('fault'));
+
+  test.each([
+    ['Ann Example ann@example.com', 'Ann Example <ann@example.com>'],
+    ['Ann\t\tann@example.com', 'Ann <ann@example.com>'],
+  ])('%j is refused with the form that would be accepted', (text, accepted) =>
+    expect(readMailboxList(text)).toEqual({ fault: expect.stringContaining(accepted) }),
+  );
 
   test('a sender is one that every reader reads alike', () => {
     expect(readAuthors('"Example, Inc." <app@example.com>')).toHaveProperty('mailboxes');
