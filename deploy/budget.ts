@@ -111,9 +111,9 @@ export function measureBudgets(metrics: Metrics, budgets: Readonly<Record<string
     labels: ['holds'],
     read: each(({ reserved }) => reserved),
   });
-  metrics.gauge({
-    name: 'postern_memory_refusals',
-    help: 'Requests and messages since the start that were put off because there was no memory for them in time.',
+  metrics.total({
+    name: 'postern_memory_refusals_total',
+    help: 'Requests and messages that were put off because there was no memory for them in time.',
     labels: ['holds'],
     read: each(({ refused }) => refused),
   });

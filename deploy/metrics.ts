@@ -28,6 +28,12 @@ export type Metrics = {
       readonly read: () => Promise<readonly { readonly labels?: Labels<Label>; readonly value: number }[]>;
     },
   ): void;
+  /** The same for what is counted elsewhere; names end in `_total`. */
+  total<Label extends string = never>(
+    description: Description<Label> & {
+      readonly read: () => Promise<readonly { readonly labels?: Labels<Label>; readonly value: number }[]>;
+    },
+  ): void;
   /** Everything in the Prometheus text format, as /metrics answers it. */
   text(): Promise<string>;
 };
@@ -66,6 +72,23 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
           try {
             const values = await read();
             for (const { labels: given, value } of values) this.set({ ...given }, value);
+          } catch (error) {
+            log.warn({ err: error, metric: name }, 'A metric could not be read');
+          }
+        },
+      });
+    },
+    total({ name, help, labels = [], read }) {
+      new Counter({
+        name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        async collect() {
+          try {
+            const values = await read();
+            this.reset();
+            for (const { labels: given, value } of values) this.inc({ ...given }, value);
           } catch (error) {
             log.warn({ err: error, metric: name }, 'A metric could not be read');
           }
