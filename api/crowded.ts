@@ -1,80 +1,73 @@
-// Lists and objects with more entries than their schema allows, found before zod looks at any of them: it would read
-// every entry and complain about each.
-import { z } from 'zod';
+// Lists and objects with more entries than their schema allows, and fields that it does not know, found before zod
+// looks at any of them: it would read every entry and complain about each.
+import type { SchemaNode, SchemaOutline } from './schema-outline.ts';
 
-type Node = {
-  readonly $ref?: string;
-  readonly $defs?: Readonly<Record<string, Node>>;
-  readonly type?: string;
-  readonly anyOf?: readonly Node[];
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly items?: Node;
-  readonly maxItems?: number;
-  readonly maxProperties?: number;
-};
-
-type Described = { readonly root: Node | undefined; resolve(node: Node | undefined): Node | undefined };
-
-const known = new WeakMap<z.ZodType, Described>();
-
-/** The JSON Schema of what a schema reads; made once. */
-export function described(schema: z.ZodType): Described {
-  const made = known.get(schema);
-  if (made) return made;
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node;
-  const resolve = (node: Node | undefined) =>
-    node?.$ref === undefined ? node : root.$defs?.[node.$ref.replace('#/$defs/', '')];
-  const result = { root: resolve(root), resolve };
-  known.set(schema, result);
-  return result;
-}
-
-export type Crowded = {
+type Oddity = {
   readonly path: readonly PropertyKey[];
   readonly detail: string;
-  readonly received: string;
-  readonly accepted: { readonly maximum: number };
+  readonly received?: string;
+  readonly accepted?: unknown;
 };
 
-/** Everything in `value` that has too many entries; what is in it is not looked at. */
-export function findCrowded({ root, resolve }: Described, value: unknown): Crowded[] {
-  return find(root, value, []);
+export type Crowd = {
+  /** What has too many entries; what is in it is not looked at. */
+  readonly crowded: readonly Oddity[];
+  /** The first `most` fields that the schema does not know. */
+  readonly unknown: readonly Oddity[];
+  /** How many such fields there are. */
+  readonly unknownCount: number;
+};
 
-  function find(given: Node | undefined, inner: unknown, path: readonly PropertyKey[]): Crowded[] {
-    if (typeof inner !== 'object' || inner === null || Buffer.isBuffer(inner)) return [];
+export function findCrowds({ root, branchesOf }: SchemaOutline, value: unknown, most: number): Crowd {
+  const crowded: Oddity[] = [];
+  const unknown: Oddity[] = [];
+  let unknownCount = 0;
+  look(root, value, []);
+  return { crowded, unknown, unknownCount };
+
+  function look(given: SchemaNode | undefined, inner: unknown, path: readonly PropertyKey[]): void {
+    if (typeof inner !== 'object' || inner === null || Buffer.isBuffer(inner)) return;
     const type = Array.isArray(inner) ? 'array' : 'object';
-    const node = branchesOf(given).find((branch) => branch.type === type);
-    if (!node) return [];
-    return Array.isArray(inner) ? inList(node, inner, path) : inObject(node, inner, path);
+    const [node, ...others] = branchesOf(given).filter((branch) => branch.type === type);
+    if (!node) return;
+    if (Array.isArray(inner)) lookInList(node, inner, path);
+    else lookInObject(node, inner, path, others.length === 0 && node.additionalProperties === false);
   }
 
-  function inList(node: Node, list: readonly unknown[], path: readonly PropertyKey[]): Crowded[] {
+  function lookInList(node: SchemaNode, list: readonly unknown[], path: readonly PropertyKey[]): void {
     const { maxItems = Number.POSITIVE_INFINITY } = node;
-    if (list.length > maxItems) return [crowded(path, maxItems, `a list of ${list.length}`)];
-    return list.flatMap((entry, index) => find(node.items, entry, [...path, index]));
+    if (list.length > maxItems) tooMany(path, maxItems, `a list of ${list.length}`);
+    else for (const [index, entry] of list.entries()) look(node.items, entry, [...path, index]);
   }
 
-  function inObject(node: Node, members: object, path: readonly PropertyKey[]): Crowded[] {
+  function lookInObject(
+    node: SchemaNode,
+    members: object,
+    path: readonly PropertyKey[],
+    isStrict: boolean,
+  ): void {
     const { maxProperties = Number.POSITIVE_INFINITY, properties = {} } = node;
-    const count = Object.keys(members).length;
-    if (count > maxProperties) return [crowded(path, maxProperties, `an object of ${count}`)];
-    return Object.entries(properties).flatMap(([name, inner]) =>
-      Object.hasOwn(members, name)
-        ? find(inner, (members as Record<string, unknown>)[name], [...path, name])
-        : [],
-    );
+    const names = Object.keys(members);
+    if (names.length > maxProperties) {
+      tooMany(path, maxProperties, `an object of ${names.length}`);
+      return;
+    }
+    let isFirst = true;
+    for (const name of names) {
+      if (Object.hasOwn(properties, name)) {
+        look(properties[name], (members as Record<string, unknown>)[name], [...path, name]);
+      } else if (isStrict && ++unknownCount <= most) {
+        // What is accepted is said once for each object: an answer must not be much longer than what it answers.
+        const accepted = isFirst && { accepted: Object.keys(properties) };
+        unknown.push({ path: [...path, name], detail: unknownField, ...accepted });
+        isFirst = false;
+      }
+    }
   }
 
-  function branchesOf(given: Node | undefined): Node[] {
-    const node = resolve(given);
-    if (!node) return [];
-    return node.anyOf ? node.anyOf.flatMap(branchesOf) : [node];
+  function tooMany(path: readonly PropertyKey[], maximum: number, received: string): void {
+    crowded.push({ path, detail: `must have at most ${maximum} entries`, received, accepted: { maximum } });
   }
 }
 
-const crowded = (path: readonly PropertyKey[], most: number, received: string): Crowded => ({
-  path,
-  detail: `must have at most ${most} entries`,
-  received,
-  accepted: { maximum: most },
-});
+export const unknownField = 'is not a known field';

@@ -1,37 +1,51 @@
 // What is wrong with a request's fields, all at once: the translation of zod's findings into the `errors` of a problem.
 import type { z } from 'zod';
-import { described, findCrowded } from './crowded.ts';
+import { findCrowds, unknownField } from './crowded.ts';
 import { withoutNulls } from './nulls.ts';
 import { type Fault, Problem } from './problem.ts';
+import { outlineOf } from './schema-outline.ts';
 
 type Part = { in: Fault['in']; schema: z.ZodType; value: unknown };
 
 /** Reads all parts of a request. Throws one `invalid-fields` problem that names every fault in any of them. */
 export function readParts(parts: readonly Part[]): unknown[] {
   const faults: Fault[] = [];
+  let unnamed = 0;
   const values = parts.map((part) => {
     const reading = readPart(part);
     if ('data' in reading) return reading.data;
     faults.push(...reading.faults);
+    unnamed += reading.unnamed;
     return undefined;
   });
-  if (faults.length > 0) throw invalidFields(faults);
+  if (faults.length > 0) throw invalidFields(faults, unnamed);
   return values;
 }
 
-/** Reads one part: what it says, or its faults. What has too many entries is refused before any of them is read. */
+type Reading<Data> =
+  | { readonly data: Data }
+  /** `unnamed` counts those that are not among `faults`. */
+  | { readonly faults: readonly Fault[]; readonly unnamed: number };
+
+/**
+ * Reads one part: what it says, or its faults. What has too many entries, or very many fields that nobody knows, is
+ * refused before any of them is read.
+ */
 export function readPart<Schema extends z.ZodType>(
   given: Part & { readonly schema: Schema },
-): { readonly data: z.output<Schema> } | { readonly faults: readonly Fault[] } {
-  const crowded = findCrowded(described(given.schema), given.value);
-  if (crowded.length > 0) {
-    return {
-      faults: crowded.map(({ path, ...rest }) => ({ in: given.in, pointer: pointerTo(path), ...rest })),
-    };
+): Reading<z.output<Schema>> {
+  const { crowded, unknown, unknownCount } = findCrowds(outlineOf(given.schema), given.value, mostFaults);
+  if (crowded.length > 0 || unknownCount > mostFaults) {
+    const faults = [...crowded, ...unknown].map(({ path, ...rest }) => ({
+      in: given.in,
+      pointer: pointerTo(path),
+      ...rest,
+    }));
+    return { faults, unnamed: unknownCount - unknown.length };
   }
   const part = given.in === 'body' ? { ...given, value: withoutNulls(given.schema, given.value) } : given;
   const result = part.schema.safeParse(part.value, { reportInput: false });
-  return result.success ? { data: result.data } : { faults: faultsIn(part, result.error) };
+  return result.success ? { data: result.data } : { faults: faultsIn(part, result.error), unnamed: 0 };
 }
 
 function faultsIn(part: Part, error: z.ZodError): Fault[] {
@@ -41,15 +55,14 @@ function faultsIn(part: Part, error: z.ZodError): Fault[] {
 /** So many are named; the others are counted. */
 const mostFaults = 100;
 
-export function invalidFields(faults: readonly Fault[]): Problem {
+export function invalidFields(faults: readonly Fault[], unnamed = 0): Problem {
   const first = faults[0];
   const named = faults.slice(0, mostFaults);
-  const more = faults.length - named.length;
+  const all = faults.length + unnamed;
+  const more = all - named.length;
   const names = named.map(nameOf).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const detail =
-    faults.length === 1 && first
-      ? `${nameOf(first)} ${first.detail}.`
-      : `${faults.length} fields are not acceptable: ${names}.`;
+    all === 1 && first ? `${nameOf(first)} ${first.detail}.` : `${all} fields are not acceptable: ${names}.`;
   return new Problem('invalid-fields', detail, { errors: named });
 }
 
@@ -61,7 +74,7 @@ function faultsOf(issue: z.core.$ZodIssue, part: Part): Fault[] {
     return issue.keys.map((key, index) => ({
       in: part.in,
       pointer: pointerTo([...issue.path, key]),
-      detail: 'is not a known field',
+      detail: unknownField,
       // Said once for each object: an answer must not be much longer than what it answers.
       ...(accepted && index === 0 && { accepted }),
     }));
@@ -152,7 +165,7 @@ function shorten(value: unknown): unknown {
 }
 
 function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] | undefined {
-  const { root, resolve } = described(schema);
+  const { root, resolve } = outlineOf(schema);
   let node = resolve(root);
   for (const step of path)
     node = resolve(typeof step === 'number' ? node?.items : node?.properties?.[String(step)]);

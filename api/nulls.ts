@@ -1,17 +1,6 @@
 // `null` in a body is the same as nothing there: our own answers say it so, and many clients cannot leave a member out.
-import { z } from 'zod';
-
-type Described = {
-  $ref?: string;
-  type?: string;
-  $defs?: Record<string, Described>;
-  properties?: Record<string, Described>;
-  additionalProperties?: boolean | Described;
-  items?: Described;
-  anyOf?: Described[];
-};
-
-const described = new WeakMap<z.ZodType, Described>();
+import type { z } from 'zod';
+import { outlineOf, type SchemaNode, type SchemaOutline } from './schema-outline.ts';
 
 /**
  * The value without the members that are null, where the schema knows their names. What it does not know stays, to be
@@ -19,12 +8,8 @@ const described = new WeakMap<z.ZodType, Described>();
  */
 export function withoutNulls(schema: z.ZodType, value: unknown): unknown {
   if (!holdsNull(value, deepest)) return value;
-  let root = described.get(schema);
-  if (!root) {
-    root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Described;
-    described.set(schema, root);
-  }
-  return strip(value, [root], root);
+  const outline = outlineOf(schema);
+  return strip(value, [outline.root], outline);
 }
 
 // Deeper than any schema; what is deeper still is refused by one.
@@ -36,34 +21,25 @@ function holdsNull(value: unknown, levels: number): boolean {
   return Object.values(value).some((each) => holdsNull(each, levels - 1));
 }
 
-function strip(value: unknown, schemas: readonly Described[], root: Described): unknown {
-  if (typeof value !== 'object' || value === null || schemas.length === 0 || Buffer.isBuffer(value))
+function strip(value: unknown, nodes: readonly SchemaNode[], outline: SchemaOutline): unknown {
+  if (typeof value !== 'object' || value === null || nodes.length === 0 || Buffer.isBuffer(value))
     return value;
-  const shapes = schemas.flatMap((schema) => shapesOf(schema, root));
+  const shapes = nodes.flatMap(outline.branchesOf);
   if (Array.isArray(value)) {
     const items = shapes.flatMap(({ items }) => items ?? []);
-    return value.map((each) => strip(each, items, root));
+    return value.map((each) => strip(each, items, outline));
   }
+  const allowsNull = (node: SchemaNode) => outline.branchesOf(node).some(({ type }) => type === 'null');
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, member]) => {
       const known = shapes.flatMap((shape) => memberOf(shape, name) ?? []);
-      if (member === null) return known.length > 0 && !known.some(allowsNull(root)) ? [] : [[name, null]];
-      return [[name, strip(member, known, root)]];
+      if (member === null) return known.length > 0 && !known.some(allowsNull) ? [] : [[name, null]];
+      return [[name, strip(member, known, outline)]];
     }),
   );
 }
 
-/** The schema itself, or the choices it gives. */
-function shapesOf(schema: Described, root: Described): Described[] {
-  const found = schema.$ref === undefined ? schema : root.$defs?.[schema.$ref.replace('#/$defs/', '')];
-  if (!found) return [];
-  return found.anyOf ? found.anyOf.flatMap((choice) => shapesOf(choice, root)) : [found];
-}
-
-function memberOf({ properties, additionalProperties }: Described, name: string): Described | undefined {
+function memberOf({ properties, additionalProperties }: SchemaNode, name: string): SchemaNode | undefined {
   if (properties && Object.hasOwn(properties, name)) return properties[name];
   return typeof additionalProperties === 'object' ? additionalProperties : undefined;
 }
-
-const allowsNull = (root: Described) => (schema: Described) =>
-  shapesOf(schema, root).some(({ type }) => type === 'null');
