@@ -12,7 +12,7 @@ import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
 import { listRefusals } from '../../relay/client/status/refusals.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
-import { waitingFor } from '../diagnosis/lanes.ts';
+import { readWaitingFor } from '../diagnosis/waiting-for.ts';
 import { emailKinds, toEmailView, toEventView } from '../emails/email.ts';
 import { shownEmail } from '../emails/invitation-link.ts';
 import { noSuchEmail } from '../emails/owner.ts';
@@ -196,7 +196,7 @@ function switchedOn({
     sendJson(response, {
       email: toEmailView(email, deliveries, {
         showsContent: true,
-        waitingFor: await waitingFor(database, email.status),
+        waitingFor: await readWaitingFor(database, email.status),
       }),
       events: events.map(toEventView),
       attachments,

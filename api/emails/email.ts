@@ -6,7 +6,7 @@ import type { Email } from '../../relay/client/email/email.ts';
 import type { EmailList } from '../../relay/client/email/list.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
-import { waitingForView } from '../diagnosis/lanes.ts';
+import { waitingForView } from '../diagnosis/waiting-for.ts';
 import { id, instant } from '../fields.ts';
 import { shownEmail, withoutLink, withoutLinks } from './invitation-link.ts';
 

@@ -1,7 +1,7 @@
 // GET /api/v1/emails/{id}: one email and what became of each recipient.
 import type { Database } from '../../deploy/database.ts';
 import { readDeliveries } from '../../relay/client/email/delivery.ts';
-import { waitingFor } from '../diagnosis/lanes.ts';
+import { readWaitingFor } from '../diagnosis/waiting-for.ts';
 import { type Operation, reads } from '../operation.ts';
 import { emailView, toEmailView } from './email.ts';
 import { owns, readVisible } from './owner.ts';
@@ -23,7 +23,7 @@ export function getEmail({ database }: { database: Database }): Operation {
       const deliveries = await readDeliveries(database, path.id);
       const body = toEmailView(email, deliveries, {
         showsContent: owns(principal, email),
-        waitingFor: await waitingFor(database, email.status),
+        waitingFor: await readWaitingFor(database, email.status),
       });
       return { status: 200, body, headers: { etag: `"${email.revision}"` } };
     },

@@ -1,7 +1,7 @@
 // GET /api/v1/scheduled-emails/{id}: one scheduled email, with the ETag for a change.
 import type { Database } from '../../deploy/database.ts';
 import { readDeliveries } from '../../relay/client/email/delivery.ts';
-import { waitingFor } from '../diagnosis/lanes.ts';
+import { readWaitingFor } from '../diagnosis/waiting-for.ts';
 import { emailView, toEmailView } from '../emails/email.ts';
 import { owns, readVisible } from '../emails/owner.ts';
 import { emailPath } from '../emails/state.ts';
@@ -25,7 +25,7 @@ export function getScheduledEmail({ database }: { database: Database }): Operati
       const deliveries = await readDeliveries(database, path.id);
       const body = toEmailView(email, deliveries, {
         showsContent: owns(principal, email),
-        waitingFor: await waitingFor(database, email.status),
+        waitingFor: await readWaitingFor(database, email.status),
       });
       return { status: 200, body, headers: { etag: etagOf(email) } };
     },

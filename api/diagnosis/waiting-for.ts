@@ -7,11 +7,11 @@ import { emailStatus, type LaneReport, type RelayReport } from '../../relay/clie
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { instant } from '../fields.ts';
 
-/** The ways out as the relay reported them. */
+/** The lanes (a credential on a route) as the relay reported them. */
 export const lanesOf = (report: RelayReport | undefined): readonly LaneReport[] => report?.lanes ?? [];
 
-/** The first of the closed ways out, when none is open. */
-export async function findShutLane(database: Database): Promise<LaneReport | undefined> {
+/** The first of the closed lanes, when none is open. */
+export async function findClosedLane(database: Database): Promise<LaneReport | undefined> {
   const { report } = await emailStatus(database);
   const lanes = lanesOf(report);
   return lanes.length > 0 && lanes.every(({ state }) => state !== 'open') ? lanes[0] : undefined;
@@ -39,17 +39,17 @@ export const waitingForView = z
  * What mail in this status waits for besides its turn; null when nothing is in its way. A stopped credential is no
  * fault of the mail, so the mail stays `queued`: whoever asks about it learns the cause here.
  */
-export async function waitingFor(
+export async function readWaitingFor(
   database: Database,
   status: Status,
 ): Promise<z.output<typeof waitingForView> | null> {
   if (status !== 'queued' && status !== 'deferred') return null;
   const { report } = await emailStatus(database);
-  return whyNothingLeaves(database, report);
+  return findWaitingCause(database, report);
 }
 
 /** Why no mail leaves at the moment, and until when; null while some does. */
-export async function whyNothingLeaves(
+export async function findWaitingCause(
   database: Database,
   report: RelayReport | undefined,
 ): Promise<z.output<typeof waitingForView> | null> {

@@ -1,0 +1,24 @@
+// GET /api/v1/keys: all keys, a page at a time.
+import { z } from 'zod';
+import type { Database } from '../../deploy/database.ts';
+import { pageOf, pageQuery, toPage } from '../fields.ts';
+import { type Operation, reads } from '../operation.ts';
+import { keyView, toKeyView } from './key.ts';
+import { findKeys } from './store.ts';
+
+export function listKeys({ database }: { database: Database }): Operation {
+  return reads({
+    id: 'listKeys',
+    method: 'get',
+    path: '/api/v1/keys',
+    tag: 'Keys',
+    summary: 'List API keys, newest first, revoked ones included',
+    scope: 'admin',
+    query: z.strictObject(pageQuery),
+    answers: { 200: { description: 'A page of keys.', schema: pageOf(keyView) } },
+    async handle({ query }) {
+      const rows = await findKeys(database, query);
+      return { status: 200, body: toPage(rows.map(toKeyView), query.limit) };
+    },
+  });
+}
