@@ -7,14 +7,54 @@ import {
   importsOf,
   importTrespasses,
   nameTrespasses,
+  operationTrespasses,
   relayRooms,
   relayTrespasses,
 } from './kit/architecture.ts';
+import { circleTrespasses } from './kit/import-circles.ts';
+import { lengthTrespasses, longest, longFunctionsOf } from './kit/long-functions.ts';
 
 const root = join(import.meta.dirname, '..');
 const scripts = (
   JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
 ).scripts;
+
+// What is being cut: whoever cuts it takes it from the list.
+const longFunctions = [
+  ...[
+    'openDatabase',
+    'runProcess',
+    'openReading',
+    'startChild',
+    'startDrain',
+    'a function given to runProcess',
+  ],
+  ...[
+    'openAcceptance',
+    'listenSubmission',
+    'answerFor',
+    'receive',
+    'openRefusals',
+    'openSession',
+    'sessionOn',
+    'send',
+  ],
+  ...[
+    'examine',
+    'startPreflight',
+    'startDelivery',
+    'createLane',
+    'transact',
+    'decide',
+    'openHandOver',
+    'openAlerts',
+  ],
+  ...['openSending', 'switchedOn', 'openSessions', 'openStream', 'openScan'],
+];
+const importCircles = [
+  'relay/client/status/causes.ts → relay/client/status/own-causes.ts → relay/client/status/causes.ts',
+  'relay/verdict/facts.ts → relay/verdict/stage.ts → relay/verdict/facts.ts',
+];
 
 describe('this checkout', () => {
   // What other applications copy is no part of a process of ours.
@@ -22,6 +62,14 @@ describe('this checkout', () => {
     .filter((path) => !path.startsWith('deploy/use-it-from/'))
     .sort();
   const files = new Map(sources.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
+
+  // The processes and what the browser runs, without the tests.
+  const product = new Map([
+    ...[...files].filter(([path]) => !path.startsWith('test/')),
+    ...globSync('api/dashboard/pages/*.js', { cwd: root }).map(
+      (path) => [path, readFileSync(join(root, path), 'utf8')] as const,
+    ),
+  ]);
 
   test('has files in every room', () => {
     for (const room of ['api', 'relay', 'relay/client', 'worker', 'deploy', 'test']) {
@@ -41,6 +89,18 @@ describe('this checkout', () => {
 
   test('reads process.env only where a process starts', () => {
     expect(environmentTrespasses(files, scripts)).toEqual([]);
+  });
+
+  test('has no function that is too long to be read at once, unless the comment above it says why', () => {
+    expect(lengthTrespasses(product, longFunctions)).toEqual([]);
+  });
+
+  test('declares each operation of the API in a file of its own', () => {
+    expect(operationTrespasses(files)).toEqual([]);
+  });
+
+  test('has no circle of imports', () => {
+    expect(circleTrespasses(product, importCircles)).toEqual([]);
   });
 
   test('holds at its top exactly what belongs there, and no drawer for anything', () => {
@@ -213,5 +273,109 @@ describe('names', () => {
     ['docker-compose.yml', []],
   ])('%s', (path, expected) => {
     expect(nameTrespasses([path])).toEqual(expected);
+  });
+});
+
+describe('operations', () => {
+  const trespass = (file: string, declared: string) =>
+    operationTrespasses(new Map([[file, `return changes({\n    id: ${declared},\n`]]));
+
+  test.each([
+    ['api/emails/send-email.ts', "'sendEmail'"],
+    ['api/templates/get-template.ts', `\`get\${template.name}Template\``],
+    ['test/api/group.test.ts', "'sendEmail'"],
+  ])('%s may declare %s', (file, declared) => {
+    expect(trespass(file, declared)).toEqual([]);
+  });
+
+  test.each([
+    ['api/emails/operations.ts', "'sendEmail'", 'sendEmail, which belongs in send-email.ts'],
+    ['api/emails/send-email.ts', "'sendEmails'", 'sendEmails, which belongs in send-emails.ts'],
+  ])('%s may not declare %s', (file, declared, said) => {
+    expect(trespass(file, declared)).toEqual([`${file} declares ${said}`]);
+  });
+});
+
+describe('long functions', () => {
+  const lines = (count: number) => 'work();\n'.repeat(count);
+  const asFunction = (count: number) => `function deliver() {\n${lines(count - 2)}}`;
+
+  test('one may have so many lines, and no more', () => {
+    expect(longFunctionsOf('a.ts', asFunction(longest))).toEqual([]);
+    expect(longFunctionsOf('a.ts', asFunction(longest + 1))).toEqual([
+      { name: 'deliver', lines: longest + 1 },
+    ]);
+  });
+
+  test.each([
+    ['deliver', (body: string) => `const deliver = async () => {\n${body}};`],
+    ['deliver', (body: string) => `export const lane = {\n  deliver() {\n${body}  },\n};`],
+    ['deliver', (body: string) => `export const lane = {\n  deliver: function () {\n${body}  },\n};`],
+    ['deliver', (body: string) => `class Lane {\n  async deliver(): Promise<void> {\n${body}  }\n}`],
+    ['a function given to run', (body: string) => `await run('relay', () => {\n${body}});`],
+  ])('%s is found as %s', (name, write) => {
+    expect(longFunctionsOf('a.ts', write(lines(longest)))).toEqual([{ name, lines: longest + 2 }]);
+  });
+
+  test('one inside of another is found as well', () => {
+    const both = `function open() {\n${asFunction(longest + 1)}\n}`;
+    expect(longFunctionsOf('a.ts', both).map(({ name }) => name)).toEqual(['open', 'deliver']);
+  });
+
+  test.each([
+    ['// Long because its steps share one connection.\n', 0],
+    ['/**\n * Delivers.\n *\n * Long because its steps share one connection.\n */\n', 0],
+    ['// Long because its steps share one connection.\n\n', 1],
+    ['// Long because\n', 1],
+    ['// It is long.\n', 1],
+  ])('a reason above it counts, and nothing else: %j', (comment, found) => {
+    expect(longFunctionsOf('a.ts', `${comment}export ${asFunction(longest + 1)}`)).toHaveLength(found);
+  });
+
+  test('an exception is for what is there', () => {
+    const files = new Map([['a.ts', asFunction(longest + 1)]]);
+    expect(lengthTrespasses(files)).toEqual(['a.ts deliver has 81 lines and does not say why']);
+    expect(lengthTrespasses(files, ['deliver'])).toEqual([]);
+    expect(lengthTrespasses(files, ['deliver', 'claim'])).toEqual([
+      'claim is an exception that is not needed',
+    ]);
+  });
+});
+
+describe('circles of imports', () => {
+  const circles = (files: Record<string, string>, exceptions: readonly string[] = []) =>
+    circleTrespasses(new Map(Object.entries(files)), exceptions);
+  const two = {
+    'api/a.ts': "import { b } from './emails/b.ts';",
+    'api/emails/b.ts': "import type { A } from '../a.ts';",
+  };
+  const way = 'api/a.ts → api/emails/b.ts → api/a.ts';
+
+  test('two files are one, also by their types only', () => {
+    expect(circles(two)).toEqual([way]);
+  });
+
+  test('three are one, and who only leads there is not in it', () => {
+    const files = {
+      'api/a.ts': "import './b.ts';",
+      'api/b.ts': "import './c.ts';",
+      'api/c.ts': "export { d } from './d.ts';",
+      'api/d.ts': "import './b.ts';",
+    };
+    expect(circles(files)).toEqual(['api/b.ts → api/c.ts → api/d.ts → api/b.ts']);
+  });
+
+  test('two ways to one file are none', () => {
+    const files = {
+      'api/a.ts': "import './b.ts';\nimport './c.ts';",
+      'api/b.ts': "import './c.ts';",
+      'api/c.ts': "import 'node:fs';",
+    };
+    expect(circles(files)).toEqual([]);
+  });
+
+  test('an exception is for what is there', () => {
+    expect(circles(two, [way])).toEqual([]);
+    expect(circles({}, [way])).toEqual([`${way} is an exception that is not needed`]);
   });
 });

@@ -85,6 +85,22 @@ export function environmentTrespasses(files: Files, scripts: Readonly<Record<str
     .map(([file]) => `${file} reads process.env`);
 }
 
+/** Sentences about operations of the API that are not where their name says: one in a file, `sendEmail` in send-email.ts. */
+export function operationTrespasses(files: Files): string[] {
+  return [...files]
+    .filter(([file]) => roomOf(file) === 'api')
+    .flatMap(([file, text]) =>
+      [...text.matchAll(declaredOperation)].flatMap(([, id = '']) => {
+        // Those that are declared for several kinds of a thing are named without the kind.
+        const name = id.replace(/\$\{[^}]*\}/, '').replace(/(?<!^)[A-Z]/g, '-$&');
+        const home = `${name.toLowerCase()}.ts`;
+        return posix.basename(file) === home ? [] : [`${file} declares ${id}, which belongs in ${home}`];
+      }),
+    );
+}
+
+const declaredOperation = /\b(?:reads|changes|changesTogether)\(\{\s*id: ['`]([^'`]+)['`]/g;
+
 /** Sentences about names that hide what they hold, or do not belong where they are. */
 export function nameTrespasses(paths: readonly string[]): string[] {
   const top = new Set(paths.map((path) => path.split('/')[0] as string));
