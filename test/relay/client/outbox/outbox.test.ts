@@ -126,8 +126,10 @@ test('by its id only mail that is due and free is handed over', async () => {
   const { id: leased } = await insert(postern.database);
   const { id: future } = await insert(postern.database, { dueAt: inSeconds(60) });
   const { id: paused } = await due(postern, { paused: true });
+  const { id: late } = await insert(postern.database, { dueAt: inSeconds(-3700), maxLateness: 'PT1H' });
   const { id: ready } = await due(postern);
-  for (const id of [leased, future, paused]) expect(await handOverNow(tools, id, 2_000)).toBeUndefined();
+  for (const id of [leased, future, paused, late])
+    expect(await handOverNow(tools, id, 2_000)).toBeUndefined();
   expect(await handOverNow(tools, ready, 2_000)).toMatchObject({ outcome: 'accepted' });
   expect(relay.taken).toHaveLength(1);
 });
