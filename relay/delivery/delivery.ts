@@ -471,7 +471,8 @@ export async function startDelivery({
       if (!isProbeDue || lane.capacity === 0) continue;
       const [leaseMs] = tempo.senderProbeMs;
       if (!(await takeSenderProbe(database, lane.key, { sender, leaseMs }))) continue;
-      const mail = await claimHeld(database, { lane: lane.key, sender, instance, leaseMs: tempo.leaseMs });
+      const lease = { instance, leaseMs: tempo.leaseMs };
+      const mail = await claimHeld(database, { lane: lane.key, sender, ...lease, signal: stopping.signal });
       if (mail) start(mail, lane, probing(lane));
       else await free(lane, sender);
     }

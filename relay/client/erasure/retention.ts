@@ -162,13 +162,16 @@ export async function sweepParts(q: Queryable, from: PartPlace): Promise<Step<Pa
          -- A client that vanished in the middle of DATA is noticed within minutes.
          select from message_part p where p.queue_id = s.queue_id and p.stored_at > now() - interval '1 hour'
        )
+     ), furthest as materialized (
+       select queue_id, part from seen order by queue_id desc, part desc limit 1
      ), deleted as (
        -- No more than was looked at: a message may have many parts.
-       delete from message_part p using seen s
-       where p.queue_id = s.queue_id and p.part = s.part and s.queue_id in (select queue_id from useless)
+       delete from message_part p using useless u
+       where p.queue_id = u.queue_id and (p.queue_id, p.part) > ($1, $2)
+         and (p.queue_id, p.part) <= (select queue_id, part from furthest)
      )
      select (select count(*) from seen)::integer as seen, (select count(*) from useless)::integer as count, queue_id, part
-     from seen order by queue_id desc, part desc limit 1`,
+     from furthest`,
     [...from, partsBatch],
   );
   const row = rows[0];
@@ -208,10 +211,15 @@ export async function forgetLogins(q: Queryable): Promise<number> {
      )`,
     [batchSize],
   );
-  await q.query(
-    `delete from login_proof where succeeded_at < now() - interval '30 days'
-       or succeeded_at < (select succeeded_at from login_proof order by succeeded_at desc offset $1 limit 1)`,
-    [mostLoginProofs],
+  const { rowCount: proofs } = await q.query(
+    `delete from login_proof
+     where succeeded_at < greatest(
+         now() - interval '30 days',
+         (select succeeded_at from login_proof order by succeeded_at desc offset $1 limit 1)
+       )
+       and succeeded_at <= coalesce(
+         (select succeeded_at from login_proof order by succeeded_at offset $2 limit 1), 'infinity')`,
+    [mostLoginProofs, batchSize],
   );
-  return rowCount;
+  return Math.max(rowCount, proofs);
 }

@@ -13,6 +13,8 @@ export type NoticeSender = {
 
 /** Mails looked at in one sweep; the next one goes on. */
 const mostMails = 50;
+/** And notices: one mail may have as many as it has recipients. */
+const mostRows = 1_000;
 /** Larger mail is returned as its header only, whatever RET says. */
 const mostReturnedBytes = 1_048_576;
 const partBytes = 262_144;
@@ -29,8 +31,9 @@ export async function writeNotices(
 ): Promise<number> {
   const { rows } = await database.query<{ queueId: string }>({
     name: 'owed-notices',
-    text: `select queue_id as "queueId" from notice_owed where due_at <= now()
-           group by queue_id order by min(due_at) limit ${mostMails}`,
+    text: `select queue_id as "queueId" from (
+             select queue_id, due_at from notice_owed where due_at <= now() order by due_at limit ${mostRows}
+           ) due group by queue_id order by min(due_at) limit ${mostMails}`,
   });
   let written = 0;
   for (const { queueId } of rows) {

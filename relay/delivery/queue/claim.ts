@@ -122,27 +122,92 @@ export async function claimDue(
   );
 }
 
-/** Claims one held mail of a sender, to see whether the provider lets it pass by now. */
+/** Held mail looked at in one statement. */
+const heldBatch = 1_000;
+
+type HeldPlace = { readonly queueId: string; readonly ordinal: number };
+
+/**
+ * Claims one held mail of a sender, to see whether the provider lets it pass by now. Looks at a batch of held mail at a
+ * time, so that no statement waits for a million mails of others. Undefined means that the sender has none.
+ *
+ * @throws the signal's reason when it aborts before all was looked at
+ */
 export async function claimHeld(
   q: Queryable,
-  { lane, sender, instance, leaseMs }: { lane: string; sender: string; instance: string; leaseMs: number },
+  {
+    lane,
+    sender,
+    instance,
+    leaseMs,
+    signal,
+  }: { lane: string; sender: string; instance: string; leaseMs: number; signal?: AbortSignal },
 ): Promise<Claimed | undefined> {
-  const claimed = await claim(
+  const { rows: causes } = await q.query<{ cause: string }>(
+    'select distinct unnest(causes || cause) as cause from sender_hold where lane = $1 and sender = $2',
+    [lane, sender],
+  );
+  for (const { cause } of causes) {
+    let next = await nextHeld(q, cause, sender, { queueId: '', ordinal: -1 });
+    while (next) {
+      signal?.throwIfAborted();
+      const mail = next.isTheirs ? await claimOneHeld(q, next, { instance, leaseMs }) : undefined;
+      if (mail) return mail;
+      next = await nextHeld(q, cause, sender, next);
+    }
+  }
+  return undefined;
+}
+
+/** The first held mail of the sender in the next batch, or else the last of others in it. */
+async function nextHeld(
+  q: Queryable,
+  cause: string,
+  sender: string,
+  after: HeldPlace,
+): Promise<(HeldPlace & { readonly isTheirs: boolean }) | undefined> {
+  const { rows } = await q.query<HeldPlace & { isTheirs: boolean }>({
+    name: 'next-held',
+    text: `
+      with ${fresh}, seen as materialized (
+        select queue_id, ordinal from recipient
+        -- One comparison, not two: PostgreSQL would begin at the second and walk to the first.
+        where status = 'held' and reason = $1
+          and (queue_id, ordinal) > (greatest($2, (select after from fresh)), $3)
+        order by reason, queue_id, ordinal limit $5
+      ), theirs as (
+        select queue_id, ordinal
+        from seen join message m using (queue_id) join recipient r using (queue_id, ordinal)
+        where r.marked_at is null and queue_id > (select after from fresh) and (m.sender = $4 or m.header_from = $4)
+        order by queue_id, ordinal limit 1
+      ), furthest as (
+        select queue_id, ordinal from seen order by queue_id desc, ordinal desc limit 1
+      )
+      select queue_id as "queueId", ordinal, true as "isTheirs" from theirs
+      union all
+      select queue_id, ordinal, false from furthest where not exists (select from theirs)`,
+    values: [cause, after.queueId, after.ordinal, sender, heldBatch],
+  });
+  return rows[0];
+}
+
+async function claimOneHeld(
+  q: Queryable,
+  { queueId, ordinal }: HeldPlace,
+  lease: { instance: string; leaseMs: number },
+): Promise<Claimed | undefined> {
+  const [claimed] = await claim(
     q,
     'claim-held',
-    `${fresh}, mine as materialized (
-       select r.queue_id, r.ordinal from recipient r join message m using (queue_id)
-       where r.status = 'held' and r.marked_at is null and r.queue_id > (select after from fresh)
-         and (m.sender = $4 or m.header_from = $4)
-         and r.reason = any (
-           select unnest(h.causes || h.cause) from sender_hold h where h.lane = $5 and h.sender = $4)
-       limit 1
-       for update of r skip locked
+    `mine as materialized (
+       select queue_id, ordinal from recipient
+       where queue_id = $4 and ordinal = $5 and status = 'held' and marked_at is null
+       for update skip locked
      )`,
-    { instance, leaseMs },
-    [sender, lane],
+    lease,
+    [queueId, ordinal],
   );
-  return claimed[0];
+  return claimed;
 }
 
 async function claim(

@@ -19,6 +19,9 @@ export async function renewLeases(q: Queryable, tokens: readonly string[], lease
   });
 }
 
+/** Leases taken in one statement; the next one goes on. */
+const reapBatch = 1_000;
+
 /**
  * Takes leases that have run out: without a mark the mail is queued again, with one nobody knows (RFC 1047).
  * Does nothing in the first lease after PostgreSQL came up: nobody could renew anything while it was down.
@@ -35,6 +38,7 @@ export async function reapLeases(
         from recipient r join message m using (queue_id)
         where r.status = 'sending' and r.lease_until < now()
           and pg_postmaster_start_time() < now() - $1 * interval '1 millisecond'
+        order by r.lease_until limit ${reapBatch}
         for update of r skip locked
       ), reaped as (
         update recipient r

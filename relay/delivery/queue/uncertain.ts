@@ -9,7 +9,7 @@ export async function resendUncertain(q: Queryable): Promise<string[]> {
       with due as materialized (
         select queue_id, ordinal, email_id, marked_at from recipient
         where status = 'uncertain' and next_attempt_at <= now()
-        order by queue_id, ordinal limit 500 for update skip locked
+        order by next_attempt_at limit 500 for update skip locked
       ), requeued as (
         update recipient r
         set status = 'queued', resends = r.resends + 1, marked_at = null, reason = null, reason_detail = null
