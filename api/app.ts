@@ -36,6 +36,7 @@ import type { Answer, Call, Operation } from './operation.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
 import { Problem, problemDocument, problemTypes } from './problem.ts';
 import { defaultPerMinute, type RateLimit } from './rate-limit.ts';
+import { openTurns, type Turns } from './turns.ts';
 
 const defaultBodyLimit = 64 * 1024;
 
@@ -46,6 +47,7 @@ type Ground = {
   readonly log: Log;
   /** For the bodies of large requests together. */
   readonly budget: Budget;
+  readonly turns: Turns;
 };
 
 /** A request on its way, with its id and its start. */
@@ -63,7 +65,7 @@ export function buildApp({
   corsOrigins = [],
   budget = bodyBudget(operations),
   ...given
-}: Omit<Ground, 'budget'> & {
+}: Omit<Ground, 'budget' | 'turns'> & {
   budget?: Budget;
   /** Told of every request when it is over. */
   answered?: (request: AnsweredRequest) => void;
@@ -72,7 +74,7 @@ export function buildApp({
   trustedProxies?: readonly string[];
   corsOrigins?: readonly string[];
 }): Express {
-  const ground = { ...given, budget };
+  const ground = { ...given, budget, turns: openTurns() };
   const app = express();
   app.set('etag', false);
   app.set('case sensitive routing', true);
@@ -131,6 +133,8 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       wantsEvents: request.accepts(['json', 'text/event-stream']) === 'text/event-stream',
     };
 
+    // Strangers have no key; they may do little, and that is limited by the minute.
+    using _ = operation.scope === 'public' ? undefined : await ground.turns.take(principal.id, operation);
     if (operation.run.kind === 'reads') {
       const answer = await operation.run.handle(asked);
       return answer.events ? stream(response, answer.events, ground.log) : send(response, answer);

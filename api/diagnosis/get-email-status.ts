@@ -4,6 +4,15 @@ import { type Operation, reads } from '../operation.ts';
 import { emailStatusView, missingVariablesHint, readEmailStatus } from './email-status.ts';
 
 export function getEmailStatus({ database }: { database: Database }): Operation {
+  // Anybody may ask, and as often as they like: all who ask at the same time share one look.
+  let looking: ReturnType<typeof readEmailStatus> | undefined;
+  const readTogether = () => {
+    looking ??= readEmailStatus(database).finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+
   return reads({
     id: 'getEmailStatus',
     method: 'get',
@@ -33,7 +42,7 @@ export function getEmailStatus({ database }: { database: Database }): Operation 
       },
     },
     async handle() {
-      return { status: 200, body: await readEmailStatus(database) };
+      return { status: 200, body: await readTogether() };
     },
   });
 }

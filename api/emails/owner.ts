@@ -4,7 +4,7 @@
 import type { Queryable } from '../../deploy/database.ts';
 import type { Email } from '../../relay/client/email/email.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
-import { allows, type Principal } from '../authenticate.ts';
+import { allows, type Principal, seesAll } from '../authenticate.ts';
 import { Problem } from '../problem.ts';
 
 type Owned = Pick<Email, 'apiKeyId'>;
@@ -13,8 +13,6 @@ type Owned = Pick<Email, 'apiKeyId'>;
 export const owns = (principal: Principal, { apiKeyId }: Owned): boolean =>
   principal.scopes.includes('admin') ||
   (allows(principal, 'send') && apiKeyId !== null && apiKeyId === principal.apiKeyId);
-
-const seesAll = ({ scopes }: Principal) => scopes.includes('admin') || scopes.includes('read');
 
 /** The key whose mail a list is limited to; undefined for whoever sees all mail. */
 export function listedFor(principal: Principal): string | undefined {
