@@ -40,6 +40,7 @@ const codeInProse = new RegExp(
   `(?:^|[\\s:="'(\\[{>])(${replyCodes})(?=[\\s\\-"',:;)\\]}]|$)(?!\\s*(?:-\\s*\\d|ms\\b|s\\b|sec|min|hour|day|messages|mails?\\b|e-?mails?\\b|recipients|[kmg]i?b\\b|bytes|per\\b|/))`,
 );
 // Behind these words a number is a reply, whatever follows it ("553 Mail from must …").
+const codeByName = new RegExp(`\\bsmtp code: ?(${replyCodes})\\b`);
 const codeInFrame = new RegExp(
   `(?:exception|error|failed|refused|rejected|said|response|reply|detail|mail \\d+): ?['"(]*(${replyCodes})(?=[ -])`,
 );
@@ -47,7 +48,7 @@ const enhancedCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)/;
 
 // What mail libraries of PHP, Python, Java, Go and .NET put around a reply.
 const frames =
-  /\b(?:[a-z]\w{0,40}\.){1,6}\w{0,60}(?:exception|error)\w{0,20}: |\bsmtp(?:data|sender|recipients|response|sendfailed|addressfailed|server)\w{0,30}: ?\(?|\bsmtp (?:server )?error: ?|\bdata (?:not accepted|end command failed)\.? ?|\bdetail: |\bsmtp code: ?\d{3}|\badditional smtp info: ?|\bmessage failed: ?|\bgomail: ?|\b(?:could not|failed to|unable to) send e-?mail(?: \d+)?: ?|\bthe server response was: ?|\(\d{3}, ?(?=b?['"])|\bb(?=['"])/g;
+  /\b(?:[a-z]\w{0,40}\.){1,6}\w{0,60}(?:exception|error)\w{0,20}: |\bsmtp(?:data|sender|recipients|response|sendfailed|addressfailed|server)\w{0,30}: ?\(?|\bsmtp (?:server )?error: ?|\bdata (?:not accepted|end command failed)\.? ?|\bdetail: |\bsmtp code: ?\d{3}|\bsize=\d+:|\badditional smtp info: ?|\bmessage failed: ?|\bgomail: ?|\b(?:could not|failed to|unable to) send e-?mail(?: \d+)?: ?|\bthe server response was: ?|\(\d{3}, ?(?=b?['"])|\bb(?=['"])/g;
 
 /** Everything the rules may ask about one failure. Never throws, whatever the report contains. */
 export function factsOf(failure: Failure): Facts {
@@ -142,7 +143,11 @@ function replyCodeOf(value: unknown): number | undefined {
 }
 
 function replyCodeIn(raw: string): number | undefined {
-  const found = codeAtStart.exec(raw)?.[1] ?? codeInFrame.exec(raw)?.[1] ?? codeInProse.exec(raw)?.[1];
+  const found =
+    codeAtStart.exec(raw)?.[1] ??
+    codeByName.exec(raw)?.[1] ??
+    codeInFrame.exec(raw)?.[1] ??
+    codeInProse.exec(raw)?.[1];
   return found === undefined ? undefined : Number(found);
 }
 

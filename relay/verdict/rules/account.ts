@@ -209,7 +209,7 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'abuse-lock',
-    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)(?! to\b)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited|paused)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)|(unsolicited|spam|bulk) email (is |was |being )?(originating|coming|sent|received) from (your|this) (address|account|server|host|domain|network)|(dictionary|harvest\w*) attack|too many (invalid|unknown|bad|nonexistent) (recipients|users|addresses)/,
+    says: /(unusual|suspicious|abnormal|abusive)\b.{0,20}(sending |sender |account |outbound |outgoing )?(activity|behaviou?r|usage)|(sending|outgoing|outbound)(?! to\b)( email)?\b.{0,40}(blocked|suspended|disabled|restricted|prohibited|paused|stopped)|not allowed to send (email|messages)( any ?more)?$|(abuse|compromised)\b.{0,40}(account|detected|block)|(unsolicited|spam|bulk) email (is |was |being )?(originating|coming|sent|received) from (your|this) (address|account|server|host|domain|network)|(dictionary|harvest\w*) attack|too many (invalid|unknown|bad|nonexistent) (recipients|users|addresses)/,
     when: ({ words, code }) =>
       !/from ip range|\bip range\b/.test(words) &&
       !(code !== undefined && code < 500 && /too many|unsolicited/.test(words)),
@@ -230,7 +230,7 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'account-inactive',
-    says: /(your|smtp|sending|this)( \w+){0,2} account\b.{0,30}\bnot\b.{0,15}(activated|active|approved|confirmed|verified|enabled|validated)|(your|smtp|sending|this)( \w+){0,2} account\b.{0,20}(pending|under review|awaiting|must be (activated|verified|approved))|(activate|request activation of) your( \w+)? account|request activation/,
+    says: /(your|smtp|sending|this)( \w+){0,2} account\b.{0,30}\bnot\b.{0,15}(activated|active|approved|confirmed|verified|enabled|validated)|(your|smtp|sending|this)( \w+){0,2} account\b.{0,20}(pending|under review|awaiting|must be (activated|verified|approved))|(activate|request activation of) your( \w+)? account|request activation|confirm your (email|account|address|identity)/,
     when: ({ stage, words }) => stage !== 'rcpt' || /\b(your|smtp|sending)\b/.test(words),
   },
   {

@@ -21,6 +21,7 @@ export const codeRules: readonly Rule[] = [
     codes: [5],
     says: asksToComeBack,
     at: transaction,
+    when: ({ words }) => !/could not be (saved|stored|queued|processed)/.test(words),
   },
   {
     // The same about one mail or one recipient: it waits alone.
@@ -40,6 +41,16 @@ export const codeRules: readonly Rule[] = [
     codes: [450, 451],
     enhanced: /^7\.1$/,
     at: transaction,
+  },
+  {
+    // RFC 7504: this host, or the recipient's domain, takes no mail at all.
+    cause: 'bad-domain',
+    verdict: 'fail',
+    scope: 'recipient',
+    stage: 'rcpt',
+    codes: [521, 556],
+    onlyAt: ['rcpt'],
+    when: ({ enhanced }) => !enhanced?.startsWith('5.7.'),
   },
   {
     // RFC 3463 §3.4: the receiving system itself. A 5yz of it is a mistake of that server; it may be well tomorrow.

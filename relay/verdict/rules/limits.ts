@@ -40,7 +40,8 @@ export const limitRules: readonly Rule[] = [
     stage: 'auth',
     says: /\bcredits?\b.{0,30}(exceed|exhaust|expire|left|used|insufficient|run out|remaining|blocked|deplet)|(no|maximum|insufficient|out of|not enough|zero|exceeded) .{0,15}credits?\b|insufficient (balance|funds)|unpaid|payment (required|overdue|failed)|(plan|subscription|trial|licen[sc]e|membership)\b.{0,30}(expired|ended|inactive|lapsed|cancel|over\b|exhausted)|(expired|inactive) (plan|subscription|trial)|overdue|upgrade your (plan|account) to/,
     when: ({ words, stage }) =>
-      !/suspend/.test(words) && (stage !== 'rcpt' || /\b(your|credits?)\b/.test(words)),
+      !/suspend/.test(words) &&
+      (stage === 'auth' || stage === undefined || /\b(your?|credits?)\b/.test(words)),
   },
   {
     cause: 'auth-rate-limit',

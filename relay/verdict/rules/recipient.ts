@@ -42,7 +42,7 @@ export const recipientRules: readonly Rule[] = [
   {
     ...fail,
     cause: 'mailbox-full',
-    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota)|overquota|quota violation|exceed\w* quota|mailbox limit|too many messages (on|in) (the |this )?(server|mailbox|inbox)|(mailbox|recipient|user|account)\b.{0,40}exceed\w* .{0,20}(storage|disk|space|mailbox)/,
+    says: /(mailbox|inbox|user|account|recipient|storage|disk|folder|maildir|address)\b.{0,60}(\bfull\b|over ?quota|over its quota|quota (exceeded|full|reached|limit)|out of (storage|space|disk)|no (more )?(space|room)|size limit|storage limit|insufficient (storage|space))|over ?quota|(quota|storage allocation|storage limit|allotted storage) ?(is )?(exceeded|full|reached)|exceeded (the |its |their )?(storage|mailbox|disk|quota(?! for sending))|overquota|quota violation|exceed\w* quota|mailbox limit|too many messages (on|in) (the |this )?(server|mailbox|inbox)|(mailbox|recipient|user|account)\b.{0,40}exceed\w* .{0,20}(storage|disk|space|mailbox)/,
   },
   {
     ...fail,

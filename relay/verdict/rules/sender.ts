@@ -17,7 +17,7 @@ export const domainProofRules: readonly Rule[] = [
     scope: 'message',
     stage: 'dot',
     codes: [4],
-    says: /(spf|dkim|dmarc)\b.{0,60}(temp ?error|temporar|dns|lookup|time ?out)|(temp ?error|temporar\w+).{0,40}(spf|dkim|dmarc)/,
+    says: /(spf|dkim|dmarc)\b.{0,60}(temp ?error|temporar|dns|lookup|time ?out|no response)|(temp ?error|temporar\w+).{0,40}(spf|dkim|dmarc|reverse dns)|verif\w* .{0,60}(deferred|in progress|tim(e|ed) ?out|connection)|(could not|unable to|cannot) (complete|verify) .{0,20}(sender|address|verif\w*)/,
   },
   {
     ...stop,
@@ -64,7 +64,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...lane,
     cause: 'ip-blocklist',
-    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) reputation|dynamic (ip|address|range)|residential|\bip\b.{0,30}(reject|forbidden|bad|profile)|(bad|extreme bad|banned|forbidden|black) ip|open proxy|(you are|your (ip|host|server|remotehost))\b.{0,30}(spam|abus)|(spams?|errors|unwanted)\b.{0,40}(your|following) ip|refused see weblink|^(\w+ ){0,3}blocked (using|by)( |$)|(email )?server at .{0,20} is blocked|no access from email server|use the smtp server of your isp|(confirm this|your) (email )?server requires? confirmation|host refused to talk to me|blocked by spam statistics|spam ?source|server at ipnumber .{0,20}spam|messages from .{0,20}(permanently deferred|rejected|blocked)|too many errors from your ip|access to (submit messages to )?this email system/,
+    says: /(?<!not )((block|black|deny)list|block list|\brbl\b|dnsbl|(?<!not )listed (at|in|on|by|with)\b)|reputation\b.{0,40}\b(ip|ipnumber|client|host|server|network|range)\b|\b(ip|ipnumber|client|host|server|network|range)\b.{0,60}reputation|\b(ips?|client host|ip (address|range))\b.{0,60}(spam|abuse|banned|blocked|listed|denied|refused)|(spam|abuse)\b.{0,40}\b(ip|ip range|your (server|host|network))\b|ipnumber\b.{0,40}(banned|blocked|listed|denied|refused)|(blocked|banned)\b.{0,30}\b(ip|ipnumber)\b|banned send(er|ing)|not accepted from (this|your) ip\b|^(access |email )?blocked( see| for|$)|s3140|s3150|(poor|bad|low) (reputation|karma)|dynamic (ip|address|range)|residential|\bip\b.{0,30}(reject|forbidden|bad|profile)|(bad|extreme bad|banned|forbidden|black) ip|open proxy|(you are|your (ip|host|server|remotehost))\b.{0,30}(spam|abus)|(spams?|errors|unwanted)\b.{0,40}(your|following) ip|refused see weblink|^(\w+ ){0,3}blocked (using|by)( |$)|(email )?server at .{0,20} is blocked|no access from email server|use the smtp server of your isp|(confirm this|your) (email )?server requires? confirmation|host refused to talk to me|blocked by spam statistics|spam ?source|server at ipnumber .{0,20}spam|messages from .{0,20}(permanently deferred|rejected|blocked)|too many errors from your ip|access to (submit messages to )?this email system/,
     when: (facts) =>
       facts.code !== undefined &&
       !/\b(urls?|links?|content|body|domain in)\b|spam ?(assassin|filter)|(detected|classified|identified) as spam/.test(
@@ -95,7 +95,7 @@ export const senderRules: readonly Rule[] = [
     ...lane,
     cause: 'client-refused',
     codes: [5],
-    says: /\b(ips?|ipnumber|client|connecting (host|server)|your (server|host|network|isp|country)|sending (mta|server|host|ip)|host network|this email server|relay host)\b.{0,60}\b(reject|refus|denied|forbidden|blocked|not (allowed|permitted|authorized|accept|passed)|invalid|unwelcome|bad|poor)|\b(reject|refus|denied|forbidden|blocked|invalid|no access|not (allowed|permitted|accept\w*))\w*.{0,40}\b(your ip|ips?|ipnumber|client|your (server|host|network)|sending (mta|server|host)|email server)\b/,
+    says: /\b(ips?|ipnumber|client|connecting (host|server)|your (server|host|network|isp|country)|sending (mta|server|host|ip)|host network|this email server|relay host)\b.{0,60}\b(reject|refus|denied|forbidden|blocked|not (allowed|permitted|authorized|accept|passed|have permissions to submit)|invalid|unwelcome|bad|poor)|\b(reject|refus|denied|forbidden|blocked|invalid|no access|not (allowed|permitted|accept\w*))\w*.{0,40}\b(your ip|ips?|ipnumber|client|your (server|host|network)|sending (mta|server|host)|email server)\b/,
     when: ({ words }) => !/\b(content|url|link|spam|virus|attachment|recipient|user|mailbox)\b/.test(words),
   },
   // the address
@@ -109,7 +109,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'sender-domain-unknown',
-    says: /sender\b.{0,60}(domain|dns|host)\b.{0,30}(not (found|exist|resolv|known)|does not (exist|resolve)|unknown|invalid|nxdomain|no (mx|a) )|domain of sender\b.{0,40}(not|resolv|exist)|(unresolvable|unknown|invalid|nonexistent|non existent) (sender|from) domain|(sender|from) (domain|address).{0,20}(not resolv|unresolv)|sender address rejected domain not found|sender domain (must|does|not|invalid)|bad sender domain|dns check fail/,
+    says: /sender\b.{0,60}(domain|dns|host)\b.{0,30}(not (found|exist|resolv|known)|does not (exist|resolve)|unknown|invalid|nxdomain|no (mx|a) )|domain of sender\b.{0,40}(not|resolv|exist)|(unresolvable|unknown|invalid|nonexistent|non existent) (sender|from) domain|(sender|from) (domain|address).{0,20}(not resolv|unresolv)|sender address rejected domain not found|sender domain (must|does|not|invalid)|bad sender domain|dns check fail|invalid dns mx/,
   },
   {
     ...stop,
@@ -132,7 +132,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'sender-not-owned',
-    says: /not owned|owned by|(unauthorized|not authorized|disallowed) (sender|from)( address)?\b|^(the )?(from|sender)( sender)? (name|address) (is )?not (valid|correct|permitted)|not logged in as|^sender\b.{0,30}(not|un)\b ?(allowed|authorized|permitted) to relay|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|(not|cannot)\b.{0,30}\buse (this|that|the|another) (sender|from|email|address)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
+    says: /not owned|unauthorized use of|owned by|(unauthorized|not authorized|disallowed) (sender|from)( address)?\b|^(the )?(from|sender)( sender)? (name|address) (is )?not (valid|correct|permitted)|not logged in as|^sender\b.{0,30}(not|un)\b ?(allowed|authorized|permitted) to relay|sendasdenied|send as\b|on behalf|(not|no|cannot|may not|insufficient|lack|without|unauthorized|denied)\b.{0,40}(allowed|permit\w*|authoriz\w*|permissions?|rights?|entitled|able|send|use)?\b.{0,30}(send|sent|use|submit|email|relay)\w*\b.{0,25}\b(from|as|using|behalf|with) (this |the |that |your |address|sender|another|other|user)?|relaying (disallowed|not allowed|denied) as|(from|sender|envelope|return path|header)( address| header| email| domain)?( address)?\b.{0,60}(match|mismatch|differ|same as|belong|equal|correspond|not allowed|not permitted|not authorized|unauthorized|not (an? )?(alias|identity|one of|among|in|listed|associated|assigned|known)|does not)|(user|account|login|authenticated|credentials)\b.{0,40}(does not (match|own)|not (allowed|permitted|authorized) (to )?(send|use)|cannot send|mismatch)|(not|cannot)\b.{0,30}\buse (this|that|the|another) (sender|from|email|address)|spoof|impersonat|(sender|from)\b.{0,30}alias|(must|have to|should) (be|match) .{0,30}(authenticated|login|account|user|mailbox)/,
     when: (facts) =>
       inTransaction(facts) &&
       !/\bto (this|the|that|your) (recipient|address|user|mailbox|domain|group|list)|recipient address rejected|\bspam\b|unable to relay|relay access|relay(ing)? denied|(?<!^sender\b.{0,60})to relay/.test(
@@ -143,7 +143,7 @@ export const senderRules: readonly Rule[] = [
   {
     ...stop,
     cause: 'sender-refused',
-    says: /(sender|from)( email)? address\b.{0,30}(reject|refus|invalid|denied|unacceptable|bad|not (accept|valid|allowed))|(reject|refus|invalid|bad|denied)\w* .{0,15}(sender|return path|reverse path|from address)|sender (reject|denied|refused|not accept|invalid|verify failed|verification failed|callout)|bad sender|from address .{0,20}(invalid|reject)|^(verify )?email ?from( is)? (invalid|fail)|verify email ?from fail/,
+    says: /(sender|from)( email)? address\b.{0,30}(must|reject|refus|invalid|denied|unacceptable|bad|not (accept|valid|allowed))|(reject|refus|invalid|bad|denied)\w* .{0,15}(sender|return path|reverse path|from address)|sender (reject|denied|refused|not accept|invalid|verify failed|verification failed|callout)|bad sender|from address .{0,20}(invalid|reject)|^(verify )?email ?from( is)? (invalid|fail)|verify email ?from fail/,
     when: inTransaction,
   },
   { ...stop, cause: 'sender-refused', enhanced: /^1\.[78]$/ },
