@@ -9,6 +9,7 @@ import { openMarks } from '../../../relay/delivery/queue/marks.ts';
 import { type Change, openResults } from '../../../relay/delivery/queue/results.ts';
 import { resendUncertain } from '../../../relay/delivery/queue/uncertain.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
+import { until } from '../../kit/until.ts';
 import { eventsOf, queueMail, recipientsOf } from './way-out.ts';
 
 const silentLog = openLog('relay', 'silent');
@@ -187,4 +188,41 @@ test('an answer about the first copy says nothing about the second, of which nob
     expect(await store(database, answerTo(attempt, status, { delaySeconds }))).toBe(0);
   }
   expect(await firstOf(given, attempt)).toMatchObject({ status: 'uncertain' });
+});
+
+test('a result that cannot be stored keeps no other from being stored', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  const attempts = [await begin(database, given), await begin(database, given), await begin(database, given)];
+  const results = openResults(database, silentLog, () => {});
+  // A mail that is held without a reason is refused by a constraint.
+  const stored = await Promise.all(
+    attempts.map((attempt, index) =>
+      results.store({ changes: [answerTo(attempt, index === 1 ? 'held' : 'sent')], entries: [] }),
+    ),
+  );
+  expect(stored).toEqual([1, 0, 1]);
+  expect(results.unstored).toBe(0);
+  const statuses = await Promise.all(attempts.map((attempt) => firstOf(given, attempt)));
+  expect(statuses.map((recipient) => recipient?.status)).toEqual(['sent', 'sending', 'sent']);
+});
+
+test('a result waits for a database that does not take it, and is stored when it does', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  const attempt = await begin(database, given);
+  await given.query(
+    `create function fail() returns trigger language plpgsql as
+     $$ begin raise exception 'shutting down' using errcode = '57P01'; end $$`,
+  );
+  await given.query('create trigger fails before update on recipient execute function fail()');
+  let troubles = 0;
+  const results = openResults(database, silentLog, () => troubles++);
+  const stored = results.store({ changes: [answerTo(attempt, 'sent')], entries: [] });
+  await until(() => troubles >= 2, { what: 'the result to be refused twice' });
+  expect(results.unstored).toBe(1);
+  await given.query('drop trigger fails on recipient');
+  expect(await stored).toBe(1);
+  expect(results.unstored).toBe(0);
+  expect(await firstOf(given, attempt)).toMatchObject({ status: 'sent' });
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../../../relay/client/outbox/cancel.ts';
+import { editEmail } from '../../../../relay/client/outbox/edit.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';
 import {
   claimDue,
@@ -241,3 +242,23 @@ test('mail that is large leaves when there is memory for it, is left in the outb
   expect(parsed.text).toBe(text.replaceAll('\r\n', '\n'));
   expect(tools.budget.reserved).toBe(0);
 });
+
+test.each(['changed', 'cancelled'])(
+  'large mail that was %s while it waited for memory is left alone',
+  async (how) => {
+    await using postern = await startPostern();
+    await using relay = await startAcceptingRelay(postern.db.url, { size: 10_000_000 });
+    await using tools = deps(postern, relay);
+    const { id } = await due(postern, { text: 'Hello\r\n'.repeat(20_000) });
+    const [claim] = await claimDue(postern.database, { limit: 1 });
+    if (!claim) throw new Error('not claimed');
+    if (how === 'cancelled') await cancelEmail(postern.database, id, 'ann');
+    else
+      await postern.database.transaction((tx) =>
+        editEmail(tx, id, { subject: 'Another', dueAt: inSeconds(60) }, { actor: 'ann' }),
+      );
+
+    expect(await handOverClaimed(tools, claim)).toBeUndefined();
+    expect(relay.connections).toBe(0);
+  },
+);
