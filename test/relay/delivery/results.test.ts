@@ -190,6 +190,27 @@ test('an answer about the first copy says nothing about the second, of which nob
   expect(await firstOf(given, attempt)).toMatchObject({ status: 'uncertain' });
 });
 
+test.each([
+  ['uncertain', 'no-final-reply', true],
+  // A person decides, and must not be told that nothing can have left.
+  ['held', 'uncertain-twice', true],
+  ['held', 'sender-not-owned', false],
+  ['deferred', 'mailbox-busy', false],
+  ['queued', null, false],
+] as const)(
+  'mail that becomes %s (%s) says whether data may be out: %s',
+  async (status, reason, mayBeOut) => {
+    await using given = await freshDatabase();
+    await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+    const attempt = await begin(database, given);
+    const delaySeconds = status === 'deferred' || status === 'queued' ? 60 : null;
+    expect(await store(database, answerTo(attempt, status, { reason, delaySeconds }))).toBe(1);
+    const recipient = await firstOf(given, attempt);
+    expect(recipient).toMatchObject({ status, reason });
+    expect(recipient?.markedAt !== null).toBe(mayBeOut);
+  },
+);
+
 test('a result that cannot be stored keeps no other from being stored', async () => {
   await using given = await freshDatabase();
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });

@@ -60,10 +60,12 @@ test('finished emails are forgotten with all that is known of them', async () =>
   await using postern = await startPostern();
   const old = await finishedDaysAgo(postern, 91);
   const young = await finishedDaysAgo(postern, 89);
+  const { id: waiting } = await insert(postern.database, { dueAt: inSeconds(-91 * day) });
   expect(await forgetEmails(postern.database, 90 * day)).toBe(1);
   expect(await readEmail(postern.database, old)).toBeUndefined();
   expect(await readTimeline(postern.database, old)).toEqual([]);
   expect(await readEmail(postern.database, young)).toMatchObject({ status: 'sent' });
+  expect(await readEmail(postern.database, waiting)).toMatchObject({ status: 'pending' });
   for (const table of ['message', 'recipient', 'message_part', 'email_attachment']) {
     expect(await countOf(postern, table)).toBe(1);
   }
