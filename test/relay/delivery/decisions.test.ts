@@ -1,7 +1,7 @@
 // The pure decisions of delivery, as tables and as laws.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decide } from '../../../relay/delivery/attempt/decide.ts';
+import { type Circumstances, decide } from '../../../relay/delivery/attempt/decide.ts';
 import { secondsUntilRetry } from '../../../relay/delivery/attempt/retry-schedule.ts';
 import { remaining } from '../../../relay/delivery/lanes/pacing.ts';
 import { shareOf } from '../../../relay/delivery/lanes/share.ts';
@@ -180,4 +180,77 @@ test('a mail whose second copy got no answer either is held', () => {
     mayBeStale: false,
   });
   expect(dispositions).toMatchObject([{ status: 'held', reason: 'uncertain-twice' }]);
+});
+
+const usual: Omit<Circumstances, 'transaction'> = {
+  recipients: [person(0), person(1)],
+  schedule: [15],
+  onUncertain: 'resend',
+  resendSeconds: 900,
+  isNotice: false,
+  mayBeStale: false,
+  judge: () => ({ verdict: 'retry', scope: 'message', cause: 'unknown', stage: 'mail' }),
+};
+
+const failedAt = (stage: Trouble['stage'], symptom: Trouble['symptom'] = {}): Transaction => ({
+  timings: {},
+  refused: new Map(),
+  accepted: [],
+  end: { kind: 'failed', trouble: { ...trouble, stage, symptom } },
+});
+
+test('only a session that was idle and ended without a word before MAIL is tried again at once', () => {
+  const isTriedAgain = (transaction: Transaction, mayBeStale: boolean) =>
+    decide({ ...usual, transaction, mayBeStale }).again.length > 0;
+  expect(isTriedAgain(failedAt('mail'), true)).toBe(true);
+  expect(isTriedAgain(failedAt('mail'), false)).toBe(false);
+  expect(isTriedAgain(failedAt('mail', { responseCode: 451, reply: '451 later' }), true)).toBe(false);
+  for (const stage of ['rcpt', 'data', 'dot'] as const) {
+    expect(isTriedAgain(failedAt(stage), true)).toBe(false);
+  }
+  const silent: Transaction = {
+    ...failedAt('mail'),
+    end: { kind: 'silent', trouble: { ...trouble, stage: 'dot' } },
+  };
+  expect(isTriedAgain(silent, true)).toBe(false);
+});
+
+test.each([
+  ['resend', 900],
+  ['hold', null],
+] as const)('under the policy to %s uncertain mail is sent again in %s s', (onUncertain, delaySeconds) => {
+  const { dispositions } = decide({
+    ...usual,
+    onUncertain,
+    recipients: [person(0)],
+    transaction: { ...failedAt('dot'), end: { kind: 'silent', trouble: { ...trouble, stage: 'dot' } } },
+  });
+  expect(dispositions).toMatchObject([{ status: 'uncertain', delaySeconds }]);
+});
+
+test('a mail for one recipient is not split again, whatever the provider says', () => {
+  const { again, dispositions } = decide({
+    ...usual,
+    recipients: [person(0)],
+    transaction: failedAt('rcpt'),
+    judge: () => ({ verdict: 'split', scope: 'message', cause: 'unknown', stage: 'rcpt' }),
+  });
+  expect(again).toEqual([]);
+  expect(dispositions).toMatchObject([{ status: 'deferred' }]);
+});
+
+test('of a mail that was taken, recipients that were refused are not sent', () => {
+  const { dispositions } = decide({
+    ...usual,
+    transaction: {
+      timings: {},
+      refused: new Map([[person(1).address, trouble]]),
+      accepted: [person(0).address],
+      end: { kind: 'answered', reply: { code: 250, enhanced: null, text: '250 Ok' } },
+    },
+  });
+  expect(dispositions).toMatchObject([
+    { status: 'sent', counts: true },
+    { status: 'deferred', counts: true },
+  ]);
 });
