@@ -3,6 +3,7 @@ import type { Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import type { Address } from '../relay/client/email/email.ts';
 import {
+  type Batch,
   batchSize,
   eraseBodies,
   eraseMessages,
@@ -37,10 +38,11 @@ export function openHousekeeping(
   let forgetFrom = firstPlace;
   let sweepFrom = firstPart;
 
-  async function inBatches(name: string, oneBatch: () => Promise<number>): Promise<void> {
+  async function inBatches(name: string, oneBatch: () => Promise<number | Batch>): Promise<void> {
     await inSteps(name, undefined, async () => {
-      const count = await oneBatch();
-      return { count, reached: undefined, isEnd: count < batchSize };
+      const done = await oneBatch();
+      const batch = typeof done === 'number' ? { count: done, isEnd: done < batchSize } : done;
+      return { ...batch, reached: undefined };
     });
   }
 

@@ -1,70 +1,95 @@
 // What is kept for how long. Everything here works in small batches and may be repeated or run twice at once: each
-// function does one batch and says how many mails it dealt with; fewer than the batch size means that it is done.
-// Those that look at more than they take are told where to begin and answer where to go on.
+// function does one batch and says how many mails it dealt with. Those that look at more than they take are told where to begin and answer where to go on.
 import type { Queryable } from '../../../deploy/database.ts';
 
 /** Mails per statement: short transactions, so that nothing waits behind housekeeping. */
 export const batchSize = 500;
 
+/** And their bytes: PostgreSQL removes about 100 MB a second, and a statement of ours may take 30. */
+const batchBytes = 128 * 1024 * 1024;
+
+export type Batch = {
+  readonly count: number;
+  /** None is left. */
+  readonly isEnd: boolean;
+};
+
+type BatchRow = { count: number; is_end: boolean };
+
+/** Of the candidates as many, in their order, as stay within the bytes, and at least one. */
+const old = `old as materialized (
+    select id, queue_id from (
+      select id, queue_id, sum(bytes) over (order by finished_at, id) - bytes as before from (
+        select c.*,
+          coalesce((select size from message m where m.queue_id = c.queue_id), 0)
+            + coalesce((select sum(octet_length(content)) from email_attachment a where a.email_id = c.id), 0) as bytes
+        from candidates c
+      ) sized
+    ) summed where before < ${batchBytes}
+  )`;
+
+const outcome = `outcome as (
+    select o.count::integer, o.count = c.count and c.count < ${batchSize} as is_end
+    from (select count(*) from old) o, (select count(*) from candidates) c
+  )`;
+
 /** Erases the bodies of emails that were finished `olderThanSeconds` ago. The rows stay to tell what happened. */
-export async function eraseBodies(q: Queryable, olderThanSeconds: number): Promise<number> {
-  const { rows } = await q.query<{ emails: number }>(
-    `with old as (
-       select id, queue_id from email
+export async function eraseBodies(q: Queryable, olderThanSeconds: number): Promise<Batch> {
+  const { rows } = await q.query<BatchRow>(
+    `with candidates as materialized (
+       select id, queue_id, finished_at from email
        where finished_at < now() - make_interval(secs => $1) and erased_at is null
-       order by finished_at limit $2
+       order by finished_at limit ${batchSize}
        for no key update skip locked
-     ), erased as (
+     ), ${old}, erased as (
        update email e set text_body = null, html_body = null, erased_at = now()
        from old where e.id = old.id
      ), attachments as (
        delete from email_attachment a using old where a.email_id = old.id
      ), parts as (
        delete from message_part p using old where p.queue_id = old.queue_id
-     )
-     select count(*) as emails from old`,
-    [olderThanSeconds, batchSize],
+     ), ${outcome} select * from outcome`,
+    [olderThanSeconds],
   );
-  return rows[0]?.emails ?? 0;
+  return batchOf(rows[0]);
 }
 
 /** Forgets emails that were finished `olderThanSeconds` ago, with all that the relay and the timeline know of them. */
-export async function forgetEmails(q: Queryable, olderThanSeconds: number): Promise<number> {
-  const { rows } = await q.query<{ emails: number }>(
-    `with old as (
-       select id, queue_id from email
+export async function forgetEmails(q: Queryable, olderThanSeconds: number): Promise<Batch> {
+  const { rows } = await q.query<BatchRow>(
+    `with candidates as materialized (
+       select id, queue_id, finished_at from email
        where finished_at < now() - make_interval(secs => $1)
-       order by finished_at limit $2
+       order by finished_at limit ${batchSize}
        for update skip locked
-     ), parts as (
+     ), ${old}, parts as (
        delete from message_part p using old where p.queue_id = old.queue_id
      ), events as (
        delete from event v using old where v.email_id = old.id
      ), emails as (
        delete from email e using old where e.id = old.id
-     )
-     select count(*) as emails from old`,
-    [olderThanSeconds, batchSize],
+     ), ${outcome} select * from outcome`,
+    [olderThanSeconds],
   );
-  return rows[0]?.emails ?? 0;
+  return batchOf(rows[0]);
 }
+
+const batchOf = (row: BatchRow | undefined): Batch => ({
+  count: row?.count ?? 0,
+  isEnd: row?.is_end ?? true,
+});
 
 /** A place in the order in which recipients were finished. */
 export type Place = readonly [finishedAt: string, queueId: string, ordinal: number];
 
 export const firstPlace: Place = ['-infinity', '', -1];
 
-export type Step<P> = {
-  readonly count: number;
+export type Step<P> = Batch & {
   /** Where the next step goes on. */
   readonly reached: P;
-  /** There is nothing behind it now. */
-  readonly isEnd: boolean;
 };
 
-type StepRow = {
-  seen: number;
-  count: number;
+type StepRow = BatchRow & {
   finished_at: string;
   an_hour_before: string;
   queue_id: string;
@@ -73,11 +98,19 @@ type StepRow = {
 
 // By the time when recipients were finished, which has an index already: one by the time of receipt would cost every
 // mail a write, and mail that waits for ever would stand at its front. What a step leaves is passed by the next.
-const seen = `seen as materialized (
+const seen = `candidates as materialized (
     select queue_id, ordinal, email_id, finished_at from recipient
     where finished_at >= $1 and (finished_at, queue_id, ordinal) > ($1, $2, $3)
       and finished_at < now() - make_interval(secs => $4)
     order by finished_at, queue_id, ordinal limit ${batchSize}
+  ), seen as materialized (
+    select queue_id, ordinal, email_id, finished_at from (
+      select s.*, sum(bytes) over (order by finished_at, queue_id, ordinal) - bytes as before from (
+        select c.*, case row_number() over (partition by queue_id order by finished_at, ordinal)
+          when 1 then m.size else 0 end as bytes
+        from candidates c join message m using (queue_id)
+      ) s
+    ) summed where before < ${batchBytes}
   ), over as materialized (
     select queue_id from (select distinct queue_id from seen where email_id is null) s
     where not exists (
@@ -88,9 +121,11 @@ const seen = `seen as materialized (
   )`;
 
 const reached = `reached as (
-    select (select count(*) from seen)::integer as seen, (select count(*) from old)::integer as count,
+    select (select count(*) from old)::integer as count,
+      (select count(*) from seen) = c.count and c.count < ${batchSize} as is_end,
       seen.finished_at::text, (seen.finished_at - interval '1 hour')::text as an_hour_before, queue_id, ordinal
-    from seen order by seen.finished_at desc, queue_id desc, ordinal desc limit 1
+    from seen, (select count(*) from candidates) c
+    order by seen.finished_at desc, queue_id desc, ordinal desc limit 1
   )`;
 
 /**
@@ -133,11 +168,10 @@ export async function eraseMessages(
 
 function stepOf(from: Place, row: StepRow | undefined): Step<Place> {
   if (!row) return { count: 0, reached: from, isEnd: true };
-  const { seen, count, finished_at: at, an_hour_before: before, queue_id: queueId, ordinal } = row;
+  const { count, is_end: isEnd } = row;
   // What was finished earlier but is committed later comes before the end: a transaction lasts a minute at most.
-  return seen < batchSize
-    ? { count, reached: [before, '', -1], isEnd: true }
-    : { count, reached: [at, queueId, ordinal], isEnd: false };
+  const reached: Place = isEnd ? [row.an_hour_before, '', -1] : [row.finished_at, row.queue_id, row.ordinal];
+  return { count, reached, isEnd };
 }
 
 /** Stored parts of messages that one step looks at. */

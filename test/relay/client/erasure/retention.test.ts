@@ -42,7 +42,7 @@ test('bodies are erased after their time, and the rows still tell what happened'
   const old = await finishedDaysAgo(postern, 8);
   const young = await finishedDaysAgo(postern, 6);
   const { id: waiting } = await insert(postern.database);
-  expect(await eraseBodies(postern.database, 7 * day)).toBe(1);
+  expect(await eraseBodies(postern.database, 7 * day)).toEqual({ count: 1, isEnd: true });
 
   expect(await readEmail(postern.database, old)).toMatchObject({
     status: 'sent',
@@ -53,7 +53,7 @@ test('bodies are erased after their time, and the rows still tell what happened'
   expect(await readEmail(postern.database, young)).toMatchObject({ text: 'Hello Ann', erasedAt: null });
   expect(await readEmail(postern.database, waiting)).toMatchObject({ text: 'Hello Ann' });
   expect(await countOf(postern, 'message_part')).toBe(1);
-  expect(await eraseBodies(postern.database, 7 * day)).toBe(0);
+  expect(await eraseBodies(postern.database, 7 * day)).toEqual({ count: 0, isEnd: true });
 });
 
 test('finished emails are forgotten with all that is known of them', async () => {
@@ -61,7 +61,7 @@ test('finished emails are forgotten with all that is known of them', async () =>
   const old = await finishedDaysAgo(postern, 91);
   const young = await finishedDaysAgo(postern, 89);
   const { id: waiting } = await insert(postern.database, { dueAt: inSeconds(-91 * day) });
-  expect(await forgetEmails(postern.database, 90 * day)).toBe(1);
+  expect(await forgetEmails(postern.database, 90 * day)).toEqual({ count: 1, isEnd: true });
   expect(await readEmail(postern.database, old)).toBeUndefined();
   expect(await readTimeline(postern.database, old)).toEqual([]);
   expect(await readEmail(postern.database, young)).toMatchObject({ status: 'sent' });
@@ -103,6 +103,23 @@ test('submitted messages are forgotten once every recipient is finished for long
   expect(rows).toEqual([{ queue_id: 'WAITING' }, { queue_id: 'YOUNG' }]);
   expect(await countOf(postern, 'event')).toBe(2);
   expect(await countOf(postern, 'message_part')).toBe(4);
+});
+
+test('large mail goes in smaller batches, because removing its bytes takes time', async () => {
+  await using postern = await startPostern();
+  for (const days of [93, 92, 91]) await finishedDaysAgo(postern, days);
+  for (const days of [93, 92, 91]) await submit(postern, `S${days}`, days, ['sent']);
+  await postern.db.query('update message set size = 100000000');
+  const both = { from: firstPlace, olderThanSeconds: 90 * day };
+  const first = await eraseMessages(postern.database, both);
+  expect(first).toMatchObject({ count: 4, isEnd: false, reached: [expect.any(String), 'S92', 0] });
+  const rest = await eraseMessages(postern.database, { ...both, from: first.reached });
+  expect(rest).toMatchObject({ count: 2, isEnd: true });
+  expect(await forgetMessages(postern.database, both)).toMatchObject({ count: 2, isEnd: false });
+  for (const batch of [eraseBodies, forgetEmails]) {
+    expect(await batch(postern.database, 90 * day)).toEqual({ count: 2, isEnd: false });
+    expect(await batch(postern.database, 90 * day)).toEqual({ count: 1, isEnd: true });
+  }
 });
 
 test('bytes that nobody claimed go after an hour, those of finished messages after their time', async () => {
