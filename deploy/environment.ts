@@ -1,5 +1,6 @@
 // The environment contract: what each process reads from its environment, checked once, complained about once.
 // Each main.ts passes `process.env` in; nothing else touches it. The table itself is variables.ts.
+import { BlockList } from 'node:net';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
 import { whyGuessable } from './guessable.ts';
@@ -242,11 +243,7 @@ function nameUncheckedTls(reading: Reading, source: Source): void {
 /** A network that holds most of the internet makes an open relay of this one. */
 function readTrustedNetworks(reading: Reading): string[] {
   const networks = reading.optional('RELAY_TRUSTED_NETWORKS') ?? [];
-  const open = networks.filter((network) => {
-    const [address = '', bits] = network.split('/');
-    // fc00::/7 is everybody's own; nothing else of this size is.
-    return address.includes(':') ? Number(bits) < 16 && !/^f[cd]00::$/i.test(address) : Number(bits) < 8;
-  });
+  const open = networks.filter(holdsStrangers);
   if (open.length > 0) {
     reading.add('RELAY_TRUSTED_NETWORKS', {
       severity: 'problem',
@@ -256,6 +253,21 @@ function readTrustedNetworks(reading: Reading): string[] {
     });
   }
   return networks;
+}
+
+function holdsStrangers(network: string): boolean {
+  const [address = '', prefix] = network.split('/');
+  const isIPv6 = address.includes(':');
+  const bits = Number(prefix);
+  // fc00::/7 is everybody's own (RFC 4193); nothing else of its size is.
+  if (isIPv6 && bits < (/^f[cd]00::$/i.test(address) ? 7 : 16)) return true;
+  // More than a /8 of IPv4. Asked as the relay asks: ::ffff:0:0/96 is all of it as well.
+  const list = new BlockList();
+  list.addSubnet(address, bits, isIPv6 ? 'ipv6' : 'ipv4');
+  const found = Array.from({ length: 224 }, (_, first) => `${first}.1.1.1`).filter((each) =>
+    list.check(each),
+  );
+  return found.length > 1;
 }
 
 /** How Postern's own processes hand mail to the relay. */

@@ -1,5 +1,6 @@
 // Attack: what a browser, a proxy or a stranger may try beside guessing.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSessions } from '../../api/dashboard/session.ts';
 import { type Dashboard, startDashboard } from '../api/dashboard/dashboard.ts';
 import { startApi } from '../api/in-process.ts';
 
@@ -20,6 +21,8 @@ async function openStream(cookie: string) {
 test('signing out ends the event stream of that session, and no other', async () => {
   const [mine, other] = [await dashboard.cookie(), await dashboard.cookie()];
   const [stream, otherStream] = [await openStream(mine), await openStream(other)];
+  const read = readerOf(otherStream);
+  await read('event: overview');
   const signedOut = await fetch(`${dashboard.base}/dashboard/sign-out`, {
     method: 'POST',
     headers: { ...ours, cookie: mine },
@@ -27,10 +30,35 @@ test('signing out ends the event stream of that session, and no other', async ()
   expect(signedOut.status).toBe(204);
   // Resolves only when the stream has ended.
   expect(await stream.text()).toContain('retry:');
-  // It is still told something: the beat of a look after this one.
-  const reader = otherStream.body?.getReader();
-  expect((await reader?.read())?.done).toBe(false);
-  await reader?.cancel();
+  // It is still told what happens from now on.
+  const about = crypto.randomUUID();
+  await dashboard.query("insert into event (type, email_id) values ('created', $1)", [about]);
+  await read(about);
+  await otherStream.body?.cancel().catch(() => {});
+});
+
+/** Reads on until the stream has told it; fails when the stream ends before. */
+function readerOf(stream: Response): (wanted: string) => Promise<void> {
+  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let told = '';
+  return async (wanted) => {
+    while (!told.includes(wanted)) {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      expect(done).toBe(false);
+      told += value;
+    }
+  };
+}
+
+test('over TLS a session counts only from the cookie that no other host of the site can set', async () => {
+  const cookie = await dashboard.cookie();
+  const { database, password } = dashboard;
+  const sessions = openSessions({ database, password, limit: async () => ({}) });
+  const isSignedIn = (secure: boolean, sent: string) =>
+    sessions.isSignedIn({ secure, get: (name: string) => (name === 'cookie' ? sent : undefined) } as never);
+  expect(await isSignedIn(true, cookie)).toBe(false);
+  expect(await isSignedIn(true, `__Host-${cookie}`)).toBe(true);
+  expect(await isSignedIn(false, cookie)).toBe(true);
 });
 
 test('a session that ends elsewhere ends its stream as well', async () => {
@@ -52,6 +80,23 @@ test('nobody but a trusted proxy says which host a request was for', async () =>
   const body = JSON.stringify({ name: 'Evil', scopes: ['admin'] });
   const response = await fetch(`${dashboard.base}/api/v1/keys`, { method: 'POST', headers, body });
   expect(response.status).toBe(403);
+});
+
+test('an idempotency key that is used for another address does what that address says', async () => {
+  await using api = await startApi();
+  const send = async () =>
+    (
+      await api.post('/api/v1/emails', {
+        ...{ to: 'ann@example.com', subject: 'Later', text: 'Hello.' },
+        scheduled_datetime: '2035-03-01T09:00:00Z',
+      })
+    ).body.id as string;
+  const headers = { 'idempotency-key': 'cancel' };
+  for (const id of [await send(), await send()]) {
+    const { body } = await api.post(`/api/v1/emails/${id}/cancel`, undefined, { headers });
+    expect(body).toEqual({ id, status: 'cancelled' });
+    expect((await api.get(`/api/v1/emails/${id}`)).body.status).toBe('cancelled');
+  }
 });
 
 test('strangers do not share idempotency keys', async () => {

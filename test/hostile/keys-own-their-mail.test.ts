@@ -1,5 +1,6 @@
 // Attack: a key that leaked, or that another team holds, reaches for mail of the others.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listedFor } from '../../api/emails/owner.ts';
 import { startDashboard } from '../api/dashboard/dashboard.ts';
 import { type Api, startApi } from '../api/in-process.ts';
 
@@ -178,6 +179,15 @@ test('a form without an owner, and one of a revoked key, go to the next key that
   expect(taken.body).toMatchObject({ scheduled: { kept: 1 }, emails: [{ api_key_id: ids.other }] });
   expect((await api.put(path, form(), { key: keys.owner })).status).toBe(404);
 
+  // What had left by then stays with whoever sent it.
+  const left = '/api/v1/client/umbrella/email-config';
+  const sent = (await api.put(left, form())).body.emails[0].id;
+  await deliver(sent, '250 2.0.0 Ok');
+  expect((await api.put(left, form(), { key: keys.other })).status).toBe(200);
+  const own = await api.get(left, { key: keys.other });
+  expect(own.text).not.toContain('Form words');
+  expect((await api.get(`/api/v1/emails/${sent}`, { key: keys.other })).status).toBe(404);
+
   const { body: old } = await api.post('/api/v1/keys', { name: 'old', scopes: ['send'] });
   const theirs = '/api/v1/client/initech/email-config';
   const entry = (await api.put(theirs, form(), { key: old.secret })).body.emails[0].id;
@@ -187,6 +197,11 @@ test('a form without an owner, and one of a revoked key, go to the next key that
     subject: 'Ours now',
     text: 'Form words.',
   });
+});
+
+test('a list of a key without a row of its own is empty, not everything', () => {
+  const principal = { id: 'x', apiKeyId: undefined, scopes: ['send'], ratePerMinute: undefined } as const;
+  expect(listedFor(principal)).toBe('00000000-0000-0000-0000-000000000000');
 });
 
 test('two keys that save a new form at once: one has it', async () => {

@@ -196,17 +196,23 @@ test.each(['Jm3xQ0zv9TgL5wKc8RbN', 'correct horse battery staple', '9f8e1c0b7a6d
   },
 );
 
-test.each(['0.0.0.0/0', '::/0', '10.0.0.0/8,128.0.0.0/1', '2000::/3'])(
-  'a relay that trusts %s does not start, and says why',
-  (networks) => {
-    const settings = { ...common, RELAY_PASSWORD: 'x', RELAY_TRUSTED_NETWORKS: networks };
-    expect(() => readRelayEnvironment(settings)).toThrow(EnvironmentError);
-    expect(() => readRelayEnvironment(settings)).toThrow(/RELAY_TRUSTED_NETWORKS lets strangers send/);
-  },
-);
+test.each([
+  '0.0.0.0/0',
+  '::/0',
+  '10.0.0.0/8,128.0.0.0/1',
+  '2000::/3',
+  'fc00::/0',
+  '::ffff:0:0/96',
+  '0:0:0:0:0:ffff:0.0.0.0/97',
+  '::/64',
+])('a relay that trusts %s does not start, and says why', (networks) => {
+  const settings = { ...common, RELAY_PASSWORD: 'x', RELAY_TRUSTED_NETWORKS: networks };
+  expect(() => readRelayEnvironment(settings)).toThrow(EnvironmentError);
+  expect(() => readRelayEnvironment(settings)).toThrow(/RELAY_TRUSTED_NETWORKS lets strangers send/);
+});
 
 test('networks of ones own are trusted', () => {
-  const networks = '10.0.0.0/8,172.16.0.0/12,fc00::/7,fd00::/8,192.0.2.0/24';
+  const networks = '10.0.0.0/8,172.16.0.0/12,fc00::/7,fd00::/8,192.0.2.0/24,::1/128,::ffff:10.0.0.0/104';
   const settings = { ...common, RELAY_PASSWORD: 'x', RELAY_TRUSTED_NETWORKS: networks };
-  expect(readRelayEnvironment(settings).relayTrustedNetworks).toHaveLength(5);
+  expect(readRelayEnvironment(settings).relayTrustedNetworks).toHaveLength(7);
 });
