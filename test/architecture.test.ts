@@ -29,26 +29,8 @@ const longFunctions = [
     'startDrain',
     'a function given to runProcess',
   ],
-  ...[
-    'openAcceptance',
-    'listenSubmission',
-    'answerFor',
-    'receive',
-    'openRefusals',
-    'openSession',
-    'sessionOn',
-    'send',
-  ],
-  ...[
-    'examine',
-    'startPreflight',
-    'startDelivery',
-    'createLane',
-    'transact',
-    'decide',
-    'openHandOver',
-    'openAlerts',
-  ],
+  ...['openAcceptance', 'listenSubmission', 'answerFor', 'receive', 'openRefusals'],
+  ...['examine', 'startPreflight', 'decide', 'openHandOver', 'openAlerts'],
   ...['openSending', 'switchedOn', 'openSessions', 'openStream', 'openScan'],
 ];
 const importCircles = [

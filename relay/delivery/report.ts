@@ -1,6 +1,6 @@
 // What a relay tells about its ways out: for the heartbeat, and so for the api and the dashboard. No secrets.
 
-import type { LaneState } from '../lane-state/lane-state.ts';
+import type { LaneState } from '../lane-state/lanes.ts';
 import type { Lane } from './lanes/lane.ts';
 
 export type DeliveryReport = {
@@ -39,7 +39,7 @@ export type DeliveryReport = {
 
 export function reportOf(lanes: readonly Lane[]): DeliveryReport {
   return {
-    routes: lanes.flatMap(({ provider, reading }) =>
+    routes: lanes.flatMap(({ provider, view: { reading } }) =>
       provider.routes.map(({ name, host, port, tlsMode }) => {
         const known = reading.routes.find((each) => each.name === name);
         return {
@@ -53,7 +53,7 @@ export function reportOf(lanes: readonly Lane[]): DeliveryReport {
         };
       }),
     ),
-    lanes: lanes.map(({ provider, reading, connections, pacedUntil, lastTakenAt }) => ({
+    lanes: lanes.map(({ provider, view: { reading }, connections, pacedUntil, lastTakenAt }) => ({
       name: provider.name,
       state: reading.state,
       cause: reading.cause,

@@ -3,10 +3,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { ProviderReading } from '../../deploy/environment.ts';
-import { laneKey } from '../delivery/lanes/lane.ts';
-import { hearOfSender, keepAuth, leaveAuth, takeAuth } from '../lane-state/lane-state.ts';
+import { laneKey } from '../lane-state/lanes.ts';
+import { hearOfSender } from '../lane-state/sender-holds.ts';
+import { keepAuth, leaveAuth, takeAuth } from '../lane-state/sign-in.ts';
+import { inWords, type StageFailure } from '../smtp/failure.ts';
 import type { HeardOfSender, Leave } from './examine.ts';
-import { type Trouble, wordsOf } from './walk.ts';
 
 /** A credential that worked this recently is not tried again by the preflight. */
 const provenForSeconds = 300;
@@ -65,9 +66,9 @@ export async function askLeave(
   const release = keepAuth(q, key, { instance, timeoutSeconds: provider.timeoutSeconds });
   return {
     granted: true,
-    async used(worked, trouble) {
+    async used(worked, failure) {
       release();
-      await record(q, key, worked, trouble);
+      await record(q, key, worked, failure);
       await leaveAuth(q, key, instance, worked);
     },
   };
@@ -95,7 +96,7 @@ function whatIsKnown(lane: LaneRow, asks: 'preflight' | 'person'): Leave | undef
       granted: false,
       known: 'refused',
       says: `It was refused before: ${refusal}${again}`,
-      trouble: { stage: 'auth', symptom: { reply: refusal } },
+      failure: { stage: 'auth', symptom: { reply: refusal } },
     };
   }
   if (asks === 'preflight' && !isOpen) {
@@ -123,12 +124,12 @@ async function record(
   q: Queryable,
   key: string,
   worked: boolean,
-  trouble: Trouble | undefined,
+  failure: StageFailure | undefined,
 ): Promise<void> {
   await q.query(
     `insert into sign_in (lane, worked, reply) values ($1, $2, $3)
      on conflict (lane) do update set at = now(), worked = excluded.worked, reply = excluded.reply`,
-    [key, worked, worked ? null : trouble ? wordsOf(trouble) : 'no answer'],
+    [key, worked, worked ? null : failure ? inWords(failure) : 'no answer'],
   );
   // Whoever waits for what was mended, a password or a name, need not wait any longer.
   if (worked) {

@@ -1,5 +1,6 @@
 // From what was seen to the one cause. Pure.
 import { type Stage, stages } from '../client/vocabulary.ts';
+import { inWords, type StageFailure } from '../smtp/failure.ts';
 import { type Cause, catalogue } from '../verdict/catalogue.ts';
 import { explain } from '../verdict/explain.ts';
 import type { Judgement } from '../verdict/failure.ts';
@@ -7,12 +8,12 @@ import { providerOf } from '../verdict/providers.ts';
 import { judge } from '../verdict/verdict.ts';
 import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { ControlReport, Diagnosis, EnvironmentFinding } from './examination.ts';
-import { type Trouble, type Walk, wordsOf } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 /** Judges a walk that failed. The doctor knows the host that was set, which the words alone do not tell. */
-export function judgeWalk({ route, address, trouble }: Walk): Judgement | undefined {
-  if (!trouble) return undefined;
-  const { stage, symptom } = trouble;
+export function judgeWalk({ route, address, failure }: Walk): Judgement | undefined {
+  if (!failure) return undefined;
+  const { stage, symptom } = failure;
   return judge({
     stage,
     symptom: { hostname: route.host, port: route.port, ...(address !== null && { address }), ...symptom },
@@ -24,20 +25,20 @@ export function judgeWalk({ route, address, trouble }: Walk): Judgement | undefi
 export function mostTelling(walks: readonly Walk[]): Walk | undefined {
   const rank = (walk: Walk) => {
     const judgement = judgeWalk(walk);
-    const distance = stages.indexOf(walk.trouble?.stage ?? 'config');
+    const distance = stages.indexOf(walk.failure?.stage ?? 'config');
     // A machine without IPv6 always fails there; that explains nothing while IPv4 failed otherwise.
     const isOnlyIpv6 = judgement?.cause === 'ipv6';
     return distance * 4 + (judgement?.verdict === 'failover' ? 0 : 2) - (isOnlyIpv6 ? 1 : 0);
   };
   return walks
-    .filter(({ trouble }) => trouble !== undefined)
+    .filter(({ failure }) => failure !== undefined)
     .reduce<Walk | undefined>((best, walk) => (best && rank(best) >= rank(walk) ? best : walk), undefined);
 }
 
 /** The cause of a failed walk in the light of what was compared, and of what is set. */
 export function diagnose(
   walk: Walk,
-  trouble: Trouble,
+  failure: StageFailure,
   {
     siblings,
     controls,
@@ -53,13 +54,13 @@ export function diagnose(
   const judgement = judgeWalk(walk) as Judgement;
   const compared = compareReach(judgement.cause, walk, siblings, controls);
   const cause = compared?.cause ?? judgement.cause;
-  const variables = variablesFor(cause, trouble.stage, walk.provider);
+  const variables = variablesFor(cause, failure.stage, walk.provider);
   const { title, meaning, fix, facts } = explain(cause, { host: walk.route.host, platform });
   const suspicion = findings.find(
     ({ variable, severity }) => severity === 'warning' && variables.includes(variable),
   );
   return {
-    stage: trouble.stage,
+    stage: failure.stage,
     cause,
     verdict: judgement.verdict,
     variables: suspicion ? [...new Set([suspicion.variable, ...variables])] : variables,
@@ -71,7 +72,7 @@ export function diagnose(
     where: whereToType(platform, variables),
     because: compared?.because ?? heardThere(walk),
     route: walk.route.name,
-    reply: wordsOf(trouble),
+    reply: inWords(failure),
     facts: facts.map(
       ({ about, says, unverified }) => `${about}: ${says}${unverified ? ' (not verified)' : ''}`,
     ),
@@ -127,7 +128,7 @@ function compareReach(
   siblings: readonly Walk[],
   controls: readonly ControlReport[],
 ): Comparison | undefined {
-  const stage = walk.trouble?.stage;
+  const stage = walk.failure?.stage;
   const smtp = controls.filter(({ what }) => what === 'SMTP elsewhere');
   const web = controls.find(({ what }) => what === 'the web');
   const name = controls.find(({ what }) => what === 'a known name');
@@ -145,7 +146,7 @@ function compareReach(
         : `${name.host} is found from here: only the name servers of ${walk.route.host} do not answer.`;
     return { cause, because };
   }
-  if (stage !== 'tcp' || smtp.length === 0 || siblings.some(({ trouble }) => trouble?.stage !== 'tcp'))
+  if (stage !== 'tcp' || smtp.length === 0 || siblings.some(({ failure }) => failure?.stage !== 'tcp'))
     return undefined;
   if (cause !== 'cloud-port-block' && cause !== 'tcp-refused' && cause !== 'network') return undefined;
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { ProviderReading } from '../../deploy/environment.ts';
+import { inWords } from '../smtp/failure.ts';
 import { symptomOf } from '../smtp/symptom.ts';
 import type { UnderWay } from './answer.ts';
 import {
@@ -29,11 +30,11 @@ import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
 import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
-import { completeSteps, planWalks, type Walk, walkRoute, wordsOf } from './walk.ts';
+import { completeSteps, planWalks, type Walk, walkRoute } from './walk.ts';
 
 /** Leave to send one AUTH for a credential, or why not; then what is known without one. */
 export type Leave =
-  | { readonly granted: true; used(worked: boolean, trouble: Walk['trouble']): Promise<void> }
+  | { readonly granted: true; used(worked: boolean, failure: Walk['failure']): Promise<void> }
   /** It worked a moment ago: nothing to find out. */
   | { readonly granted: false; readonly known: 'works'; readonly says: string }
   /** It was refused a moment ago, with these words. */
@@ -41,7 +42,7 @@ export type Leave =
       readonly granted: false;
       readonly known: 'refused';
       readonly says: string;
-      readonly trouble: NonNullable<Walk['trouble']>;
+      readonly failure: NonNullable<Walk['failure']>;
     }
   | { readonly granted: false; readonly known: 'nothing'; readonly says: string };
 
@@ -196,9 +197,9 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   tools.underWay?.(() => walks.map(reportOf));
   const comparing = openComparison(provider, controlsFor(tools, provider, walks), signal);
   const walking = walks.map(async (walk) => {
-    if (walk.trouble) comparing.start(walk.trouble.stage);
+    if (walk.failure) comparing.start(walk.failure.stage);
     else await walkRoute(walk, { authorities: authoritiesFor(provider), patience, signal });
-    if (walk.trouble) comparing.start(walk.trouble.stage);
+    if (walk.failure) comparing.start(walk.failure.stage);
     return walk;
   });
   // Whoever will not answer should not make the comparison late as well.
@@ -210,19 +211,19 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   clearTimeout(timer);
   clearTimeout(impatient);
   const controls = await comparing.results();
-  for (const walk of walks) if (walk !== chosen && chosen && !walk.trouble) skipLogin(walk, chosen);
+  for (const walk of walks) if (walk !== chosen && chosen && !walk.failure) skipLogin(walk, chosen);
   for (const { talk } of walks) talk?.close();
 
-  const works = chosen !== undefined && chosen.trouble === undefined;
-  const failed = works ? undefined : chosen?.trouble ? chosen : mostTelling(walks);
+  const works = chosen !== undefined && chosen.failure === undefined;
+  const failed = works ? undefined : chosen?.failure ? chosen : mostTelling(walks);
   return {
     walks: walks.map(reportOf),
     controls,
     signIns: leave ? [leave] : [],
     notes: works ? notesAbout(chosen, walks) : [],
     route: works ? chosen.route.name : null,
-    ...(failed?.trouble && {
-      diagnosis: diagnose(failed, failed.trouble, {
+    ...(failed?.failure && {
+      diagnosis: diagnose(failed, failed.failure, {
         siblings: walks,
         controls,
         findings,
@@ -242,14 +243,14 @@ async function plan(provider: ProviderReading, patience: Patience, signal: Abort
     const dns: Step = { stage: 'dns', outcome: 'passed', ms: spent(), says };
     return provider.routes.flatMap((route) => planWalks(provider.name, route, addresses, dns));
   } catch (error) {
-    const trouble = { stage: 'dns', symptom: symptomOf(error) } as const;
+    const failure = { stage: 'dns', symptom: symptomOf(error) } as const;
     return provider.routes.map((route) => ({
       provider: provider.name,
       route,
       family: null,
       address: null,
-      steps: [{ stage: 'dns', outcome: 'failed', ms: spent(), says: wordsOf(trouble) }],
-      trouble,
+      steps: [{ stage: 'dns', outcome: 'failed', ms: spent(), says: inWords(failure) }],
+      failure,
     }));
   }
 }
@@ -264,7 +265,7 @@ function choose(
     const ended = new Set<Walk>();
     let isPatient = true;
     const look = () => {
-      const best = walks.find((walk) => ended.has(walk) && walk.trouble === undefined);
+      const best = walks.find((walk) => ended.has(walk) && walk.failure === undefined);
       const isPreferred =
         best !== undefined && walks.slice(0, walks.indexOf(best)).every((walk) => ended.has(walk));
       if (isPreferred || (best && !isPatient) || ended.size === walks.length) {
@@ -296,7 +297,7 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
   if (user !== undefined && password !== undefined) {
     const obstacle = obstacleToSignIn(walk.offered ?? []);
     if (obstacle) {
-      walk.trouble = { stage: 'auth', symptom: symptomOf(obstacle) };
+      walk.failure = { stage: 'auth', symptom: symptomOf(obstacle) };
       walk.steps.push({ stage: 'auth', outcome: 'failed', ms: 0, says: obstacle.message });
       return { provider: provider.name, attempts: 0, says: 'No AUTH was sent: none is offered.' };
     }
@@ -304,11 +305,11 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
     if (!leave.granted) {
       const outcome = leave.known === 'refused' ? 'failed' : 'skipped';
       walk.steps.push({ stage: 'auth', outcome, ms: null, says: leave.says });
-      if (leave.known === 'refused') walk.trouble = leave.trouble;
+      if (leave.known === 'refused') walk.failure = leave.failure;
       return { provider: provider.name, attempts: 0, says: leave.says };
     }
     const worked = await signIn(walk, talk, { user, password }, { patience, signal });
-    await leave.used(worked, walk.trouble);
+    await leave.used(worked, walk.failure);
     signedIn = { provider: provider.name, attempts: 1, says: 'One AUTH was sent.' };
     if (!worked) return signedIn;
   } else {
@@ -347,7 +348,7 @@ function openComparison(provider: ProviderReading, controls: Controls | false, s
     /** Compares once; with `walks`, only when one of them is still waiting to be connected. */
     start(stage: string, walks?: readonly Walk[]): void {
       if (started || controls === false) return;
-      if (walks?.every(({ steps, trouble }) => trouble || steps.length > 1)) return;
+      if (walks?.every(({ steps, failure }) => failure || steps.length > 1)) return;
       if (stage === 'dns') started = compareNames(controls, signal);
       else if (stage === 'tcp') {
         const alternates = alternatePorts(
@@ -362,24 +363,24 @@ function openComparison(provider: ProviderReading, controls: Controls | false, s
 }
 
 function notesAbout(chosen: Walk, walks: readonly Walk[]): string[] {
-  const failed = walks.filter(({ trouble, route }) => trouble && route.name !== chosen.route.name);
-  const sameRoute = walks.filter(({ trouble, route }) => trouble && route.name === chosen.route.name);
+  const failed = walks.filter(({ failure, route }) => failure && route.name !== chosen.route.name);
+  const sameRoute = walks.filter(({ failure, route }) => failure && route.name === chosen.route.name);
   return [
     ...failed
       .filter((walk, index) => failed.findIndex(({ route }) => route.name === walk.route.name) === index)
       .map(
         (walk) =>
-          `${walk.route.name} does not work (${judgeWalk(walk)?.cause} at ${walk.trouble?.stage}: ${walk.trouble && wordsOf(walk.trouble)}); mail leaves by ${chosen.route.name}.`,
+          `${walk.route.name} does not work (${judgeWalk(walk)?.cause} at ${walk.failure?.stage}: ${walk.failure && inWords(walk.failure)}); mail leaves by ${chosen.route.name}.`,
       ),
     ...sameRoute.map(
       (walk) =>
-        `${walk.route.name} cannot be reached over ${walk.family} (${walk.trouble && wordsOf(walk.trouble)}).`,
+        `${walk.route.name} cannot be reached over ${walk.family} (${walk.failure && inWords(walk.failure)}).`,
     ),
   ];
 }
 
 function reportOf(walk: Walk): WalkReport {
-  const { provider, route, family, address, certificate, speaker, trouble } = walk;
+  const { provider, route, family, address, certificate, speaker, failure } = walk;
   return {
     provider,
     route: route.name,
@@ -393,7 +394,7 @@ function reportOf(walk: Walk): WalkReport {
     certificate: certificate ?? null,
     capabilities: { beforeTls: walk.beforeTls ?? null, offered: walk.offered ?? null },
     speaker: speaker ?? null,
-    reply: trouble ? wordsOf(trouble) : null,
+    reply: failure ? inWords(failure) : null,
   };
 }
 

@@ -6,9 +6,9 @@ import type { ProviderReading, RelayEnvironment } from '../../deploy/environment
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import type { PreflightReport } from '../client/status/heartbeat.ts';
-import { laneKey } from '../delivery/lanes/lane.ts';
-import { usualTempo } from '../delivery/settings.ts';
-import { closeLane } from '../lane-state/lane-state.ts';
+import { closeLane, laneKey } from '../lane-state/lanes.ts';
+import { usualProbeWaits } from '../lane-state/probe-waits.ts';
+import { inWords, type StageFailure } from '../smtp/failure.ts';
 import { judge } from '../verdict/verdict.ts';
 import { answerDoctorRuns, type UnderWay } from './answer.ts';
 import { askLeave, passOn } from './budget.ts';
@@ -18,7 +18,6 @@ import { type Examining, examine, type Leave } from './examine.ts';
 import type { Surroundings } from './platform.ts';
 import { lookForMisplaced } from './processes.ts';
 import { explainFinding } from './settings.ts';
-import { type Trouble, wordsOf } from './walk.ts';
 
 export type Preflight = AsyncDisposable & {
   /** The last examination in short; undefined until the first is over. */
@@ -103,26 +102,26 @@ export function startPreflight({
     if (!leave.granted) return leave;
     return {
       granted: true,
-      async used(worked, trouble) {
-        if (!worked && trouble) await stopLane(provider, trouble);
-        await leave.used(worked, trouble);
+      async used(worked, failure) {
+        if (!worked && failure) await stopLane(provider, failure);
+        await leave.used(worked, failure);
       },
     };
   }
 
   /** What a mail would find out with one AUTH more, and then every mail behind it would have to wait as well. */
-  async function stopLane(provider: ProviderReading, trouble: Trouble): Promise<void> {
-    const { verdict, cause } = judge({ ...trouble, provider: undefined });
+  async function stopLane(provider: ProviderReading, failure: StageFailure): Promise<void> {
+    const { verdict, cause } = judge({ ...failure, provider: undefined });
     if (verdict !== 'stop') return;
-    const detail = wordsOf(trouble);
+    const detail = inWords(failure);
     const isNews = await closeLane(database, laneKey(provider), {
       state: 'stopped',
       cause,
       detail,
-      probeMs: usualTempo.stoppedProbeMs,
+      probeMs: usualProbeWaits.stoppedProbeMs,
       isProbe: false,
     });
-    if (isNews) alert({ kind: 'lane-stopped', lane: provider.name, cause, stage: trouble.stage, detail });
+    if (isNews) alert({ kind: 'lane-stopped', lane: provider.name, cause, stage: failure.stage, detail });
   }
 
   function tell({ ok, route, diagnosis, notes }: Examination, before: Examination | undefined): void {

@@ -1,11 +1,11 @@
 // Walks one route over one address family, stage by stage, up to the point where a login would come.
 import { isIP, type Socket } from 'node:net';
+import type { RouteSetting } from '../../deploy/environment.ts';
 import type { Stage } from '../client/vocabulary.ts';
-import type { Route } from '../delivery/settings.ts';
 import { tlsOptions } from '../smtp/connect.ts';
-import { ehloName } from '../smtp/session.ts';
+import { ehloName } from '../smtp/ehlo-name.ts';
+import { inWords, type StageFailure } from '../smtp/failure.ts';
 import { symptomOf } from '../smtp/symptom.ts';
-import type { Symptom } from '../verdict/failure.ts';
 import { type Handshake, shakeHands } from './certificate.ts';
 import type { CertificateReport, Speaker, Step } from './examination.ts';
 import { type Patience, within } from './patience.ts';
@@ -13,16 +13,14 @@ import { reach } from './reach.ts';
 import { kindOf, whoIsThere } from './speaker.ts';
 import { type Answer, NotSmtp, openTalk, type Talk } from './talk.ts';
 
-export type Trouble = { readonly stage: Stage; readonly symptom: Symptom };
-
 export type Walk = {
   readonly provider: string;
-  readonly route: Route;
+  readonly route: RouteSetting;
   readonly family: 'IPv4' | 'IPv6' | null;
   readonly address: string | null;
   /** Grows while the walk goes on. */
   readonly steps: Step[];
-  trouble?: Trouble;
+  failure?: StageFailure;
   certificate?: CertificateReport;
   beforeTls?: readonly string[];
   offered?: readonly string[];
@@ -35,7 +33,7 @@ const stagesOf = {
   implicit: ['dns', 'tcp', 'tls', 'greeting', 'ehlo', 'auth', 'mail', 'rcpt'],
   starttls: ['dns', 'tcp', 'greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt'],
   none: ['dns', 'tcp', 'greeting', 'ehlo', 'auth', 'mail', 'rcpt'],
-} as const satisfies Record<Route['tlsMode'], readonly Stage[]>;
+} as const satisfies Record<RouteSetting['tlsMode'], readonly Stage[]>;
 
 /** All stages of a route with those that were not come to; a failed one ends the account. */
 export function completeSteps({ route, steps }: Pick<Walk, 'route' | 'steps'>): Step[] {
@@ -45,7 +43,7 @@ export function completeSteps({ route, steps }: Pick<Walk, 'route' | 'steps'>): 
   );
 }
 
-/** Does one stage of a walk: writes its step, and its trouble when it fails. */
+/** Does one stage of a walk: writes its step, and its failure when it fails. */
 export async function take<T>(
   walk: Walk,
   stage: Stage,
@@ -60,8 +58,8 @@ export async function take<T>(
     walk.steps.push({ stage, outcome: 'passed', ms: spent(), says });
     return value;
   } catch (error) {
-    walk.trouble = troubleOf(stage, error);
-    walk.steps.push({ stage, outcome: 'failed', ms: spent(), says: wordsOf(walk.trouble) });
+    walk.failure = failureOf(stage, error);
+    walk.steps.push({ stage, outcome: 'failed', ms: spent(), says: inWords(walk.failure) });
     return undefined;
   }
 }
@@ -83,7 +81,7 @@ export function demand(command: string, answer: Answer, codes: readonly number[]
   return answer;
 }
 
-function troubleOf(stage: Stage, error: unknown): Trouble {
+function failureOf(stage: Stage, error: unknown): StageFailure {
   if (error instanceof Refusal) {
     const { code, enhanced, text } = error.answer;
     return {
@@ -98,11 +96,6 @@ function troubleOf(stage: Stage, error: unknown): Trouble {
   }
   if (error instanceof NotSmtp) return { stage, symptom: { reply: error.said, message: error.message } };
   return { stage, symptom: symptomOf(error) };
-}
-
-/** What was said, by the server or by this machine. */
-export function wordsOf({ symptom }: Trouble): string {
-  return symptom.reply ?? symptom.message ?? 'no answer';
 }
 
 /**
@@ -135,7 +128,7 @@ export async function walkRoute(
   else if (walk.certificate === undefined) await meet(walk, ask);
 
   asking.abort();
-  if (walk.trouble) {
+  if (walk.failure) {
     walk.talk?.socket.destroy();
     delete walk.talk;
     socket.destroy();
@@ -186,7 +179,7 @@ async function converse(
     return { value: answer, says: answer.text };
   });
   if (!greeted) {
-    if (walk.trouble?.symptom.responseCode === undefined && !walk.speaker) await meet(walk, ask);
+    if (walk.failure?.symptom.responseCode === undefined && !walk.speaker) await meet(walk, ask);
     return;
   }
 
@@ -254,20 +247,20 @@ async function orStranger(
 
 /** Who answers instead: what they said tells more than what our library made of it. */
 async function meet(walk: Walk, ask: () => Promise<Speaker>): Promise<void> {
-  const { trouble } = walk;
-  if (!trouble) return;
-  const said = trouble.symptom.reply;
+  const { failure } = walk;
+  if (!failure) return;
+  const said = failure.symptom.reply;
   const speaker =
     said !== undefined && kindOf(said) !== 'unknown' ? { kind: kindOf(said), said } : await ask();
   if (speaker.kind === 'nobody' || speaker.kind === 'silence') return;
   walk.speaker = speaker;
   if (['imap', 'pop3', 'ssh', 'http'].includes(speaker.kind)) {
-    walk.trouble = {
-      stage: trouble.stage,
+    walk.failure = {
+      stage: failure.stage,
       symptom: { reply: speaker.said, message: 'Invalid greeting or reply' },
     };
   } else if (speaker.kind === 'tls' && walk.route.tlsMode !== 'implicit') {
-    walk.trouble = { stage: trouble.stage, symptom: symptomOf(strangerError(speaker)) };
+    walk.failure = { stage: failure.stage, symptom: symptomOf(strangerError(speaker)) };
   }
 }
 
@@ -299,7 +292,7 @@ function hello(
 /** One walk for each family that the host has an address of. */
 export function planWalks(
   provider: string,
-  route: Route,
+  route: RouteSetting,
   { ipv4, ipv6 }: { ipv4: readonly string[]; ipv6: readonly string[] },
   dns: Step,
 ): Walk[] {

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Route } from '../delivery/settings.ts';
+import type { RouteSetting } from '../../deploy/environment.ts';
 import type { StageTracker } from './stages.ts';
 
 /** Addresses get this long each, so that a broken IPv6 path costs little of the time the route has. */
@@ -15,7 +15,7 @@ const perAddressMs = 2_500;
  * @throws what the system, or TLS, says; `tracker.stage` tells where. When `signal` aborts, its reason.
  */
 export async function connect(
-  route: Route,
+  route: RouteSetting,
   authorities: readonly string[],
   tracker: StageTracker,
   signal: AbortSignal,
@@ -44,7 +44,7 @@ export async function connect(
 }
 
 /** What both TLS modes share; nodemailer gets it for STARTTLS. */
-export function tlsOptions(route: Route, authorities: readonly string[]) {
+export function tlsOptions(route: RouteSetting, authorities: readonly string[]) {
   return {
     host: route.host,
     ca: [...authorities],

@@ -2,6 +2,7 @@
 // submitter wants to hear, passed on to a provider that offers DSN (RFC 3461 section 5.2.1). nodemailer knows one set
 // of DSN parameters for all recipients and encodes them anew; here each recipient has its own, sent as they came.
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { rewriteCommands } from './nodemailer.ts';
 
 export type DsnRequest = {
   readonly ret: string | null;
@@ -10,30 +11,23 @@ export type DsnRequest = {
   readonly recipients: ReadonlyMap<string, { readonly notify: string | null; readonly orcpt: string | null }>;
 };
 
-/** Completes the commands of the next transaction. The answer ends that; call it when the transaction is over. */
-export function completeCommands(
-  connection: SMTPConnection,
-  { needsUtf8, dsn }: { needsUtf8: boolean; dsn: DsnRequest | undefined },
-): () => void {
-  if (!needsUtf8 && !dsn) return () => {};
-  const inner = connection as unknown as { _sendCommand?: (line: string, shown?: string) => void };
-  const send = inner._sendCommand?.bind(connection);
-  inner._sendCommand = (line, shown) => send?.(complete(line), shown);
-  return () => {
-    // What the prototype has comes back.
-    delete inner._sendCommand;
-  };
+type Wanted = { readonly needsUtf8: boolean; readonly dsn: DsnRequest | undefined };
 
-  function complete(line: string): string {
-    if (line.startsWith('MAIL FROM:')) {
-      const utf8 = needsUtf8 && !line.includes(' SMTPUTF8') ? ' SMTPUTF8' : '';
-      return line + utf8 + parameters({ RET: dsn?.ret, ENVID: dsn?.envid });
-    }
-    const recipient = /^RCPT TO:<(.*)>$/s.exec(line)?.[1];
-    if (recipient === undefined) return line;
-    const asked = dsn?.recipients.get(recipient);
-    return line + parameters({ NOTIFY: asked?.notify, ORCPT: asked?.orcpt });
+/** Completes the commands of the next transaction. The answer ends that; call it when the transaction is over. */
+export function completeCommands(connection: SMTPConnection, wanted: Wanted): () => void {
+  if (!wanted.needsUtf8 && !wanted.dsn) return () => {};
+  return rewriteCommands(connection, (command) => complete(command, wanted));
+}
+
+function complete(command: string, { needsUtf8, dsn }: Wanted): string {
+  if (command.startsWith('MAIL FROM:')) {
+    const utf8 = needsUtf8 && !command.includes(' SMTPUTF8') ? ' SMTPUTF8' : '';
+    return command + utf8 + parameters({ RET: dsn?.ret, ENVID: dsn?.envid });
   }
+  const recipient = /^RCPT TO:<(.*)>$/s.exec(command)?.[1];
+  if (recipient === undefined) return command;
+  const asked = dsn?.recipients.get(recipient);
+  return command + parameters({ NOTIFY: asked?.notify, ORCPT: asked?.orcpt });
 }
 
 function parameters(values: Readonly<Record<string, string | null | undefined>>): string {

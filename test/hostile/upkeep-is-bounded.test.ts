@@ -19,8 +19,8 @@ import { writeNotices } from '../../relay/delivery/notices/write.ts';
 import { claimHeld } from '../../relay/delivery/queue/claim.ts';
 import { holdUnconfigured, releaseUnconfigured } from '../../relay/delivery/queue/configuration.ts';
 import { reapLeases } from '../../relay/delivery/queue/leases.ts';
+import { releaseLifted } from '../../relay/delivery/queue/lifted-holds.ts';
 import { resendUncertain } from '../../relay/delivery/queue/uncertain.ts';
-import { releaseLifted } from '../../relay/lane-state/lane-state.ts';
 import { freshDatabase, type TestDatabase } from '../kit/database.ts';
 
 const rows = 20_000;

@@ -153,12 +153,7 @@ export const relayRooms: Readonly<Record<string, readonly string[]>> = {
 const relayTop: readonly string[] = ['relay/queue-id.ts'];
 
 /** What still trespasses. An entry that is no longer needed is reported. */
-const relayExceptions: readonly string[] = [
-  'doctor imports delivery/lanes',
-  'doctor imports delivery',
-  'lane-state imports delivery',
-  'smtp imports delivery',
-];
+const relayExceptions: readonly string[] = [];
 
 /**
  * Sentences about rooms of relay/ that import one they must not, or the inside of one: the files in its folders. The

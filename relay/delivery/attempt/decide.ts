@@ -1,8 +1,9 @@
 // What one transaction with the provider means: for each recipient, for the lane, for the sender. Pure.
 
 import type { Status } from '../../client/vocabulary.ts';
+import type { SmtpFailure } from '../../smtp/failure.ts';
 import { providerQueueId } from '../../smtp/reply.ts';
-import type { Transaction, Trouble } from '../../smtp/session.ts';
+import type { Transaction } from '../../smtp/transaction.ts';
 import type { Judgement } from '../../verdict/failure.ts';
 import type { ClaimedRecipient } from '../queue/claim.ts';
 import { secondsUntilRetry } from './retry-schedule.ts';
@@ -16,7 +17,7 @@ export type Disposition = {
   /** Whether the attempt counts against the message. */
   readonly counts: boolean;
   /** The provider's answer that decided, or what stood in for one. */
-  readonly trouble: Trouble | null;
+  readonly failure: SmtpFailure | null;
   readonly judgement: Judgement | null;
 };
 
@@ -25,17 +26,17 @@ export type Effect =
   | {
       readonly kind: 'stop-lane' | 'pause-lane';
       readonly judgement: Judgement;
-      readonly trouble: Trouble;
+      readonly failure: SmtpFailure;
       readonly recipient: string;
     }
   /** It may be the lane or only this mail; what other recipients are told decides (refusals.ts). */
   | {
       readonly kind: 'suspect-lane';
       readonly judgement: Judgement;
-      readonly trouble: Trouble;
+      readonly failure: SmtpFailure;
       readonly recipient: string;
     }
-  | { readonly kind: 'hold-sender'; readonly judgement: Judgement; readonly trouble: Trouble };
+  | { readonly kind: 'hold-sender'; readonly judgement: Judgement; readonly failure: SmtpFailure };
 
 export type Decision = {
   readonly dispositions: readonly Disposition[];
@@ -47,7 +48,7 @@ export type Decision = {
 export type Circumstances = {
   readonly recipients: readonly ClaimedRecipient[];
   readonly transaction: Transaction;
-  judge(trouble: Trouble): Judgement;
+  judge(failure: SmtpFailure): Judgement;
   readonly schedule: readonly number[];
   readonly onUncertain: 'resend' | 'hold';
   readonly resendSeconds: number;
@@ -81,19 +82,19 @@ export function decide(circumstances: Circumstances): Decision {
       const symptom = { responseCode: code, reply: text, ...(enhanced ? { enhanced } : {}) };
       settle(recipient, { stage: 'dot', symptom, timings: transaction.timings });
     } else if (end.kind === 'silent') {
-      unknown(recipient, end.trouble);
+      unknown(recipient, end.failure);
     } else if (end.kind === 'fenced') {
       add(recipient, 'queued', { reason: null, delaySeconds: soon });
     } else {
-      settle(recipient, end.trouble);
+      settle(recipient, end.failure);
     }
   }
   return { dispositions, effects, again: halves(split, recipients.length) };
 
-  function settle(recipient: ClaimedRecipient, trouble: Trouble): void {
-    const judgement = judge(trouble);
+  function settle(recipient: ClaimedRecipient, failure: SmtpFailure): void {
+    const judgement = judge(failure);
     const { verdict, scope, cause } = judgement;
-    const because = { trouble, judgement, reason: cause };
+    const because = { failure, judgement, reason: cause };
     const isTheLanes = scope === 'credential' || scope === 'platform' || scope === 'route';
     const later = () => retryIn(recipient, judgement);
 
@@ -105,12 +106,12 @@ export function decide(circumstances: Circumstances): Decision {
     } else if ((verdict === 'stop' || verdict === 'pause') && isTheLanes) {
       const isSuspicion = judgement.isSuspicion === true;
       const kind = isSuspicion ? 'suspect-lane' : verdict === 'stop' ? 'stop-lane' : 'pause-lane';
-      if (!isNotice) effect({ kind, judgement, trouble, recipient: recipient.address });
+      if (!isNotice) effect({ kind, judgement, failure, recipient: recipient.address });
       if (isSuspicion) add(recipient, 'deferred', { ...because, counts: true, delaySeconds: later() });
       // When the lane opens again another mail goes first, and shows whether it was this one.
-      else add(recipient, 'queued', { ...because, delaySeconds: isNotice ? later() : aside(trouble) });
+      else add(recipient, 'queued', { ...because, delaySeconds: isNotice ? later() : aside(failure) });
     } else if (verdict === 'stop') {
-      if (scope === 'sender') effect({ kind: 'hold-sender', judgement, trouble });
+      if (scope === 'sender') effect({ kind: 'hold-sender', judgement, failure });
       add(recipient, 'held', because);
     } else {
       // retry, and whatever cannot be meant at this point: when in doubt, later.
@@ -119,9 +120,9 @@ export function decide(circumstances: Circumstances): Decision {
     }
   }
 
-  function unknown(recipient: ClaimedRecipient, trouble: Trouble): void {
-    const judgement = judge(trouble);
-    const because = { trouble, judgement, counts: true };
+  function unknown(recipient: ClaimedRecipient, failure: SmtpFailure): void {
+    const judgement = judge(failure);
+    const because = { failure, judgement, counts: true };
     if (recipient.resends > 0) {
       // Twice without an answer: a person has to ask the recipient before there is a third copy.
       add(recipient, 'held', { ...because, reason: 'uncertain-twice' });
@@ -131,7 +132,7 @@ export function decide(circumstances: Circumstances): Decision {
     }
   }
 
-  function aside({ stage }: Trouble): number {
+  function aside({ stage }: SmtpFailure): number {
     return stage === 'mail' ? soon : (schedule[0] ?? soon);
   }
 
@@ -149,7 +150,7 @@ export function decide(circumstances: Circumstances): Decision {
       reason,
       delaySeconds = null,
       counts = status === 'sent' || status === 'bounced',
-      trouble = null,
+      failure = null,
       judgement = null,
     }: Partial<Disposition>,
   ): void {
@@ -159,14 +160,14 @@ export function decide(circumstances: Circumstances): Decision {
       reason: reason ?? null,
       delaySeconds,
       counts,
-      trouble,
+      failure,
       judgement,
     });
   }
 
   function effect(one: Effect): void {
     // Several recipients refused one by one are several refusals; one answer to their mail is one.
-    const isAnother = one.kind === 'suspect-lane' && one.trouble.stage === 'rcpt';
+    const isAnother = one.kind === 'suspect-lane' && one.failure.stage === 'rcpt';
     if (isAnother || !effects.some(({ kind }) => kind === one.kind)) effects.push(one);
   }
 }
@@ -175,8 +176,8 @@ export function decide(circumstances: Circumstances): Decision {
 export function decideAlone(circumstances: Circumstances): Decision {
   return decide({
     ...circumstances,
-    judge(trouble) {
-      const { isSuspicion: _, ...judgement } = circumstances.judge(trouble);
+    judge(failure) {
+      const { isSuspicion: _, ...judgement } = circumstances.judge(failure);
       return { ...judgement, verdict: 'retry', scope: 'message' };
     },
   });
@@ -194,8 +195,8 @@ function isStale({ transaction: { end }, mayBeStale }: Circumstances): boolean {
   return (
     mayBeStale &&
     end.kind === 'failed' &&
-    end.trouble.stage === 'mail' &&
-    end.trouble.symptom.responseCode === undefined
+    end.failure.stage === 'mail' &&
+    end.failure.symptom.responseCode === undefined
   );
 }
 

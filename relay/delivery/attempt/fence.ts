@@ -1,10 +1,10 @@
 // The last question before the final dot: is this mail still ours, and does the database say that it may be out?
-import type { Fence } from '../../smtp/session.ts';
-import type { Claimed, ClaimedRecipient } from '../queue/claim.ts';
+import type { Fence } from '../../smtp/transaction.ts';
+import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
 import type { Marked, Marks } from '../queue/marks.ts';
 
 type Asking = {
-  readonly mail: Pick<Claimed, 'queueId' | 'token'>;
+  readonly mail: Pick<ClaimedMail, 'queueId' | 'token'>;
   readonly batch: readonly Pick<ClaimedRecipient, 'ordinal' | 'address'>[];
   readonly marks: Marks;
   /** How old the mark may be when the dot leaves. */
@@ -36,7 +36,7 @@ export function fenceOf({
     } catch {
       return no('the database did not confirm the mark');
     }
-    if (marked === undefined) return no('somebody else carries this mail by now');
+    if (marked === undefined) return no('another relay has this mail by now');
     // A process that was frozen in between must not send what others have given up for uncertain.
     if (now() - marked.askedAt > markMs) return no('the mark is too old');
     if (stopping.aborted) return no('this relay is stopping');

@@ -1,13 +1,14 @@
 // Which route a session is opened on: one after the other, and beside each other when the first keeps silent.
 
-import type { Opened, Session, Trouble } from '../../smtp/session.ts';
+import type { SmtpFailure } from '../../smtp/failure.ts';
+import type { Opened, Session } from '../../smtp/session.ts';
 import type { Judgement } from '../../verdict/failure.ts';
 import type { Route } from '../settings.ts';
 
 /** One try at one route that came to nothing. */
 export type FailedAttempt = {
   readonly route: Route;
-  readonly trouble: Trouble;
+  readonly failure: SmtpFailure;
   readonly judgement: Judgement;
 };
 
@@ -16,7 +17,7 @@ export type Dialled = { readonly session?: Session; readonly failed: readonly Fa
 type Dialling = {
   readonly routes: readonly Route[];
   open(route: Route, signal: AbortSignal): Promise<Opened>;
-  judge(trouble: Trouble): Judgement;
+  judge(failure: SmtpFailure): Judgement;
   /** Silence after which the next route is opened in parallel, in milliseconds. */
   readonly nextRouteMs: number;
   readonly signal: AbortSignal;
@@ -64,8 +65,8 @@ export async function dial({ routes, open, judge, nextRouteMs, signal }: Diallin
     }
     // A route that was overtaken by a later one has failed; one that was never needed has not.
     if (winner && winner.rank < rank) return;
-    const judgement = judge(opened.trouble);
-    failed.push({ route, trouble: opened.trouble, judgement });
+    const judgement = judge(opened.failure);
+    failed.push({ route, failure: opened.failure, judgement });
     if (judgement.verdict !== 'failover') hopeless = true;
     launchNext();
     if (unsettled === 0) result.resolve(undefined);

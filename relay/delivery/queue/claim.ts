@@ -1,7 +1,6 @@
 // Taking mail from the queue, under a lease that names who carries it.
 import { randomUUID } from 'node:crypto';
 import type { Queryable } from '../../../deploy/database.ts';
-import { inlineBytes } from '../settings.ts';
 
 export type ClaimedRecipient = {
   readonly ordinal: number;
@@ -15,7 +14,7 @@ export type ClaimedRecipient = {
 };
 
 /** One mail for the recipients that are due. Nothing is written about them but under `token`. */
-export type Claimed = {
+export type ClaimedMail = {
   readonly queueId: string;
   readonly token: string;
   readonly emailId: string | null;
@@ -62,6 +61,9 @@ type ClaimedRow = {
   content: Buffer | null;
 };
 
+/** Mails up to this size come with their claim; larger ones are read part by part while they are sent. */
+const inlineBytes = 64 * 1024;
+
 /** One provider session takes at most this many recipients in one go (RFC 5321 §4.5.3.1.8 guarantees 100). */
 const recipientsPerTransaction = 100;
 
@@ -82,7 +84,7 @@ const fresh = `fresh as materialized (
  * Priorities are looked at one by one, lowest number first: the index then finds the due rows of each without
  * walking over those that are deferred into the future.
  */
-export async function claimDue(
+export async function claimDueMail(
   q: Queryable,
   {
     limit,
@@ -90,7 +92,7 @@ export async function claimDue(
     leaseMs,
     lowestPriority = 9,
   }: { limit: number; instance: string; leaseMs: number; lowestPriority?: number },
-): Promise<Claimed[]> {
+): Promise<ClaimedMail[]> {
   return claim(
     q,
     'claim-due',
@@ -142,7 +144,7 @@ export async function claimHeld(
     leaseMs,
     signal,
   }: { lane: string; sender: string; instance: string; leaseMs: number; signal?: AbortSignal },
-): Promise<Claimed | undefined> {
+): Promise<ClaimedMail | undefined> {
   const { rows: causes } = await q.query<{ cause: string }>(
     'select distinct unnest(causes || cause) as cause from sender_hold where lane = $1 and sender = $2',
     [lane, sender],
@@ -195,7 +197,7 @@ async function claimOneHeld(
   q: Queryable,
   { queueId, ordinal }: HeldPlace,
   lease: { instance: string; leaseMs: number },
-): Promise<Claimed | undefined> {
+): Promise<ClaimedMail | undefined> {
   const [claimed] = await claim(
     q,
     'claim-held',
@@ -216,7 +218,7 @@ async function claim(
   selection: string,
   { instance, leaseMs }: { instance: string; leaseMs: number },
   parameters: unknown[],
-): Promise<Claimed[]> {
+): Promise<ClaimedMail[]> {
   const token = randomUUID();
   const { rows } = await q.query<ClaimedRow>({
     name,

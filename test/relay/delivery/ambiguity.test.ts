@@ -19,7 +19,7 @@ import { environmentFor, eventsOf, openWayOut, queueMail, settled } from './way-
 const isSilent = (reaction: Reaction) => reaction === stall || reaction === takenThenSilent;
 
 // Only where the provider keeps silent do we have to wait for our own patience to end.
-const tempoFor = (reaction: Reaction) => {
+const timeoutsFor = (reaction: Reaction) => {
   const patienceMs = isSilent(reaction) ? 1_500 : 10_000;
   return {
     nextRouteMs: 150,
@@ -102,7 +102,7 @@ test('a provider that drops the line after its 250 has taken the mail', async ()
   await using provider = await startProvider();
   provider.on('quit', drop);
   provider.on('rset', drop);
-  await using _ = await openWayOut(database.url, environmentFor(provider), tempoFor(drop));
+  await using _ = await openWayOut(database.url, environmentFor(provider), timeoutsFor(drop));
   const { queueId, messageId } = await queueMail(database.query);
   await settled(database.query, queueId, ['sent']);
   provider.hangUp();
@@ -128,7 +128,7 @@ async function play({
   await using provider = await startProvider();
   provider.on(stage, reaction, { mode, ...(after !== undefined && { after }) });
   const environment = environmentFor(provider, { SMTP_TIMEOUT: isSilent(reaction) ? '2' : '10' }, mode);
-  await using wayOut = await openWayOut(database.url, environment, tempoFor(reaction));
+  await using wayOut = await openWayOut(database.url, environment, timeoutsFor(reaction));
   const large = (after ?? 0) > 100_000;
   const { queueId, messageId } = await queueMail(database.query, {
     ...(large && {

@@ -2,16 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
-import { type Claimed, claimDue, claimHeld, readParts } from '../../../relay/delivery/queue/claim.ts';
-import { holdSender } from '../../../relay/lane-state/lane-state.ts';
+import { type ClaimedMail, claimDueMail, claimHeld, readParts } from '../../../relay/delivery/queue/claim.ts';
+import { holdSender } from '../../../relay/lane-state/sender-holds.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { queueMail, recipientsOf } from './way-out.ts';
 
 const lease = { instance: randomUUID(), leaseMs: 60_000 };
-const claim = (database: Database) => claimDue(database, { ...lease, limit: 500 });
+const claim = (database: Database) => claimDueMail(database, { ...lease, limit: 500 });
 
 /** Which recipients of which mails. */
-const taken = (claimed: readonly Claimed[]) =>
+const taken = (claimed: readonly ClaimedMail[]) =>
   claimed.map(({ queueId, recipients }) => [queueId, recipients.map(({ ordinal }) => ordinal)]);
 
 test('a recipient that is put off, over or with somebody else is not taken along with one that is due', async () => {
@@ -54,7 +54,7 @@ test('two relays that ask at the same time never take the same mail', async () =
     ids.push((await queueMail(given.query, { to: ['ann@example.org', 'bob@example.org'] })).queueId);
   }
   const claims = await Promise.all(
-    Array.from({ length: 10 }, () => claimDue(database, { ...lease, limit: 10 })),
+    Array.from({ length: 10 }, () => claimDueMail(database, { ...lease, limit: 10 })),
   );
   claims.push(await claim(database));
   const recipients = claims
@@ -68,7 +68,7 @@ test('a mail goes to a hundred recipients at a time', async () => {
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
   await queueMail(given.query, { to: Array.from({ length: 150 }, (_, index) => `r${index}@example.org`) });
   const sizes = async () =>
-    (await claimDue(database, { ...lease, limit: 1 })).map((one) => one.recipients.length);
+    (await claimDueMail(database, { ...lease, limit: 1 })).map((one) => one.recipients.length);
   expect(await sizes()).toEqual([100]);
   expect(await sizes()).toEqual([50]);
   expect(await sizes()).toEqual([]);
@@ -79,7 +79,7 @@ test('a less urgent mail waits while only urgent mail may leave', async () => {
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
   await queueMail(given.query, { priority: 1 });
   const urgent = await queueMail(given.query, { priority: 0 });
-  const claimed = await claimDue(database, { ...lease, limit: 10, lowestPriority: 0 });
+  const claimed = await claimDueMail(database, { ...lease, limit: 10, lowestPriority: 0 });
   expect(claimed.map(({ queueId }) => queueId)).toEqual([urgent.queueId]);
 });
 

@@ -5,8 +5,9 @@ import { type Circumstances, decide } from '../../../relay/delivery/attempt/deci
 import { secondsUntilRetry } from '../../../relay/delivery/attempt/retry-schedule.ts';
 import { remaining } from '../../../relay/delivery/lanes/pacing.ts';
 import { shareOf } from '../../../relay/delivery/lanes/share.ts';
+import type { SmtpFailure } from '../../../relay/smtp/failure.ts';
 import { providerQueueId, readReply, tidy } from '../../../relay/smtp/reply.ts';
-import type { Transaction, Trouble } from '../../../relay/smtp/session.ts';
+import type { Transaction } from '../../../relay/smtp/transaction.ts';
 import type { Judgement } from '../../../relay/verdict/failure.ts';
 
 test.each([
@@ -101,7 +102,7 @@ const person = (ordinal: number, resends = 0) => ({
   notify: null,
   orcpt: null,
 });
-const trouble: Trouble = { stage: 'rcpt', symptom: {}, timings: {} };
+const failure: SmtpFailure = { stage: 'rcpt', symptom: {}, timings: {} };
 const verdicts = ['failover', 'stop', 'pause', 'retry', 'split', 'fail', 'uncertain'] as const;
 const scopes = ['route', 'credential', 'sender', 'message', 'recipient', 'platform'] as const;
 
@@ -114,15 +115,15 @@ test('whatever the verdict, every recipient gets exactly one outcome or another 
       fc.constantFrom<Transaction['end']>(
         { kind: 'answered', reply: { code: 250, enhanced: null, text: '250 Ok' } },
         { kind: 'answered', reply: { code: 554, enhanced: null, text: '554 No' } },
-        { kind: 'silent', trouble: { ...trouble, stage: 'dot' } },
-        { kind: 'failed', trouble: { ...trouble, stage: 'mail' } },
+        { kind: 'silent', failure: { ...failure, stage: 'dot' } },
+        { kind: 'failed', failure: { ...failure, stage: 'mail' } },
         { kind: 'fenced', why: 'stopping' },
       ),
       fc.boolean(),
       fc.boolean(),
       (count, verdict, scope, end, isNotice, mayBeStale) => {
         const recipients = Array.from({ length: count }, (_, ordinal) => person(ordinal));
-        const refused = new Map(recipients.slice(0, count >> 1).map(({ address }) => [address, trouble]));
+        const refused = new Map(recipients.slice(0, count >> 1).map(({ address }) => [address, failure]));
         const judgement: Judgement = {
           verdict,
           scope,
@@ -170,7 +171,7 @@ test('a mail whose second copy got no answer either is held', () => {
       timings: {},
       refused: new Map(),
       accepted: [],
-      end: { kind: 'silent', trouble: { ...trouble, stage: 'dot' } },
+      end: { kind: 'silent', failure: { ...failure, stage: 'dot' } },
     },
     judge: () => ({ verdict: 'uncertain', scope: 'message', cause: 'lost-after-dot', stage: 'dot' }),
     schedule: [15],
@@ -192,11 +193,11 @@ const usual: Omit<Circumstances, 'transaction'> = {
   judge: () => ({ verdict: 'retry', scope: 'message', cause: 'unknown', stage: 'mail' }),
 };
 
-const failedAt = (stage: Trouble['stage'], symptom: Trouble['symptom'] = {}): Transaction => ({
+const failedAt = (stage: SmtpFailure['stage'], symptom: SmtpFailure['symptom'] = {}): Transaction => ({
   timings: {},
   refused: new Map(),
   accepted: [],
-  end: { kind: 'failed', trouble: { ...trouble, stage, symptom } },
+  end: { kind: 'failed', failure: { ...failure, stage, symptom } },
 });
 
 test('only a session that was idle and ended without a word before MAIL is tried again at once', () => {
@@ -210,7 +211,7 @@ test('only a session that was idle and ended without a word before MAIL is tried
   }
   const silent: Transaction = {
     ...failedAt('mail'),
-    end: { kind: 'silent', trouble: { ...trouble, stage: 'dot' } },
+    end: { kind: 'silent', failure: { ...failure, stage: 'dot' } },
   };
   expect(isTriedAgain(silent, true)).toBe(false);
 });
@@ -223,7 +224,7 @@ test.each([
     ...usual,
     onUncertain,
     recipients: [person(0)],
-    transaction: { ...failedAt('dot'), end: { kind: 'silent', trouble: { ...trouble, stage: 'dot' } } },
+    transaction: { ...failedAt('dot'), end: { kind: 'silent', failure: { ...failure, stage: 'dot' } } },
   });
   expect(dispositions).toMatchObject([{ status: 'uncertain', delaySeconds }]);
 });
@@ -244,7 +245,7 @@ test('of a mail that was taken, recipients that were refused are not sent', () =
     ...usual,
     transaction: {
       timings: {},
-      refused: new Map([[person(1).address, trouble]]),
+      refused: new Map([[person(1).address, failure]]),
       accepted: [person(0).address],
       end: { kind: 'answered', reply: { code: 250, enhanced: null, text: '250 Ok' } },
     },

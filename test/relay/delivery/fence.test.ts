@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { fenceOf } from '../../../relay/delivery/attempt/fence.ts';
-import { type Claimed, claimDue } from '../../../relay/delivery/queue/claim.ts';
+import { type ClaimedMail, claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { type Marked, openMarks } from '../../../relay/delivery/queue/marks.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 import { until } from '../../kit/until.ts';
@@ -16,7 +16,7 @@ const markMs = 60_000;
 type Situation = AsyncDisposable & {
   readonly given: TestDatabase;
   readonly database: Database;
-  readonly mail: Claimed;
+  readonly mail: ClaimedMail;
   readonly stopping: AbortController;
   /** Marks under which a dot left. */
   readonly passed: Marked[];
@@ -28,7 +28,7 @@ async function beforeTheDot(): Promise<Situation> {
   const given = resources.use(await freshDatabase());
   const database = resources.use(openDatabase({ url: given.url, applicationName: 'test', max: 2 }));
   await queueMail(given.query, { to: [ann, bob] });
-  const [mail] = await claimDue(database, { instance: randomUUID(), leaseMs: 60_000, limit: 10 });
+  const [mail] = await claimDueMail(database, { instance: randomUUID(), leaseMs: 60_000, limit: 10 });
   if (!mail) throw new Error('not claimed');
   return {
     given,

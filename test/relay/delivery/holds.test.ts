@@ -5,8 +5,9 @@ import { openDatabase } from '../../../deploy/database.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { releaseHeld } from '../../../relay/client/outbox/release.ts';
 import { retryEmail } from '../../../relay/client/outbox/retry.ts';
-import { usualTempo } from '../../../relay/delivery/settings.ts';
-import { announceLanes, hearOfSender, holdSender } from '../../../relay/lane-state/lane-state.ts';
+import { usualTimeouts } from '../../../relay/delivery/timeouts.ts';
+import { announceLanes } from '../../../relay/lane-state/lanes.ts';
+import { hearOfSender, holdSender } from '../../../relay/lane-state/sender-holds.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { type Moment, startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -88,7 +89,7 @@ test.each([
       cause: 'sender-not-owned',
       detail: notOwned,
       stage: 'mail',
-      probeMs: usualTempo.senderProbeMs,
+      probeMs: usualTimeouts.senderProbeMs,
       isProbe,
     });
   await refused(false);

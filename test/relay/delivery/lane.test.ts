@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { createLane, laneKey } from '../../../relay/delivery/lanes/lane.ts';
-import { usualTempo } from '../../../relay/delivery/settings.ts';
-import { announceLanes, openLane, readLanes } from '../../../relay/lane-state/lane-state.ts';
+import { openContext } from '../../../relay/delivery/context.ts';
+import { close } from '../../../relay/delivery/lanes/close.ts';
+import { createLane } from '../../../relay/delivery/lanes/lane.ts';
+import { usualTimeouts } from '../../../relay/delivery/timeouts.ts';
+import { announceLanes, laneKey, openLane, readLanes } from '../../../relay/lane-state/lanes.ts';
 import { judge } from '../../../relay/verdict/verdict.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
@@ -25,19 +27,21 @@ test('a reading from before a lane was closed, or a sender held, does not undo e
   if (!provider) throw new Error('no provider');
   const key = laneKey(provider);
   await announceLanes(database, [{ key, name: provider.name, routes: provider.routes }]);
-  const lane = createLane(provider, {
+  const lane = createLane(provider, usualTimeouts);
+  const context = openContext({
     database,
     log: openLog('relay', 'silent'),
     instance: randomUUID(),
-    tempo: usualTempo,
-    authorities: [],
-    judge: (_, { stage, symptom }) => judge({ stage, symptom }),
+    settings: environmentFor(server),
+    timeouts: usualTimeouts,
+    stopping: new AbortController().signal,
     alert: () => {},
-    wake: () => {},
+    metrics: undefined,
+    databaseWasAway: () => {},
   });
   lane.slots = 5;
   const read = async () => {
-    const epoch = lane.epoch;
+    const epoch = lane.view.epoch;
     const [reading] = await readLanes(database, [key]);
     if (!reading) throw new Error('no lane');
     return () => lane.absorb(reading, epoch);
@@ -45,17 +49,17 @@ test('a reading from before a lane was closed, or a sender held, does not undo e
   expect(lane.capacity).toBe(1);
 
   const beforeTheHold = await read();
-  lane.learnHold({ sender: 'boss@example.com', cause: 'sender-not-owned', detail: '', stage: 'mail' });
+  lane.view.learnHold({ sender: 'boss@example.com', cause: 'sender-not-owned', detail: '', stage: 'mail' });
   beforeTheHold();
-  expect(lane.reading.heldSenders).toMatchObject([{ sender: 'boss@example.com' }]);
+  expect(lane.view.reading.heldSenders).toMatchObject([{ sender: 'boss@example.com' }]);
 
   const beforeTheEnd = await read();
-  await lane.close(judge(refusal), refusal);
+  await close(context, lane, { judgement: judge(refusal), failure: refusal });
   beforeTheEnd();
   expect(lane.isOpen).toBe(false);
   expect(lane.capacity).toBe(0);
   (await read())();
-  expect(lane.reading).toMatchObject({ state: 'stopped', cause: 'auth-bad-credentials' });
+  expect(lane.view.reading).toMatchObject({ state: 'stopped', cause: 'auth-bad-credentials' });
 
   await openLane(database, key);
   (await read())();

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { claimDue } from '../../../relay/delivery/queue/claim.ts';
+import { claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { reapLeases, renewLeases } from '../../../relay/delivery/queue/leases.ts';
 import { resendUncertain } from '../../../relay/delivery/queue/uncertain.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
@@ -94,7 +94,7 @@ test('a lease is renewed for whoever holds the claim, and for nobody else', asyn
   await using given = await freshDatabase();
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
   const { queueId } = await queueMail(given.query);
-  const [mail] = await claimDue(database, { instance: randomUUID(), leaseMs: -1, limit: 1 });
+  const [mail] = await claimDueMail(database, { instance: randomUUID(), leaseMs: -1, limit: 1 });
   const other = await sending(given);
   await renewLeases(database, [mail?.token ?? ''], 60_000);
   expect((await reapLeases(database, reaping)).map((reaped) => reaped.queueId)).toEqual([other]);

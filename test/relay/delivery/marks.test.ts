@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
-import { type Claimed, claimDue } from '../../../relay/delivery/queue/claim.ts';
+import { type ClaimedMail, claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { openMarks } from '../../../relay/delivery/queue/marks.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 import { until } from '../../kit/until.ts';
@@ -12,14 +12,14 @@ async function claimMail(
   database: Database,
   { query }: TestDatabase,
   { leaseMs = 60_000, to = ['ann@example.org'] }: { leaseMs?: number; to?: string[] } = {},
-): Promise<Claimed> {
+): Promise<ClaimedMail> {
   await queueMail(query, { to });
-  const [mail] = await claimDue(database, { instance: randomUUID(), leaseMs, limit: 10 });
+  const [mail] = await claimDueMail(database, { instance: randomUUID(), leaseMs, limit: 10 });
   if (!mail) throw new Error('not claimed');
   return mail;
 }
 
-const marksOf = async ({ query }: TestDatabase, { queueId }: Claimed) =>
+const marksOf = async ({ query }: TestDatabase, { queueId }: ClaimedMail) =>
   (await recipientsOf(query, queueId)).map(({ markedAt }) => markedAt);
 
 test('a claim whose lease has run out sets no mark, also before anybody has noticed', async () => {
@@ -74,7 +74,7 @@ test('who asks while a mark is under way goes with the next', async () => {
   const first = await claimMail(database, given);
   const second = await claimMail(database, given);
   const marks = openMarks(database);
-  const mark = ({ queueId, token }: Claimed) => marks.mark({ queueId, token, ordinals: [0] });
+  const mark = ({ queueId, token }: ClaimedMail) => marks.mark({ queueId, token, ordinals: [0] });
   const both = await other.transaction(async (tx) => {
     await tx.query('select from recipient where queue_id = $1 for update', [first.queueId]);
     const underWay = mark(first);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { forgetUsage, refund, spend } from '../../../relay/delivery/lanes/pacing.ts';
-import { announceLanes } from '../../../relay/lane-state/lane-state.ts';
+import { announceLanes } from '../../../relay/lane-state/lanes.ts';
 import { freshDatabase } from '../../kit/database.ts';
 
 const lane = 'SMTP mail.example.com app@example.com 1a2b';

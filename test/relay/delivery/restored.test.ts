@@ -6,7 +6,7 @@ import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
 import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
 import { claimDue as claimEmails, handOverNow } from '../../../relay/client/outbox/outbox.ts';
-import { claimDue, claimHeld } from '../../../relay/delivery/queue/claim.ts';
+import { claimDueMail, claimHeld } from '../../../relay/delivery/queue/claim.ts';
 import { releaseUnconfigured } from '../../../relay/delivery/queue/configuration.ts';
 import { checkIdentity } from '../../../relay/delivery/queue/identity.ts';
 import { holdRestored, restoredBatch } from '../../../relay/delivery/queue/restored.ts';
@@ -46,7 +46,7 @@ test('mail that was not looked at yet is not claimed, new mail is', async () => 
     async () => (await given.query('select from recipient where next_attempt_at <= now()')).rowCount === 3,
     { what: 'the deferred mail to fall due' },
   );
-  const claimed = await claimDue(database, { ...lease, limit: 10 });
+  const claimed = await claimDueMail(database, { ...lease, limit: 10 });
   expect(claimed.map(({ queueId }) => queueId)).toEqual([fresh.queueId]);
   const held = { lane: 'SMTP', sender: 'mailer@example.com' };
   await given.query("insert into lane (key, name) values ('SMTP', 'SMTP')");
@@ -66,7 +66,7 @@ test('mail that was not looked at yet is not claimed, new mail is', async () => 
     (await given.query('select status from recipient where queue_id = $1', [fresh.queueId])).rows,
   ).toEqual([{ status: 'sending' }]);
   await queueMail(given.query);
-  expect(await claimDue(database, { ...lease, limit: 10 })).toHaveLength(1);
+  expect(await claimDueMail(database, { ...lease, limit: 10 })).toHaveLength(1);
   expect(old.queueId < fresh.queueId).toBe(true);
 });
 
@@ -118,7 +118,7 @@ test('a batch is a batch: two relays share the work, and one that is killed in b
     await tx.query('select from database_identity for update');
     expect(await holdRestored(other)).toEqual({ state: 'idle' });
   });
-  expect(await claimDue(one, { ...lease, limit: 10 })).toEqual([]);
+  expect(await claimDueMail(one, { ...lease, limit: 10 })).toEqual([]);
   while ((await holdRestored(other)).state !== 'finished');
   expect((await given.query("select from recipient where reason = 'database-restored'")).rowCount).toBe(
     2 * restoredBatch + 1,
@@ -142,7 +142,7 @@ test('what was locked when its batch came is held before anything of the backup 
       expect(await holdRestored(database)).toEqual({ state: 'holding', held: 0 });
     }
   });
-  expect(await claimDue(database, { ...lease, limit: 10 })).toEqual([]);
+  expect(await claimDueMail(database, { ...lease, limit: 10 })).toEqual([]);
   while ((await holdRestored(database)).state !== 'finished');
   expect(await settled(given.query, queueId, ['held'])).toMatchObject({ reason: 'database-restored' });
 });

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
-import { type Claimed, claimDue } from '../../../relay/delivery/queue/claim.ts';
+import { type ClaimedMail, claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { openMarks } from '../../../relay/delivery/queue/marks.ts';
 import { type Change, openResults } from '../../../relay/delivery/queue/results.ts';
 import { resendUncertain } from '../../../relay/delivery/queue/uncertain.ts';
@@ -14,10 +14,10 @@ import { eventsOf, queueMail, recipientsOf } from './way-out.ts';
 
 const silentLog = openLog('relay', 'silent');
 
-type Attempt = { readonly mail: Claimed; readonly markedAt: string };
+type Attempt = { readonly mail: ClaimedMail; readonly markedAt: string };
 
 const claims = (database: Database) =>
-  claimDue(database, { instance: randomUUID(), leaseMs: 60_000, limit: 10 });
+  claimDueMail(database, { instance: randomUUID(), leaseMs: 60_000, limit: 10 });
 
 /** One mail whose final dot is out. */
 async function begin(database: Database, { query }: TestDatabase): Promise<Attempt> {

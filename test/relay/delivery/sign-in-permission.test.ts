@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { announceLanes, keepAuth, leaveAuth, takeAuth } from '../../../relay/lane-state/lane-state.ts';
+import { announceLanes } from '../../../relay/lane-state/lanes.ts';
+import { keepAuth, leaveAuth, takeAuth } from '../../../relay/lane-state/sign-in.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { until } from '../../kit/until.ts';
 

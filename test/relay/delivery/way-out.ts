@@ -5,7 +5,7 @@ import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
 import type { Alert } from '../../../relay/alerts/alerts.ts';
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
-import type { Tempo } from '../../../relay/delivery/settings.ts';
+import type { Timeouts } from '../../../relay/delivery/timeouts.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
 import { type TestDatabase, urlOfProcess } from '../../kit/database.ts';
 import type { Mode, Provider } from '../../kit/provider.ts';
@@ -41,7 +41,7 @@ export function environmentFor(
 export async function openWayOut(
   url: string,
   environment: ReturnType<typeof environmentFor>,
-  tempo: Partial<Tempo> = {},
+  timeouts: Partial<Timeouts> = {},
 ): Promise<WayOut> {
   const log = openLog('relay', (process.env.TEST_LOG ?? 'silent') as 'silent');
   const database = openDatabase({ url: urlOfProcess(url, 'relay'), applicationName: 'test relay', log });
@@ -53,7 +53,7 @@ export async function openWayOut(
     log,
     instance,
     alert: (alert) => alerts.push(alert),
-    tempo: { pollMs: 50, ...tempo },
+    timeouts: { pollMs: 50, ...timeouts },
   });
   return {
     delivery,

@@ -3,19 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { leaseSlots } from '../../../relay/delivery/lanes/share.ts';
+import { releaseLifted } from '../../../relay/delivery/queue/lifted-holds.ts';
+import { announceLanes, closeLane, openLane, readLanes, takeProbe } from '../../../relay/lane-state/lanes.ts';
 import {
-  announceLanes,
-  closeLane,
   holdSender,
   liftHold,
   liftHoldsOfForeignLanes,
-  openLane,
-  readLanes,
-  releaseLifted,
-  takeAuth,
-  takeProbe,
   takeSenderProbe,
-} from '../../../relay/lane-state/lane-state.ts';
+} from '../../../relay/lane-state/sender-holds.ts';
+import { takeAuth } from '../../../relay/lane-state/sign-in.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 import { queueMail, recipientsOf } from '../delivery/way-out.ts';
 

@@ -1,0 +1,143 @@
+// What waits in the queue, for which lane, and when: claims mail for free connections and starts it.
+import { firstStatusBy } from '../policy/first-status.ts';
+import type { Agent } from './attempt/agent.ts';
+import type { Attempts } from './attempt/attempts.ts';
+import type { Background } from './background.ts';
+import { areFull, chooseLane, claimSize, type HeldSender } from './choose-lane.ts';
+import type { DeliveryContext } from './context.ts';
+import type { Lane } from './lanes/lane.ts';
+import { type ClaimedMail, claimDueMail } from './queue/claim.ts';
+import type { SenderProbes } from './sender-probes.ts';
+import type { Settle } from './settle.ts';
+
+export type Dispatcher = {
+  /** Looks at the queue now. */
+  wake(): void;
+  /** The claims of what lies ready and was not started yet. */
+  tokens(): string[];
+  readonly hasMail: boolean;
+  /** Ends a claim that is under way, and gives everything back that was not started. */
+  stop(): Promise<void>;
+};
+
+type Parts = {
+  readonly context: DeliveryContext;
+  readonly lanes: readonly Lane[];
+  readonly agent: Agent;
+  readonly attempts: Attempts;
+  readonly settle: Settle;
+  readonly senderProbes: SenderProbes;
+  readonly background: Background;
+};
+
+/** How long mail waits whose sender no open lane takes. */
+const notWelcomeSeconds = 10;
+
+export function openDispatcher(parts: Parts): Dispatcher {
+  const { context, lanes, attempts, settle, background } = parts;
+  const { database, instance, timeouts, stopping } = context;
+  const isCaptured = capturedBy(context);
+  let ready: ClaimedMail[] = [];
+  let hasBacklog = false;
+  /** The claims under way; what they bring lies ready when it resolves. */
+  let claiming: Promise<void> | undefined;
+  let claimAgain = false;
+
+  function wake(): void {
+    claimAgain = true;
+    claiming ??= claim()
+      .catch((error) => context.failed(error, 'claiming mail'))
+      .finally(() => {
+        claiming = undefined;
+        // Somebody woke us after the last look.
+        if (claimAgain && !stopping.aborted) wake();
+      });
+  }
+
+  async function claim(): Promise<void> {
+    while (claimAgain && !stopping.aborted) {
+      claimAgain = false;
+      dispatch();
+      const lane = lanes.find(({ isOpen }) => isOpen);
+      if (!lane) return;
+      const limit = claimSize(lane, { ready: ready.length, hasBacklog, usualMs: attempts.usualMs });
+      if (limit <= 0) continue;
+      const { lowestPriority } = lane;
+      if (lowestPriority < 0) return;
+      const { leaseMs } = timeouts;
+      const claimed = await claimDueMail(database, { limit, instance, leaseMs, lowestPriority });
+      hasBacklog = claimed.length >= limit;
+      ready = [...ready, ...claimed].sort((a, b) => a.priority - b.priority);
+      if (!stopping.aborted) dispatch();
+      if (claimed.length > 0) claimAgain = true;
+    }
+  }
+
+  function dispatch(): void {
+    // Asked for every mail that lies ready, and full is the usual case in a backlog.
+    ready = ready.filter((mail) => areFull(lanes) || !startOrSettle(parts, isCaptured, mail));
+  }
+
+  return {
+    wake,
+    tokens: () => ready.map(({ token }) => token),
+    get hasMail() {
+      return ready.length > 0;
+    },
+    async stop() {
+      await claiming;
+      for (const mail of ready.splice(0)) background.follow(settle.giveBack(mail));
+    },
+  };
+}
+
+type IsCaptured = (recipient: { readonly address: string }) => boolean;
+
+function capturedBy({ settings }: DeliveryContext): IsCaptured {
+  const firstStatus = firstStatusBy(settings);
+  return ({ address }) => firstStatus(address).status === 'captured';
+}
+
+/** False when the mail has to wait for a free connection. */
+function startOrSettle(parts: Parts, isCaptured: IsCaptured, mail: ClaimedMail): boolean {
+  const { lanes, agent, attempts, settle, background } = parts;
+  if (mail.tooLate) {
+    const detail = 'max_lateness has passed';
+    background.follow(settle.setAside(mail, { status: 'expired', cause: 'too-late', detail }));
+    return true;
+  }
+  if (mail.recipients.some(isCaptured)) {
+    background.follow(capture(parts, isCaptured, mail));
+    return true;
+  }
+  const choice = chooseLane(lanes, mail);
+  if (choice === 'none') {
+    const delaySeconds = lanes.some(({ isOpen }) => isOpen) ? notWelcomeSeconds : 0;
+    background.follow(settle.giveBack(mail, mail.recipients, { delaySeconds }));
+  } else if ('heldBy' in choice) background.follow(holdOrProbe(parts, mail, choice.heldBy));
+  else if (choice.lane.capacity > 0) attempts.start(agent, choice.lane, mail);
+  else return false;
+  return true;
+}
+
+/** DELIVERY_MODE may have become stricter since this was accepted: what is not on the list stays here. */
+async function capture({ settle }: Parts, isCaptured: IsCaptured, mail: ClaimedMail): Promise<void> {
+  const others = mail.recipients.filter((recipient) => !isCaptured(recipient));
+  const outcome = { status: 'captured', cause: null, detail: null } as const;
+  await Promise.all([
+    settle.setAside(mail, outcome, mail.recipients.filter(isCaptured)),
+    others.length > 0 && settle.giveBack(mail, others),
+  ]);
+}
+
+/** When the next probe of its sender is due, as it is when a person has just released this mail, the mail is it. */
+async function holdOrProbe(
+  { context, attempts, settle, senderProbes }: Parts,
+  mail: ClaimedMail,
+  { lane, hold }: HeldSender,
+): Promise<void> {
+  const isProbe = lane.capacity > 0 && (await senderProbes.take(lane, hold.sender, mail.queueId));
+  if (isProbe && !context.stopping.aborted) attempts.start(senderProbes.agentFor(lane), lane, mail);
+  else if (isProbe) await settle.giveBack(mail);
+  else await settle.setAside(mail, { status: 'held', cause: hold.cause, detail: hold.detail });
+}
