@@ -20,6 +20,7 @@ import {
   traceIdOf,
   traceparentOf,
 } from '../deploy/trace.ts';
+import { takeTurn } from '../deploy/turn.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
 import { copiesOfBody, readBody } from './body/read.ts';
 import { readParts } from './faults.ts';
@@ -27,6 +28,7 @@ import { inGroups } from './group.ts';
 import {
   amendAnswer,
   claimKey,
+  fingerprintOf,
   type IdempotentRequest,
   readIdempotencyKey,
   storeAnswer,
@@ -121,6 +123,7 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
     }
 
     if (parseBody) await parseBody(request, response);
+    await takeTurn();
     const asked = {
       ...readFields(operation, request),
       principal,
@@ -146,7 +149,7 @@ function serve(operation: Operation, ground: Ground): RequestHandler {
       principal: operation.scope === 'public' ? `public:${networkOf(request.ip ?? '')}` : principal.id,
       method: request.method,
       path: request.path,
-      body: request.body as unknown,
+      fingerprint: await fingerprintOf(request.body as unknown),
     };
     await change({ asked, idempotent, response });
   };
@@ -199,6 +202,7 @@ function changer(operation: Operation, { database, log }: Ground): Change {
     if (!idempotent) {
       const answer = await (together ?? alone)(asked);
       const late = await answer.afterCommit?.();
+      await takeTurn();
       return send(response, late === undefined ? answer : { ...answer, body: late });
     }
 

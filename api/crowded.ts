@@ -52,13 +52,14 @@ export function findCrowds({ root, branchesOf }: SchemaOutline, value: unknown, 
       tooMany(path, maxProperties, `an object of ${names.length}`);
       return;
     }
+    const known = new Set(Object.keys(properties));
     let isFirst = true;
     for (const name of names) {
-      if (Object.hasOwn(properties, name)) {
+      if (known.has(name)) {
         look(properties[name], (members as Record<string, unknown>)[name], [...path, name]);
       } else if (isStrict && ++unknownCount <= most) {
         // What is accepted is said once for each object: an answer must not be much longer than what it answers.
-        const accepted = isFirst && { accepted: Object.keys(properties) };
+        const accepted = isFirst && { accepted: [...known] };
         unknown.push({ path: [...path, name], detail: unknownField, ...accepted });
         isFirst = false;
       }

@@ -2,8 +2,9 @@
 // The key's row is written by the transaction that did the work, so there is no state in which one exists
 // without the other; an advisory lock makes a second request that comes meanwhile answer at once instead
 // of waiting. Refused requests leave no key: they changed nothing and may be corrected and sent again.
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import type { Queryable } from '../deploy/database.ts';
+import { takeTurn } from '../deploy/turn.ts';
 import { Problem } from './problem.ts';
 
 export type IdempotentRequest = {
@@ -11,7 +12,8 @@ export type IdempotentRequest = {
   readonly method: string;
   readonly path: string;
   readonly key: string;
-  readonly body: unknown;
+  /** Of the body (`fingerprintOf`). */
+  readonly fingerprint: Buffer;
 };
 
 export type StoredAnswer = { status: number; body: string | null };
@@ -56,7 +58,7 @@ export async function claimKey(tx: Queryable, request: IdempotentRequest): Promi
   });
   const stored = rows[0];
   if (!stored) return undefined;
-  if (!stored.fingerprint.equals(fingerprint(request.body))) {
+  if (!stored.fingerprint.equals(request.fingerprint)) {
     throw new Problem(
       'idempotency-key-reused',
       'This Idempotency-Key came with another body before. Use a new key for a new request.',
@@ -92,7 +94,7 @@ export async function storeAnswer(
       request.method,
       request.path,
       request.key,
-      fingerprint(request.body),
+      request.fingerprint,
       status,
       answer,
       keepUntil ?? null,
@@ -115,26 +117,39 @@ export async function amendAnswer(
   });
 }
 
-/** A file counts as its base64, as it came. */
-function fingerprint(body: unknown): Buffer {
+/** What tells two bodies apart. A file counts as its base64, as it came. */
+export async function fingerprintOf(body: unknown): Promise<Buffer> {
+  await takeTurn();
   const hash = createHash('sha256');
   const files: Buffer[] = [];
   const nonce = randomUUID();
   const sorted = inOrder(body ?? null, (file) => `${nonce}${files.push(file) - 1}`);
+  await takeTurn();
   const [first = '', ...others] = JSON.stringify(sorted).split(nonce);
-  hash.update(first);
+  await updateBy(hash, first);
   for (const text of others) {
     const end = text.indexOf('"');
     const file = files[Number(text.slice(0, end))] ?? Buffer.alloc(0);
-    for (let from = 0; from < file.length; from += base64Slice)
+    for (let from = 0; from < file.length; from += base64Slice) {
+      await takeTurn();
       hash.update(file.toString('base64', from, Math.min(file.length, from + base64Slice)));
-    hash.update(text.slice(end));
+    }
+    await updateBy(hash, text.slice(end));
   }
   return hash.digest();
 }
 
+async function updateBy(hash: Hash, text: string): Promise<void> {
+  const octets = Buffer.from(text);
+  for (let from = 0; from < octets.length; from += octetSlice) {
+    await takeTurn();
+    hash.update(octets.subarray(from, from + octetSlice));
+  }
+}
+
 /** A multiple of three, so that the slices make the base64 of the whole. */
 const base64Slice = 393_216;
+const octetSlice = 1_048_576;
 
 /** In the spirit of RFC 8785: members in order of their names, so that a client may serialise as it likes. */
 function inOrder(value: unknown, nameOf: (file: Buffer) => string): unknown {

@@ -36,8 +36,8 @@ export function openFile(): OpenFile {
 
   return {
     read(chunk, begin) {
-      let from = begin;
       let at = begin;
+      let escapes = 0;
       for (; at < chunk.length; at++) {
         const octet = chunk[at] as number;
         // Some writers of JSON escape every slash.
@@ -45,14 +45,15 @@ export function openFile(): OpenFile {
         if (isDigit[octet] === 1 && paddings === 0) {
           isEscaped = false;
         } else if (octet === backslash && paddings === 0) {
-          take(chunk.toString('latin1', from, at));
-          from = at + 1;
           isEscaped = true;
+          escapes++;
         } else if (octet === padding && paddings < 2 && !isEscaped) {
           paddings++;
         } else break;
       }
-      take(chunk.toString('latin1', from, at));
+      const taken = chunk.subarray(begin, at);
+      // In one go: piece by piece takes a hundred times as long where every digit is escaped.
+      take((escapes > 0 ? withoutEscapes(taken) : taken).toString('latin1'));
       return at;
     },
     end() {
@@ -61,4 +62,11 @@ export function openFile(): OpenFile {
     },
     text: () => Buffer.concat(decoded).toString('base64') + rest + (isEscaped ? '\\' : ''),
   };
+}
+
+function withoutEscapes(digits: Buffer): Buffer {
+  const bare = Buffer.allocUnsafe(digits.length);
+  let length = 0;
+  for (const octet of digits) if (octet !== backslash) bare[length++] = octet;
+  return bare.subarray(0, length);
 }

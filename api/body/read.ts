@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Budget } from '../../deploy/budget.ts';
+import { takeTurn } from '../../deploy/turn.ts';
 import { Problem } from '../problem.ts';
 import { mostDepth, mostValues, openScan, type Scan } from './scan.ts';
 
@@ -60,7 +61,7 @@ export async function readBody(
         since = performance.now();
       } else if (hold && budget.waiting > 0) expectPace(received, performance.now() - since);
     }
-    return { value: parse(scan.end()), [Symbol.dispose]: () => hold?.[Symbol.dispose]() };
+    return { value: await parse(scan), [Symbol.dispose]: () => hold?.[Symbol.dispose]() };
   } catch (error) {
     hold?.[Symbol.dispose]();
     // What still comes is thrown away, so that the client hears the answer.
@@ -144,19 +145,29 @@ function refuseBy(verdict: ReturnType<Scan['read']>): void {
   });
 }
 
-function parse({ text, files }: ReturnType<Scan['end']>): unknown {
-  if (text.length === 0) return {};
-  if (!isUtf8(text)) throw new Problem('malformed-json', 'The body cannot be read as JSON: it is not UTF-8.');
-  let value: unknown;
+/** In steps: each takes some 50 ms where the body is as large or as crowded as it may be. */
+async function parse(scan: Scan): Promise<unknown> {
+  await takeTurn();
+  const { text: octets, files } = scan.end();
+  if (octets.length === 0) return {};
+  if (!isUtf8(octets))
+    throw new Problem('malformed-json', 'The body cannot be read as JSON: it is not UTF-8.');
+  const text = octets.toString('utf8').replace(/^\ufeff/, '');
+  await takeTurn();
+  const value = parseText(text);
+  await takeTurn();
+  return files.size > 0 ? withFiles(value, files) : value;
+}
+
+function parseText(text: string): unknown {
   try {
-    value = JSON.parse(text.toString('utf8').replace(/^\ufeff/, ''));
+    return JSON.parse(text);
   } catch (error) {
     throw new Problem(
       'malformed-json',
       `The body cannot be read as JSON: ${withoutContent((error as Error).message)}.`,
     );
   }
-  return files.size > 0 ? withFiles(value, files) : value;
 }
 
 /** Puts the files back where their placeholders stand. */

@@ -1,6 +1,7 @@
 // POST /api/v1/emails/batch: many emails, each accepted or refused by itself.
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
+import { takeTurn } from '../../deploy/turn.ts';
 import { insertEmails } from '../../relay/client/email/insert.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
 import { invalidFields, readPart } from '../faults.ts';
@@ -98,10 +99,12 @@ async function checkBatch(
   given: readonly unknown[],
   context: Parameters<typeof checkEmails>[2],
 ): Promise<BatchItem[]> {
-  const shaped = given.map((each): { email: RequestedEmail } | { faults: readonly Fault[] } => {
+  const shaped: ({ email: RequestedEmail } | { faults: readonly Fault[] })[] = [];
+  for (const each of given) {
+    await takeTurn();
     const reading = readPart({ in: 'body', schema: emailDraft, value: each });
-    return 'data' in reading ? { email: reading.data } : reading;
-  });
+    shaped.push('data' in reading ? { email: reading.data } : reading);
+  }
   const checked = await checkEmails(
     q,
     shaped.flatMap((item) => ('email' in item ? [item.email] : [])),

@@ -10,6 +10,7 @@ import { deliver } from './deliver.ts';
 import { failover } from './failover.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
+import { livez } from './livez.ts';
 import { type Benchmark, type Measurement, toTable } from './measurement.ts';
 import { memory } from './memory.ts';
 import { queue } from './queue.ts';
@@ -24,6 +25,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   queue,
   large,
   memory,
+  livez,
   schedule,
   api,
   dashboard,

@@ -3,6 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { costlyBodies } from '../kit/costly.ts';
+import { longestRoundMs, watchRounds } from '../kit/longest-round.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 
@@ -92,4 +94,27 @@ test('who announces much and sends nothing keeps nobody out', async () => {
   } finally {
     for (const socket of sockets) socket.destroy();
   }
+});
+
+// Each of them stopped the api for a second or longer once. All kinds are measured by `npm run bench livez`.
+test('no body keeps everybody else waiting', { timeout: 240_000 }, async () => {
+  await using own = await startStack({
+    processes: ['api', 'relay'],
+    api: { SMTP_FROM_EMAIL: 'shop@example.com', ...watchRounds },
+  });
+  const since = own.api.process.log.length;
+  const slow = [
+    '59,000 unknown fields with names of 250 characters',
+    '15 MB of mailto: in one address',
+    'a batch of names and blanks without an address',
+    'a batch of lists of 24,000 commas',
+    'a batch with 4,000 recipients and 58 KB of headers each',
+    'an attachment of 18 MB with every slash escaped',
+  ];
+  for (const costly of costlyBodies.filter(({ what }) => slow.includes(what))) {
+    const { status } = await own.api.post(costly.path ?? '/api/v1/emails', costly.body());
+    expect([202, 422], costly.what).toContain(status);
+  }
+  await own.api.process.stop();
+  expect(longestRoundMs(own.api.process, since)).toBeLessThan(250);
 });

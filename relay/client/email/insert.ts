@@ -1,5 +1,6 @@
 // Storing emails that somebody asks for.
 import { type Queryable, uuidv7 } from '../../../deploy/database.ts';
+import { takeTurn } from '../../../deploy/turn.ts';
 import { insertAttachments } from './attachment.ts';
 import type { ClaimedEmail } from './claimed.ts';
 import { type EmailDraft, type EmailDraftRow, toRow } from './draft.ts';
@@ -86,7 +87,7 @@ async function insertRows(
         from inserted where status = 'held'
       )
       select id, due_at from inserted`,
-    values: [JSON.stringify(rows), birthLeaseSeconds],
+    values: [await toJson(rows), birthLeaseSeconds],
   });
   const dueAt = new Map(stored.map((row) => [row.id, row.due_at]));
 
@@ -100,6 +101,16 @@ async function insertRows(
       draft.dueAt || draft.paused || !draft.from ? undefined : claimOf(draft, draft.from, row, due);
     return { id, token, messageId: row.message_id, claim };
   });
+}
+
+/** In steps: the rows of a batch or a form may hold 16 MB together. */
+async function toJson(rows: readonly EmailDraftRow[]): Promise<string> {
+  const parts: string[] = [];
+  for (const row of rows) {
+    await takeTurn();
+    parts.push(JSON.stringify(row));
+  }
+  return `[${parts.join(',')}]`;
 }
 
 function claimOf(draft: EmailDraft, from: Address, row: EmailDraftRow, dueAt: Date): ClaimedEmail {

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Log } from '../../../deploy/log.ts';
+import { takeTurn } from '../../../deploy/turn.ts';
 import type { Message } from '../compose/compose.ts';
 
 /** One email as the relay takes it: bytes, envelope, and the token that proves that the email is ours to hand over. */
@@ -274,12 +275,19 @@ const logIn = (connection: SMTPConnection, user: string, pass: string) =>
 
 const sizeOf = (bytes: Parcel['bytes']) => (Buffer.isBuffer(bytes) ? bytes.length : bytes.leastBytes);
 
+/** The client looks at every octet: what is longer must not be looked at all at once, least of all in all sessions. */
+const stepBytes = 16_384;
+
 function messageOf(field: Buffer, bytes: Parcel['bytes']): Buffer | Readable {
-  if (Buffer.isBuffer(bytes)) return Buffer.concat([field, bytes]);
+  if (Buffer.isBuffer(bytes) && bytes.length <= stepBytes) return Buffer.concat([field, bytes]);
   return Readable.from(
     (async function* () {
       yield field;
-      yield* bytes.pieces();
+      if (!Buffer.isBuffer(bytes)) return yield* bytes.pieces();
+      for (let at = 0; at < bytes.length; at += stepBytes) {
+        await takeTurn();
+        yield bytes.subarray(at, at + stepBytes);
+      }
     })(),
   );
 }

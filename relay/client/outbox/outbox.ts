@@ -5,6 +5,7 @@ import type { Budget } from '../../../deploy/budget.ts';
 import { type Database, isUnavailable, type Queryable } from '../../../deploy/database.ts';
 import type { Log } from '../../../deploy/log.ts';
 import { endFailed, type Span, startSpan, traceIdOf } from '../../../deploy/trace.ts';
+import { takeTurn } from '../../../deploy/turn.ts';
 import { composeMessage, envelopeOf, layOutMessage } from '../compose/compose.ts';
 import { openAttachments, pieceBytes, readAttachments } from '../email/attachment.ts';
 import type { ClaimedEmail } from '../email/claimed.ts';
@@ -237,6 +238,8 @@ async function handOverSmall(
   timeoutMs?: number,
 ): Promise<HandOverResult> {
   const attachments = email.hasAttachments ? await readAttachments(database, email.id) : [];
+  // The mails of a batch all begin in one moment.
+  await takeTurn();
   const bytes = await composeMessage(email, attachments);
   return handOver.handOver({ ...addressed(email), bytes }, { timeoutMs });
 }
