@@ -67,6 +67,7 @@ export function openDatabase({
   };
   const pool = new pg.Pool({
     ...session,
+    Client: CheckingClient,
     max,
     statement_timeout: statementTimeoutMs,
     query_timeout: answerTimeoutMs,
@@ -112,7 +113,7 @@ export function openDatabase({
   }
 
   async function connect(): Promise<Connection> {
-    const client = new pg.Client(session);
+    const client = new CheckingClient(session);
     const ended = Promise.withResolvers<Error | undefined>();
     client.on('error', (error) => ended.resolve(error));
     client.on('end', () => ended.resolve(undefined));
@@ -147,6 +148,19 @@ export function openDatabase({
       await pool.end();
     },
   };
+}
+
+/**
+ * Where the address asks for TLS, and does not ask for it without a check (`sslmode=no-verify`), the server's
+ * certificate is checked. pg leaves that to NODE_TLS_REJECT_UNAUTHORIZED.
+ */
+class CheckingClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    const connection = this.connection as { ssl?: boolean | { rejectUnauthorized?: boolean } };
+    if (connection.ssl === true) connection.ssl = { rejectUnauthorized: true };
+    else if (connection.ssl) connection.ssl.rejectUnauthorized ??= true;
+  }
 }
 
 /**

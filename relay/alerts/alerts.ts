@@ -5,6 +5,7 @@ import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Stage } from '../client/vocabulary.ts';
 import { inBrief, type Surroundings } from '../verdict/explain.ts';
+import { post } from './post.ts';
 
 export type Alert = {
   readonly kind: string;
@@ -119,7 +120,7 @@ export function openAlerts({
   async function postAll(to: string): Promise<void> {
     let waitMs = patience.firstRetryMs;
     for (let next = waiting[0]; next; next = waiting[0]) {
-      const why = await post(to, next, AbortSignal.timeout(patience.answerMs));
+      const why = await attempt(to, next, AbortSignal.timeout(patience.answerMs));
       // It may have had to make room meanwhile.
       if (waiting[0] !== next) continue;
       if (why === undefined) {
@@ -145,21 +146,17 @@ export function openAlerts({
   }
 
   /** @returns why the webhook did not take it; undefined when it did */
-  async function post(to: string, { id, body }: Posting, signal: AbortSignal): Promise<string | undefined> {
+  async function attempt(
+    to: string,
+    { id, body }: Posting,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     try {
-      const response = await fetch(to, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...signatures(id, body) },
-        body,
-        // An alert goes where the operator said, not where somebody sends it on to.
-        redirect: 'error',
-        signal,
-      });
-      await response.body?.cancel();
-      return response.ok ? undefined : `it answered ${response.status}`;
+      const headers = { 'content-type': 'application/json', ...signatures(id, body) };
+      const status = await post(to, { headers, body, signal });
+      return status >= 200 && status <= 299 ? undefined : `it answered ${status}`;
     } catch (error) {
-      const { message, cause } = error as Error;
-      return cause instanceof Error ? `${message}: ${cause.message}` : message;
+      return (error as Error).message;
     }
   }
 
@@ -186,7 +183,7 @@ export function openAlerts({
       await Promise.race([posting, late]);
       if (url === undefined) return;
       for (const one of waiting.splice(0)) {
-        const why = deadline.aborted ? 'this relay stopped' : await post(url, one, deadline);
+        const why = deadline.aborted ? 'this relay stopped' : await attempt(url, one, deadline);
         if (why !== undefined) giveUp(one, why);
       }
     },
