@@ -1,6 +1,7 @@
 // The worker's look at the outbox, with a relay that answers when the test says so and a clock that the test sets.
 import { expect, test } from 'vitest';
 import { openHandOver } from '../../relay/client/outbox/hand-over.ts';
+import { nextDueInMs } from '../../relay/client/outbox/outbox.ts';
 import { startDrain } from '../../worker/drain.ts';
 import { until } from '../kit/until.ts';
 import { type AcceptingRelay, startAcceptingRelay } from '../relay/client/accepting-relay.ts';
@@ -84,4 +85,16 @@ test('a hand-over begins while its lease lasts long enough', async () => {
   work.answer();
   await work.drain.wake();
   expect(relay.taken).toHaveLength(2);
+});
+
+test('a worker that stops finishes what it has begun and gives back the rest', async () => {
+  await using postern = await startPostern();
+  await using relay = await startAcceptingRelay(postern.db.url);
+  await using work = await claimedBehindOne(3, postern, relay, { aheadMs: 0 });
+  const stopped = work.drain[Symbol.asyncDispose]();
+  work.answer();
+  await stopped;
+  expect(relay.taken).toHaveLength(1);
+  expect(await attemptsIn(postern)).toEqual([1, 0, 0]);
+  expect(await nextDueInMs(postern.database)).toBeLessThanOrEqual(0);
 });

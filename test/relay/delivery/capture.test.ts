@@ -26,6 +26,8 @@ test('of a mail that was accepted before, only recipients on the list of today g
     ['ann@example.org'],
   ]);
   expect(provider.messages).toHaveLength(1);
+  // Not by way of a lease that ran out.
+  expect((await eventsOf(database.query, queueId)).map(({ type }) => type)).not.toContain('requeued');
   expect((await eventsOf(database.query, other.queueId)).map(({ type }) => type)).toEqual(['captured']);
 });
 

@@ -89,6 +89,7 @@ test('of a lane that is known to be closed others make no news and no later prob
   expect(await probesInSeconds(given)).toBeLessThanOrEqual(first);
   expect(await stop(database, { isProbe: true })).toBe(false);
   expect(await probesInSeconds(given)).toBeGreaterThan(first * 1.5);
+  expect(await probesInSeconds(given)).toBeLessThan(first * 2.5);
   expect(await stop(database, { cause: 'account-suspended' })).toBe(true);
   expect(await openLane(database, lane)).toBe(true);
   expect(await openLane(database, lane)).toBe(false);

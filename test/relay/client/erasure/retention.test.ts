@@ -94,15 +94,28 @@ test('submitted messages are forgotten once every recipient is finished for long
   await submit(postern, 'OLD', 91, ['sent', 'bounced']);
   await submit(postern, 'WAITING', 91, ['sent', 'queued']);
   await submit(postern, 'YOUNG', 89, ['sent']);
+  await submit(postern, 'PARTLY', 91, ['sent', 'sent']);
+  await postern.db.query(
+    "update recipient set finished_at = now() - interval '89 days' where queue_id = 'PARTLY' and ordinal = 1",
+  );
+  const ofEmail = await finishedDaysAgo(postern, 89);
+  await postern.db.query(
+    "update recipient set finished_at = now() - interval '91 days' where email_id = $1",
+    [ofEmail],
+  );
   const from = firstPlace;
   expect(await forgetMessages(postern.database, { from, olderThanSeconds: 90 * day })).toMatchObject({
     count: 1,
     isEnd: true,
   });
-  const { rows } = await postern.db.query('select queue_id from message order by queue_id');
-  expect(rows).toEqual([{ queue_id: 'WAITING' }, { queue_id: 'YOUNG' }]);
-  expect(await countOf(postern, 'event')).toBe(2);
-  expect(await countOf(postern, 'message_part')).toBe(4);
+  const { rows } = await postern.db.query(
+    'select queue_id from message where email_id is null order by queue_id',
+  );
+  expect(rows).toEqual([{ queue_id: 'PARTLY' }, { queue_id: 'WAITING' }, { queue_id: 'YOUNG' }]);
+  // What is kept of an email is for the email to say.
+  expect((await postern.db.query('select from message where email_id = $1', [ofEmail])).rowCount).toBe(1);
+  expect((await postern.db.query('select from event where email_id is null')).rowCount).toBe(3);
+  expect(await countOf(postern, 'message_part')).toBe(7);
 });
 
 test('large mail goes in smaller batches, because removing its bytes takes time', async () => {
@@ -143,6 +156,10 @@ test('bytes that nobody claimed go after an hour, those of finished messages aft
   await submit(postern, finished, 8, ['sent']);
   await submit(postern, waiting, 8, ['sent', 'queued']);
   await submit(postern, recent, 1, ['sent']);
+  await postern.db.query(
+    "update message_part set stored_at = now() - interval '1 day' where queue_id = any($1)",
+    [[finished, waiting, recent]],
+  );
 
   expect(await sweepParts(postern.database, firstPart)).toMatchObject({ count: 1, isEnd: true });
   const from = firstPlace;

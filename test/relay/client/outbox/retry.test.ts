@@ -78,6 +78,17 @@ test('at the relay only those who were not served are tried again', async () => 
   ]);
 });
 
+test.each(['held', 'expired', 'deferred', 'bounced'])(
+  'mail that is %s at the relay is tried again there',
+  async (status) => {
+    await using postern = await startPostern();
+    const { id } = await insert(postern.database);
+    await acceptAs(postern, id, [{ status }]);
+    expect(await retryEmail(postern.database, id, 'ann')).toEqual({ outcome: 'retried', status: 'queued' });
+    expect(await claimDue(postern.database, { limit: 1 })).toEqual([]);
+  },
+);
+
 test.each(['sent', 'sending', 'uncertain', 'cancelled'])('mail that is %s is not retried', async (status) => {
   await using postern = await startPostern();
   const { id } = await insert(postern.database);
