@@ -18,7 +18,7 @@ const longest = 300;
 
 /** The reply without what tells one mail or machine from another, so that the same words are one: safe to pass on. */
 export function templateOf(reply: string): string {
-  return maskAddresses(reply)
+  const template = maskAddresses(reply)
     .replaceAll(/[\r\n]+(?:\d{3}[- ](?:[245]\.\d{1,3}\.\d{1,3} )?)?/g, ' ')
     .replaceAll(/\S{0,64}\*\*\*@\S+/g, '<address>')
     .replaceAll(/https?:\/\/\S+/gi, '<link>')
@@ -29,6 +29,6 @@ export function templateOf(reply: string): string {
     .replaceAll(/(?<![\w.-])(?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,24}(?![\w.-])/gi, '<host>')
     .replaceAll(/(?<=\S.{3,})(?<![\w.#])(?=\w*\d)(?=\w*[a-z])\w{6,}|(?<=\S.{3,})(?<![\d.])\d{4,}/gi, '<id>')
     .replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
-    .trim()
-    .slice(0, longest);
+    .trim();
+  return template.length > longest ? `${template.slice(0, longest - 1)}…` : template;
 }

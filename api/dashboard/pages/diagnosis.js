@@ -183,23 +183,27 @@ const Examined = ({ examined }) => html`<section>
   ${examined.notes.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
 </section>`;
 
+const shown = 20;
+
 function UnknownReplies() {
-  const { value } = useLoaded(() => ask('/api/v1/unknown-replies'), []);
-  if (!value || value.data.length === 0) return null;
+  const { value, error } = useLoaded(() => ask('/api/v1/unknown-replies'), []);
+  if (!value) return html`<${Fault} error=${error} />`;
+  if (value.data.length === 0) return null;
   const report = value.data.map(({ template, cause, seen }) => `${seen} x ${cause}: ${template}`).join('\n');
   return html`<section aria-label="Unknown replies">
     <h2>Replies that Postern does not know</h2>
-    <p class="soft">They were judged by their code alone. Addresses, hosts and ids are taken out, so the list may be passed on.</p>
+    <p class="soft">They were judged by their code alone. Addresses, hosts and ids are taken out, so the list may be passed on.
+      ${value.data.length > shown && ` The newest ${shown} of ${value.data.length}; the report has all.`}</p>
     <p><${Copy} text=${report} label="Copy for a report" /></p>
     <table class="rows">
       <thead><tr><th>Reply</th><th class="state">Seen</th></tr></thead>
       <tbody>
-        ${value.data
-          .slice(0, 20)
-          .map(
-            ({ template, seen }) =>
-              html`<tr key=${template}><td class="says"><code>${template}</code></td><td>${seen}</td></tr>`,
-          )}
+        ${value.data.slice(0, shown).map(
+          ({ template, cause, seen, last_at: lastAt }) => html`<tr key=${template}>
+            <td><code>${template}</code><br />
+              <span class="soft">Taken for: ${sentence(cause)}, last seen <${Time} time=${lastAt} relative /></span></td>
+            <td>${seen === 1 ? 'once' : `${seen} times`}</td></tr>`,
+        )}
       </tbody>
     </table>
   </section>`;

@@ -133,11 +133,29 @@ export const Field = ({ label, hint, children }) =>
   html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
 
 export function Copy({ text, label = 'Copy' }) {
-  const [copied, setCopied] = useState(false);
-  const press = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1_500);
+  const [said, setSaid] = useState();
+  const press = async ({ currentTarget }) => {
+    setSaid(
+      await copy(text, currentTarget).then(
+        () => 'Copied',
+        () => 'Not copied: select the text and copy it by keyboard',
+      ),
+    );
+    setTimeout(() => setSaid(undefined), 1_500);
   };
-  return html`<button type="button" class="small" onClick=${press}>${copied ? 'Copied' : label}</button>`;
+  return html`<button type="button" class="small" onClick=${press}>${said ?? label}</button>`;
+}
+
+/** Browsers give the clipboard only to pages over HTTPS or on localhost; elsewhere a selection beside the button is copied. */
+async function copy(text, button) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.createElement('textarea');
+  field.value = text;
+  field.readOnly = true;
+  button.after(field);
+  field.select();
+  const done = document.execCommand('copy');
+  field.remove();
+  button.focus();
+  if (!done) throw new Error('the browser does not copy');
 }
