@@ -109,6 +109,45 @@ describe('idempotency', () => {
     expect(first.headers.has('idempotency-replayed')).toBe(false);
   });
 
+  // Made by the code of 0.1.0. A client that asks again behind an upgrade must not get a second mail, nor a refusal.
+  const mail = String.raw`{"to":[{"name":"J\u00f6rg \ud83d\ude00","address":"joerg@example.com"}],"subject":"Receipt","text":"Hello.\u2028","scheduled_datetime":"2999-01-01T00:00:00Z","headers":{"X-10":"b","X-9":"a"},"attachments":[{"filename":"a.bin","content":"+\/\/7vw=="},{"filename":"b.bin","content":"","content_type":"text\/plain"},{"filename":"c.bin","content":"AAEC"}]}`;
+  test.each([
+    ['/api/v1/emails', mail, 'c82f7fcab17f4bd776de6392e8a7a3ab77cb8918b5ad2f07cfadb2021fbd0872'],
+    [
+      '/api/v1/emails/batch',
+      `{"emails":[${mail},${mail}]}`,
+      '7b7ce4891fad8768102312842e5b2d2dfdb4461ad0793060d560cffdbf672f62',
+    ],
+    [
+      '/api/customers',
+      '{"sendInvitation":true,"email":"before@example.com","name":"Before"}',
+      'aba244797a10e3b9ded903f0f80bd4f681a90f94d1f7ba674dcdc2e04b5fb6cb',
+    ],
+    [
+      '/api/v1/process-scheduled-emails',
+      undefined,
+      '74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b',
+    ],
+  ])('a request that 0.1.0 fulfilled is recognised: %s', async (path, raw, fingerprint) => {
+    const stored = '{"told":"by 0.1.0"}';
+    await api.query(
+      `insert into idempotency_key (principal, method, path, key, fingerprint, status, answer, keep_until)
+       values ('bootstrap', 'POST', $1, 'upgraded', decode($2, 'hex'), 202, $3, now() + interval '1 day')`,
+      [path, fingerprint, stored],
+    );
+    const count = 'select count(*)::int as count from email';
+    const before = await api.query(count);
+    const headers = { 'idempotency-key': 'upgraded', 'content-type': 'application/json' };
+    const response = await fetch(api.base + path, {
+      method: 'POST',
+      headers: { ...headers, authorization: `Bearer ${api.key}` },
+      ...(raw !== undefined && { body: raw }),
+    });
+    expect([response.status, await response.text()]).toEqual([202, stored]);
+    expect(response.headers.get('idempotency-replayed')).toBe('true');
+    expect((await api.query(count)).rows).toEqual(before.rows);
+  });
+
   test('another body under the same key is refused, and a refused request leaves no key', async () => {
     const headers = { 'idempotency-key': 'reused' };
     const refused = await api.post('/api/customers', { name: 'No address' }, { headers });

@@ -123,6 +123,7 @@ export async function startApi({
   const kept = resources.move();
   return {
     base,
+    key: apiKey,
     port,
     publicUrl,
     databaseUrl: url ?? fresh?.url ?? '',
