@@ -97,6 +97,22 @@ for (const [words, reaction] of [
     play({ stage: 'dot', mode: 'implicit', reaction, expected: unknown }));
 }
 
+test.each(['HTTP/1.1 400 Bad Request', '354 go on'])(
+  'after the final reply "%s" no other mail goes over the same connection',
+  async (words) => {
+    await using database = await freshDatabase();
+    await using provider = await startProvider();
+    provider.on('dot', words, { times: 1 });
+    await using _ = await openWayOut(database.url, environmentFor(provider));
+    const { queueId } = await queueMail(database.query);
+    await settled(database.query, queueId, ['uncertain']);
+    const next = await queueMail(database.query);
+    await settled(database.query, next.queueId, ['sent']);
+    const [first] = provider.connections;
+    expect(provider.commands(first?.id).filter((line) => line.startsWith('MAIL'))).toHaveLength(1);
+  },
+);
+
 test('a provider that drops the line after its 250 has taken the mail', async () => {
   await using database = await freshDatabase();
   await using provider = await startProvider();
