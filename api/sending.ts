@@ -6,8 +6,9 @@ import type { Log } from '../deploy/log.ts';
 import { traceIdOf } from '../deploy/trace.ts';
 import type { Address } from '../relay/client/email/email.ts';
 import type { InsertedEmail } from '../relay/client/email/insert.ts';
+import { claimDueEmails } from '../relay/client/outbox/claim.ts';
 import type { HandOver } from '../relay/client/outbox/hand-over.ts';
-import { claimDue, handOverClaimed, handOverNow } from '../relay/client/outbox/outbox.ts';
+import { handOverClaimed, handOverNow } from '../relay/client/outbox/hand-over-email.ts';
 import { type EmailStatus, emailStatus } from '../relay/client/status/heartbeat.ts';
 import type { Status } from '../relay/client/vocabulary.ts';
 
@@ -118,7 +119,7 @@ export function openSending({
       const deadline = performance.now() + dueBudgetMs;
       try {
         do {
-          const claimed = await claimDue(database, { limit: dueBatch });
+          const claimed = await claimDueEmails(database, { limit: dueBatch });
           const results = await Promise.all(claimed.map((email) => handOverClaimed(deps, email)));
           for (const result of results) {
             if (result?.outcome === 'accepted') outcome.handed_over++;

@@ -4,16 +4,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
 import type { ClaimedEmail } from '../relay/client/email/claimed.ts';
-import type { HandOverResult } from '../relay/client/outbox/hand-over.ts';
-import {
-  bytesOf,
-  claimDue,
-  defaultLeaseSeconds,
-  type HandOverDeps,
-  handBack,
-  handOverClaimed,
-  nextDueInMs,
-} from '../relay/client/outbox/outbox.ts';
+import { bytesOf } from '../relay/client/email/claimed.ts';
+import { claimDueEmails, defaultLeaseSeconds, handBack } from '../relay/client/outbox/claim.ts';
+import { type HandOverDeps, handOverClaimed } from '../relay/client/outbox/hand-over-email.ts';
+import { nextDueInMs } from '../relay/client/outbox/outbox.ts';
+import type { HandOverResult } from '../relay/client/outbox/relay-reply.ts';
 
 export type DrainReport = {
   /** Milliseconds since the last look that met no error; null before the first. */
@@ -163,7 +158,7 @@ export function startDrain(
       // One email finds out whether the relay is back; the others stay where they are.
       const limit = relayAway === null ? batchSize : 1;
       const at = now();
-      const claimed = await claimDue(database, { limit });
+      const claimed = await claimDueEmails(database, { limit });
       exhausted = claimed.length < limit || relayAway !== null;
       count += claimed.length;
       const [large, small] = apart(claimed);

@@ -11,7 +11,7 @@ import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
-import { largestHandOver } from '../relay/client/outbox/outbox.ts';
+import { largestHandOver } from '../relay/client/outbox/hand-over-email.ts';
 import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
 import { startDrain } from './drain.ts';
 import { openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';

@@ -1,8 +1,8 @@
 // What the worker tells Prometheus.
 import type { Queryable } from '../deploy/database.ts';
 import type { Metrics } from '../deploy/metrics.ts';
-import type { HandOverResult } from '../relay/client/outbox/hand-over.ts';
 import { countOutbox } from '../relay/client/outbox/outbox.ts';
+import type { HandOverResult } from '../relay/client/outbox/relay-reply.ts';
 
 // Around the 250 ms that mail may be late, and up to the day after which it expires.
 const latenessBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3_600, 86_400];

@@ -9,7 +9,7 @@ import { insertEmail } from '../../relay/client/email/insert.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
 import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
-import { askAboutLanes, askAboutSender } from '../../relay/client/outbox/probe.ts';
+import { probeLanesNow, probeSenderNow } from '../../relay/client/outbox/probe.ts';
 import { beatIntervalMs, type LaneReport } from '../../relay/client/status/heartbeat.ts';
 import type { Status, TimelineEvent } from '../../relay/client/vocabulary.ts';
 import type { Sending } from '../sending.ts';
@@ -69,8 +69,8 @@ export async function* runTestEmail({
 
   const email = await database.transaction(async (tx) => {
     // A test mail shows what is true now, not what was true when the sender was held.
-    await askAboutSender(tx, from.address);
-    await askAboutLanes(tx);
+    await probeSenderNow(tx, from.address);
+    await probeLanesNow(tx);
     return insertEmail(tx, {
       kind: 'test',
       from,

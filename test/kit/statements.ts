@@ -5,7 +5,7 @@ import { join, posix } from 'node:path';
 import { ts } from '@ts-morph/common';
 
 export type SqlStatement = {
-  /** `relay/client/outbox/probe.ts askAboutSender` */
+  /** `relay/client/outbox/probe.ts probeSenderNow` */
   readonly place: string;
   /** Undefined where the source alone does not tell it. */
   readonly text: string | undefined;

@@ -87,7 +87,7 @@ test('what has to stay keeps no tick from what is behind it, however much it is'
   await postern.db.query(
     `insert into message_part (queue_id, part, content, stored_at) values ('C', 0, '', now() - interval '2 hours')`,
   );
-  const keepHouse = openHousekeeping(postern.database, {
+  const runHousekeeping = openHousekeeping(postern.database, {
     retention,
     log,
     signal: AbortSignal.timeout(30_000),
@@ -99,9 +99,9 @@ test('what has to stay keeps no tick from what is behind it, however much it is'
          where queue_id <> 'A1' order by queue_id`,
       )
     ).rows;
-  await keepHouse();
+  await runHousekeeping();
   expect(await left()).toEqual(['B', 'C'].map((queue_id) => ({ messages: waiting + 1, queue_id })));
-  await keepHouse();
+  await runHousekeeping();
   expect(await left()).toEqual([]);
   expect(await countOf(postern, 'message')).toBe(waiting);
 });

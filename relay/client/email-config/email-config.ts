@@ -5,7 +5,7 @@ import type { Address, Email, Recipient } from '../email/email.ts';
 import { insertEmails } from '../email/insert.ts';
 import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
 import { cancelEmailWithin } from '../outbox/cancel.ts';
-import { type EmailChanges, editEmail, isAtHome } from '../outbox/edit.ts';
+import { type EmailChanges, editEmail, isEditable } from '../outbox/edit.ts';
 import type { Status } from '../vocabulary.ts';
 
 export type EmailConfig = {
@@ -218,11 +218,11 @@ function planReconciliation(existing: readonly Email[], wanted: readonly WantedE
   const keys = new Set(wanted.map(({ key }) => key));
   return {
     keep: pairs.filter((pair) => !differing.includes(pair)).map(({ email }) => email),
-    update: differing.filter(({ email }) => isAtHome(email)),
+    update: differing.filter(({ email }) => isEditable(email)),
     create: wanted.filter(({ key }) => !byKey.has(key)),
     // What is over already needs no cancelling, and what the relay has may still be stopped.
     cancel: existing.filter((email) => !keys.has(keyOf(email)) && email.finishedAt === null),
-    locked: differing.filter(({ email }) => !isAtHome(email)),
+    locked: differing.filter(({ email }) => !isEditable(email)),
   };
 }
 
@@ -238,7 +238,7 @@ function differs(email: Email, entry: WantedEntry): boolean {
     !sameAddresses(email.recipients, entry.recipients) ||
     !sameAddresses(email.replyTo, entry.replyTo) ||
     // For mail that has left, today's sender is no reason to speak of a change.
-    (isAtHome(email) && from !== undefined && !sameAddresses(email.from ? [email.from] : [], [from]))
+    (isEditable(email) && from !== undefined && !sameAddresses(email.from ? [email.from] : [], [from]))
   );
 }
 

@@ -15,3 +15,6 @@ export type ClaimedEmail = EmailContent & {
   readonly attachedBytes: number;
   readonly traceparent: string | null;
 };
+
+/** Octets of its texts and attachments. */
+export const bytesOf = ({ textBytes, attachedBytes }: ClaimedEmail): number => textBytes + attachedBytes;

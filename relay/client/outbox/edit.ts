@@ -50,7 +50,7 @@ export async function editEmail(
   const before = toEmail(rows[0]);
   if (revision !== undefined && revision !== before.revision)
     return { outcome: 'changed-meanwhile', email: before };
-  if (!isAtHome(before)) return { outcome: 'locked', email: before };
+  if (!isEditable(before)) return { outcome: 'locked', email: before };
 
   const from = changes.from ?? before.from;
   const { rows: after } = await tx.query<EmailRow>(
@@ -101,7 +101,7 @@ export async function editEmail(
 }
 
 /** Whether the relay has never seen it and it may still go: only then it can be changed. */
-export const isAtHome = ({ queueId, status }: Pick<Email, 'queueId' | 'status'>) =>
+export const isEditable = ({ queueId, status }: Pick<Email, 'queueId' | 'status'>) =>
   queueId === null && (status === 'pending' || status === 'held' || status === 'expired');
 
 const eventFor = ({ paused }: EmailChanges, before: Email) =>

@@ -6,7 +6,7 @@ import type { Queryable } from '../../../deploy/database.ts';
 const signInPauseSeconds = 30;
 
 /** The next mail of this sender asks the provider whether it takes the sender by now. */
-export async function askAboutSender(tx: Queryable, sender: string): Promise<void> {
+export async function probeSenderNow(tx: Queryable, sender: string): Promise<void> {
   await tx.query(
     `update sender_hold set next_probe_at = now(), asked_for = null
      where lower(sender) = lower($1) and lifted_at is null`,
@@ -15,7 +15,7 @@ export async function askAboutSender(tx: Queryable, sender: string): Promise<voi
 }
 
 /** This mail asks the provider whether it takes its sender by now. */
-export async function askWithMail(tx: Queryable, queueId: string): Promise<void> {
+export async function probeSenderWith(tx: Queryable, queueId: string): Promise<void> {
   await tx.query(
     `update sender_hold h set next_probe_at = now(), asked_for = m.queue_id
      from message m
@@ -25,7 +25,7 @@ export async function askWithMail(tx: Queryable, queueId: string): Promise<void>
 }
 
 /** The same for everything that is held for this reason. */
-export async function askAboutHolds(tx: Queryable, reason: string): Promise<void> {
+export async function probeHeldSendersNow(tx: Queryable, reason: string): Promise<void> {
   await tx.query(
     'update sender_hold set next_probe_at = now() where $1 = any(causes || cause) and lifted_at is null',
     [reason],
@@ -36,7 +36,7 @@ export async function askAboutHolds(tx: Queryable, reason: string): Promise<void
  * Brings the next probe of every closed lane forward: to now, or where a sign-in was refused to half a minute after that.
  * A pause that the provider asked for is kept. Answers whether there was a lane to probe.
  */
-export async function askAboutLanes(tx: Queryable): Promise<boolean> {
+export async function probeLanesNow(tx: Queryable): Promise<boolean> {
   const { rowCount } = await tx.query(
     `update lane set next_probe_at = least(next_probe_at, case state
        when 'unreachable' then now()

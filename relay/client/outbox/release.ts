@@ -2,7 +2,7 @@
 import type { Queryable } from '../../../deploy/database.ts';
 import type { Address } from '../email/email.ts';
 import { newMessageId } from '../email/message-id.ts';
-import { askAboutHolds } from './probe.ts';
+import { probeHeldSendersNow } from './probe.ts';
 
 /**
  * Gives a sender to emails that were asked for while no From address was configured, and puts them back into the
@@ -40,7 +40,7 @@ export async function releaseWithoutSender(tx: Queryable, from: Address): Promis
  * resolve, one by one. Answers how many recipients were released; call again until it is none.
  */
 export async function releaseHeld(tx: Queryable, reason: string, actor: string): Promise<number> {
-  await askAboutHolds(tx, reason);
+  await probeHeldSendersNow(tx, reason);
   const { rowCount } = await tx.query(
     `with held as (
        select queue_id, ordinal from recipient

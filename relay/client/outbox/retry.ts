@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Status } from '../vocabulary.ts';
-import { askAboutLanes, askWithMail } from './probe.ts';
+import { probeLanesNow, probeSenderWith } from './probe.ts';
 
 export type RetryResult =
   | { readonly outcome: 'retried'; readonly status: Status }
@@ -42,8 +42,8 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
   if (!email) return { outcome: 'unknown' };
   if (email.queue_id === null) return { outcome: 'not-retryable', status: email.status };
 
-  await askWithMail(tx, email.queue_id);
-  const isLaneAsked = await askAboutLanes(tx);
+  await probeSenderWith(tx, email.queue_id);
+  const isLaneAsked = await probeLanesNow(tx);
 
   const { rowCount: atRelay } = await tx.query(
     `with waiting as (

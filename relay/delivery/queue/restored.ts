@@ -1,6 +1,6 @@
 // Holding the mail of a restored backup, a batch at a time: with a million mails waiting one statement would run into
 // its time limit, and the relay would never start. The claims refuse what was not looked at yet (claim.ts and
-// relay/client/outbox/outbox.ts), so that none of it leaves meanwhile, and new mail goes on.
+// relay/client/outbox/claim.ts), so that none of it leaves meanwhile, and new mail goes on.
 import type { Database, Queryable } from '../../../deploy/database.ts';
 
 export const restored = 'database-restored';

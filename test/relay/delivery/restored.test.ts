@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { openBudget } from '../../../deploy/budget.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
+import { claimDueEmails } from '../../../relay/client/outbox/claim.ts';
 import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
-import { claimDue as claimEmails, handOverNow } from '../../../relay/client/outbox/outbox.ts';
+import { handOverNow } from '../../../relay/client/outbox/hand-over-email.ts';
 import { claimDueMail, claimHeld } from '../../../relay/delivery/queue/claim.ts';
 import { releaseUnconfigured } from '../../../relay/delivery/queue/configuration.ts';
 import { checkIdentity } from '../../../relay/delivery/queue/identity.ts';
@@ -93,7 +94,7 @@ test('an email that was due and not handed over yet is held; what is due later, 
   const tools = { database, handOver, budget: openBudget(1_000_000), log };
   for (const id of old) expect(await handOverNow(tools, id, 1_000)).toBeUndefined();
   expect(await handOverNow(tools, asked, 1_000)).toMatchObject({ outcome: 'away' });
-  expect((await claimEmails(database, { limit: 10 })).map(({ id }) => id)).toEqual([fresh]);
+  expect((await claimDueEmails(database, { limit: 10 })).map(({ id }) => id)).toEqual([fresh]);
   while ((await holdRestored(database)).state !== 'finished');
   const { rows } = await given.query<{ id: string }>(
     "select id from email where status = 'held' and reason = 'database-restored' order by id",

@@ -7,7 +7,7 @@ import {
   type SavedConfig,
   saveEmailConfig,
 } from '../../../../relay/client/email-config/email-config.ts';
-import { claimDue } from '../../../../relay/client/outbox/outbox.ts';
+import { claimDueEmails } from '../../../../relay/client/outbox/claim.ts';
 import { acceptAs, inSeconds, startPostern, type TestPostern } from '../postern.ts';
 
 const config: EmailConfig = {
@@ -150,7 +150,7 @@ test('a form that is switched off pauses, and goes on with what is still ahead',
   await postern.db.query(
     `update email set due_at = now() - interval '1 minute', next_hand_over_at = now() where entry_key = 'soon'`,
   );
-  expect(await claimDue(postern.database, { limit: 10 })).toEqual([]);
+  expect(await claimDueEmails(postern.database, { limit: 10 })).toEqual([]);
   const missed = (await readEmailConfig(postern.database, 'acme'))?.emails[0]?.dueAt ?? tomorrow;
   const on = await saved(postern, [entry('soon', { dueAt: missed }), entry('later')]);
   expect(on.emails).toMatchObject([

@@ -3,8 +3,9 @@ import { readDeliveries } from '../../../../relay/client/email/delivery.ts';
 import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../../../relay/client/outbox/cancel.ts';
+import { claimDueEmails } from '../../../../relay/client/outbox/claim.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';
-import { claimDue, handOverClaimed } from '../../../../relay/client/outbox/outbox.ts';
+import { handOverClaimed } from '../../../../relay/client/outbox/hand-over-email.ts';
 import { startAcceptingRelay } from '../accepting-relay.ts';
 import { acceptAs, ampleBudget, inSeconds, insert, silentLog as log, startPostern } from '../postern.ts';
 
@@ -88,7 +89,7 @@ test('a cancel and a hand-over at the same time: one wins, and both know which',
   for (let round = 0; round < 8; round++) {
     const ids: string[] = [];
     for (let i = 0; i < 10; i++) ids.push((await insert(postern.database, { dueAt: inSeconds(-1) })).id);
-    const claimed = await claimDue(postern.database, { limit: 100 });
+    const claimed = await claimDueEmails(postern.database, { limit: 100 });
     const [cancels, results] = await Promise.all([
       Promise.all(ids.map((id) => cancelEmail(postern.database, id, 'ann'))),
       Promise.all(

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
+import { claimDueEmails } from '../../../../relay/client/outbox/claim.ts';
 import { editEmail } from '../../../../relay/client/outbox/edit.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';
-import { claimDue, handOverClaimed, nextDueInMs } from '../../../../relay/client/outbox/outbox.ts';
+import { handOverClaimed } from '../../../../relay/client/outbox/hand-over-email.ts';
+import { nextDueInMs } from '../../../../relay/client/outbox/outbox.ts';
 import { startAcceptingRelay } from '../accepting-relay.ts';
 import {
   acceptAs,
@@ -51,7 +53,7 @@ test('send now makes it due now', async () => {
   await using postern = await startPostern();
   const { id } = await insert(postern.database, { dueAt: inSeconds(3600) });
   await edit(postern, id, { dueAt: 'now' });
-  expect(await claimDue(postern.database, { limit: 1 })).toMatchObject([{ id }]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toMatchObject([{ id }]);
 });
 
 test('who changes what somebody else changed meanwhile is told', async () => {
@@ -83,7 +85,7 @@ test('a hand-over that is on its way never delivers an older version', async () 
   const { port, user, password } = relay;
   await using handOver = openHandOver({ host: '127.0.0.1', port, user, password, sessions: 1, log });
   const { id } = await insert(postern.database, { dueAt: inSeconds(-1) });
-  const [claimed] = await claimDue(postern.database, { limit: 1 });
+  const [claimed] = await claimDueEmails(postern.database, { limit: 1 });
   if (!claimed) throw new Error('not claimed');
   relay.before = async () => {
     relay.before = () => {};
@@ -93,7 +95,7 @@ test('a hand-over that is on its way never delivers an older version', async () 
   const deps = { database: postern.database, handOver, budget: ampleBudget(), log };
   expect(await handOverClaimed(deps, claimed)).toMatchObject({ outcome: 'refused' });
   expect(await readEmail(postern.database, id)).toMatchObject({ status: 'pending', reason: null });
-  const [again] = await claimDue(postern.database, { limit: 1 });
+  const [again] = await claimDueEmails(postern.database, { limit: 1 });
   if (!again) throw new Error('not claimed again');
   expect(await handOverClaimed(deps, again)).toMatchObject({ outcome: 'accepted' });
   expect(relay.taken.map(({ raw }) => /^Subject: (.*)\r$/m.exec(raw.toString())?.[1])).toEqual(['Changed']);

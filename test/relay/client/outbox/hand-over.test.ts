@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { composeMessage, envelopeOf } from '../../../../relay/client/compose/compose.ts';
-import { openHandOver, type Parcel } from '../../../../relay/client/outbox/hand-over.ts';
+import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';
+import type { Parcel } from '../../../../relay/client/outbox/parcel.ts';
 import { freePort } from '../../../kit/ports.ts';
 import { until } from '../../../kit/until.ts';
 import { type AcceptingRelay, refusal, startAcceptingRelay } from '../accepting-relay.ts';

@@ -3,16 +3,12 @@ import { expect, test } from 'vitest';
 import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
 import { cancelEmail } from '../../../../relay/client/outbox/cancel.ts';
+import { claimDueEmails, handBack } from '../../../../relay/client/outbox/claim.ts';
 import { editEmail } from '../../../../relay/client/outbox/edit.ts';
 import { openHandOver } from '../../../../relay/client/outbox/hand-over.ts';
-import {
-  claimDue,
-  handBack,
-  handOverClaimed,
-  handOverNow,
-  nextDueInMs,
-  recordHandOver,
-} from '../../../../relay/client/outbox/outbox.ts';
+import { handOverClaimed, handOverNow } from '../../../../relay/client/outbox/hand-over-email.ts';
+import { nextDueInMs } from '../../../../relay/client/outbox/outbox.ts';
+import { recordHandOver } from '../../../../relay/client/outbox/record.ts';
 import { until } from '../../../kit/until.ts';
 import { type AcceptingRelay, refusal, startAcceptingRelay } from '../accepting-relay.ts';
 import {
@@ -45,44 +41,44 @@ test('what is due is claimed once, whoever asks at the same time', async () => {
   await due(postern, { paused: true });
 
   const claims = await Promise.all(
-    Array.from({ length: 10 }, () => claimDue(postern.database, { limit: 10 })),
+    Array.from({ length: 10 }, () => claimDueEmails(postern.database, { limit: 10 })),
   );
-  claims.push(await claimDue(postern.database, { limit: 100 }));
+  claims.push(await claimDueEmails(postern.database, { limit: 100 }));
 
   const ids = claims.flat().map(({ id }) => id);
   expect(ids).toHaveLength(60);
   expect(new Set(ids).size).toBe(60);
-  expect(await claimDue(postern.database, { limit: 100 })).toEqual([]);
+  expect(await claimDueEmails(postern.database, { limit: 100 })).toEqual([]);
 });
 
 test('a claim whose lease ran out is claimed again', async () => {
   await using postern = await startPostern();
   const { id } = await due(postern);
-  expect(await claimDue(postern.database, { limit: 1, leaseSeconds: -1 })).toMatchObject([
+  expect(await claimDueEmails(postern.database, { limit: 1, leaseSeconds: -1 })).toMatchObject([
     { id, attempts: 1 },
   ]);
-  expect(await claimDue(postern.database, { limit: 1 })).toMatchObject([{ id, attempts: 2 }]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toMatchObject([{ id, attempts: 2 }]);
 });
 
 test('what was claimed but not begun goes back at once, unless it is another’s by now', async () => {
   await using postern = await startPostern();
   await due(postern);
-  const mine = await claimDue(postern.database, { limit: 1 });
+  const mine = await claimDueEmails(postern.database, { limit: 1 });
   await handBack(postern.database, mine);
-  const theirs = await claimDue(postern.database, { limit: 1, leaseSeconds: -1 });
+  const theirs = await claimDueEmails(postern.database, { limit: 1, leaseSeconds: -1 });
   expect(theirs).toMatchObject([{ attempts: 1 }]);
-  const mineAgain = await claimDue(postern.database, { limit: 1 });
+  const mineAgain = await claimDueEmails(postern.database, { limit: 1 });
   await handBack(postern.database, theirs);
-  expect(await claimDue(postern.database, { limit: 1 })).toEqual([]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toEqual([]);
   await handBack(postern.database, mineAgain);
-  expect(await claimDue(postern.database, { limit: 1 })).toHaveLength(1);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toHaveLength(1);
 });
 
 test('mail that is later than its max_lateness expires instead of leaving', async () => {
   await using postern = await startPostern();
   const { id: late } = await insert(postern.database, { dueAt: inSeconds(-3700), maxLateness: 'PT1H' });
   const { id: inTime } = await insert(postern.database, { dueAt: inSeconds(-3500), maxLateness: 'PT1H' });
-  expect(await claimDue(postern.database, { limit: 10 })).toMatchObject([{ id: inTime }]);
+  expect(await claimDueEmails(postern.database, { limit: 10 })).toMatchObject([{ id: inTime }]);
   expect(await readEmail(postern.database, late)).toMatchObject({ status: 'expired', reason: 'too-late' });
   expect((await readTimeline(postern.database, late)).map(({ type }) => type)).toEqual([
     'created',
@@ -208,7 +204,7 @@ test('mail that is large leaves when there is memory for it, is left in the outb
   const text = 'Grüße\r\n'.repeat(20_000);
   const attachments = [{ filename: 'a.bin', contentType: 'application/octet-stream', content }];
   const { id } = await due(postern, { attachments, text });
-  const [claim] = await claimDue(postern.database, { limit: 1 });
+  const [claim] = await claimDueEmails(postern.database, { limit: 1 });
   if (!claim) throw new Error('not claimed');
   expect(claim).toMatchObject({ text: null, textBytes: 160_000 + 20_000, attachedBytes: 1_000_000 });
 
@@ -218,7 +214,7 @@ test('mail that is large leaves when there is memory for it, is left in the outb
     expect(tools.budget.refused).toBe(1);
   }
   const [again] = await until(async () => {
-    const claimed = await claimDue(postern.database, { limit: 1 });
+    const claimed = await claimDueEmails(postern.database, { limit: 1 });
     return claimed.length > 0 && claimed;
   });
   if (!again) throw new Error('not claimed again');
@@ -250,7 +246,7 @@ test.each(['changed', 'cancelled'])(
     await using relay = await startAcceptingRelay(postern.db.url, { size: 10_000_000 });
     await using tools = deps(postern, relay);
     const { id } = await due(postern, { text: 'Hello\r\n'.repeat(20_000) });
-    const [claim] = await claimDue(postern.database, { limit: 1 });
+    const [claim] = await claimDueEmails(postern.database, { limit: 1 });
     if (!claim) throw new Error('not claimed');
     if (how === 'cancelled') await cancelEmail(postern.database, id, 'ann');
     else

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { readDeliveries } from '../../../../relay/client/email/delivery.ts';
 import { readEmail } from '../../../../relay/client/email/row.ts';
 import { readTimeline } from '../../../../relay/client/email/timeline.ts';
-import { claimDue, recordHandOver } from '../../../../relay/client/outbox/outbox.ts';
+import { claimDueEmails } from '../../../../relay/client/outbox/claim.ts';
+import { recordHandOver } from '../../../../relay/client/outbox/record.ts';
 import { releaseHeld } from '../../../../relay/client/outbox/release.ts';
 import { resolveEmail } from '../../../../relay/client/outbox/resolve.ts';
 import { retryEmail } from '../../../../relay/client/outbox/retry.ts';
@@ -21,7 +22,7 @@ test('mail that the relay refused goes out again when a person says so', async (
     reply: '550 no',
   });
   expect(await retryEmail(postern.database, id, 'ann')).toEqual({ outcome: 'retried', status: 'pending' });
-  expect(await claimDue(postern.database, { limit: 1 })).toMatchObject([{ id }]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toMatchObject([{ id }]);
   expect((await readTimeline(postern.database, id)).at(-1)).toMatchObject({
     type: 'requeued',
     detail: { actor: 'ann' },
@@ -31,9 +32,9 @@ test('mail that the relay refused goes out again when a person says so', async (
 test('mail that expired before the relay saw it goes out as of now and does not expire again', async () => {
   await using postern = await startPostern();
   const { id } = await insert(postern.database, { dueAt: inSeconds(-7200), maxLateness: 'PT1H' });
-  expect(await claimDue(postern.database, { limit: 1 })).toEqual([]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toEqual([]);
   expect(await retryEmail(postern.database, id, 'ann')).toMatchObject({ outcome: 'retried' });
-  expect(await claimDue(postern.database, { limit: 1 })).toMatchObject([{ id }]);
+  expect(await claimDueEmails(postern.database, { limit: 1 })).toMatchObject([{ id }]);
 });
 
 test('mail without a sender and mail that waits for its time are not retried', async () => {
@@ -85,7 +86,7 @@ test.each(['held', 'expired', 'deferred', 'bounced'])(
     const { id } = await insert(postern.database);
     await acceptAs(postern, id, [{ status }]);
     expect(await retryEmail(postern.database, id, 'ann')).toEqual({ outcome: 'retried', status: 'queued' });
-    expect(await claimDue(postern.database, { limit: 1 })).toEqual([]);
+    expect(await claimDueEmails(postern.database, { limit: 1 })).toEqual([]);
   },
 );
 
