@@ -7,6 +7,8 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 60_000;
 // Longer than proxies keep theirs, so that it is never us who close a connection that is about to be used.
 const keepAliveTimeoutMs = 75_000;
+// Each takes up to 64 KB before anything of it is read: together they fit beside the rest into the smallest container.
+const mostConnections = 2_000;
 // Requests that still run by then are cut off; the process has 25 s to stop everything.
 const stopPatienceMs = 15_000;
 
@@ -30,6 +32,10 @@ export async function listen(
     app,
   );
   server.on('clientError', refuse);
+  server.maxConnections = mostConnections;
+  // One too many was turned away. Who has asked before makes room for who comes next; who never asks loses its
+  // connection after `headersTimeoutMs`.
+  server.on('drop', () => server.closeIdleConnections());
 
   const listening = Promise.withResolvers<void>();
   server.once('error', listening.reject);

@@ -161,6 +161,16 @@ test('a password that was changed counts from the next migration on; another Pos
   await migrate(other, log, { roles: passwords });
 });
 
+test('a role that may do everything on the server is refused, because its process would', async () => {
+  await using server = await startEmbeddedPostgres();
+  await using root = open(server.url);
+  await migrate(server.url, log, { roles: passwords });
+  await root.query('alter role postern_worker superuser');
+  await expect(migrate(server.url, log, { roles: passwords })).rejects.toThrow(
+    'postern_worker may do everything on this server',
+  );
+});
+
 test('an owner who may not create roles is told what to run', async () => {
   await using server = await startEmbeddedPostgres();
   await using root = open(server.url);

@@ -75,6 +75,31 @@ test('sixteen uploads of 24 MB at once are all committed, in less than 400 MB', 
   expect(await peakMb()).toBeLessThan(400);
 });
 
+test.each([
+  ['nothing', ''],
+  ['half a header', `GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(8_000)}`],
+])(
+  'who opens thousands of connections and says %s takes neither the memory nor the door',
+  async (_, words) => {
+    const sockets = await Promise.all(
+      Array.from({ length: 4_000 }, async () => {
+        const socket = connect(stack.api.port, '127.0.0.1');
+        socket.on('error', () => {}).resume();
+        await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+        socket.write(words);
+        return socket;
+      }),
+    );
+    try {
+      await until(async () => (await stack.api.get('/livez')).status === 200, { timeoutMs: 30_000 });
+      expect(sockets.filter(({ destroyed }) => !destroyed).length).toBeLessThanOrEqual(2_000);
+      expect(stack.api.process.exit).toBeUndefined();
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  },
+);
+
 test('who announces much and sends nothing keeps nobody out', async () => {
   const sockets = Array.from({ length: 60 }, () => connect(stack.api.port, '127.0.0.1'));
   for (const socket of sockets) {

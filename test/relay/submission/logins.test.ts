@@ -60,6 +60,15 @@ test('a right password that never passed from there waits like a wrong one; othe
   });
 });
 
+test('a relay that guessers come to next knows what they failed at another', async () => {
+  await using database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  const [one, other] = [openLogins(opened, credentials, log), openLogins(opened, credentials, log)];
+  for (let n = 0; n < 4; n++) await one.judge(attempt({ password: `guess ${n}` }));
+  expect(await other.judge(attempt({ password: 'guess 4' }))).toEqual({ outcome: 'failed' });
+  expect(await other.judge(attempt({ password: 'guess 5' }))).toMatchObject({ outcome: 'wait' });
+});
+
 test('a login that passed from there within 30 days passes whatever strangers try, also after a restart', async () => {
   await using database = await freshDatabase();
   await using opened = openDatabase({ url: database.url, applicationName: 'test' });
