@@ -11,15 +11,15 @@ import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openAlerts } from './alerts/alerts.ts';
-import { keepBeating } from './beating.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
+import { sendHeartbeats } from './send-heartbeats.ts';
+import { storeCauses } from './store-causes.ts';
 import { readCertificate } from './submission/certificate.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
-import { teachCauses } from './teach-causes.ts';
 import { whereToType } from './verdict/where-to-type.ts';
 
 await runProcess(
@@ -68,7 +68,7 @@ await runProcess(
     if (environment.providers.length > 0) log.info('Email configured (SMTP). Sending enabled.');
     else log.warn(`Email NOT configured. Missing: ${environment.missing.join(', ') || 'nothing, see above'}`);
 
-    await teachCauses(database, { host: environment.providers[0]?.host, platform: platform.id });
+    await storeCauses(database, { host: environment.providers[0]?.host, platform: platform.id });
 
     const alerts = resources.use(
       openAlerts({
@@ -77,7 +77,7 @@ await runProcess(
         secret: environment.alertWebhookSecret,
         relayPassword: environment.relayPassword,
         metrics,
-        surroundings: (lane) => ({
+        place: (lane) => ({
           host: environment.providers.find(({ name }) => name === lane)?.host,
           platform: platform.id,
         }),
@@ -100,7 +100,7 @@ await runProcess(
       await Promise.all(stops.map((stop) => stop[Symbol.asyncDispose]()));
     });
     resources.use(
-      await keepBeating({
+      await sendHeartbeats({
         database,
         instance,
         log,

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Stage } from '../client/vocabulary.ts';
-import { inBrief, type Surroundings } from '../verdict/explain.ts';
+import { type FailurePlace, inBrief } from '../verdict/explain.ts';
 import { post } from './post.ts';
 
 export type Alert = {
@@ -27,7 +27,7 @@ export type Alerts = AsyncDisposable & {
 /** An alert on its way to the webhook: every attempt has the same id, so that a receiver can tell a repeat. */
 type Posting = { readonly id: string; readonly body: string; readonly kind: string; readonly since: number };
 
-export type Patience = {
+export type TimeLimits = {
   readonly answerMs: number;
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
@@ -37,7 +37,7 @@ export type Patience = {
   readonly stopMs: number;
 };
 
-const usualPatience: Patience = {
+const usualTimeLimits: TimeLimits = {
   answerMs: 10_000,
   firstRetryMs: 5_000,
   longestRetryMs: 5 * 60_000,
@@ -66,9 +66,9 @@ export function openAlerts({
   secret,
   relayPassword,
   metrics,
-  surroundings = () => ({}),
+  place = () => ({}),
   now = () => new Date(),
-  patience = usualPatience,
+  patience = usualTimeLimits,
 }: {
   log: Log;
   url?: string | undefined;
@@ -77,9 +77,9 @@ export function openAlerts({
   /** Without it nothing is counted. */
   metrics?: Metrics | undefined;
   /** What the advice depends on, by the name of the provider. */
-  surroundings?: (lane: string) => Pick<Surroundings, 'host' | 'platform'>;
+  place?: (lane: string) => Pick<FailurePlace, 'host' | 'platform'>;
   now?: () => Date;
-  patience?: Patience;
+  patience?: TimeLimits;
 }): Alerts {
   const count = metrics?.counter({
     name: 'postern_delivery_alerts_total',
@@ -99,7 +99,7 @@ export function openAlerts({
 
   function raise(alert: Alert): void {
     count?.({ kind: alert.kind, cause: alert.cause });
-    const words = inBrief(alert.cause, surroundings(alert.lane));
+    const words = inBrief(alert.cause, place(alert.lane));
     const told = { ...alert, detail: alert.detail.slice(0, mostDetail), ...words };
     log[goodNews.has(alert.kind) ? 'info' : 'error'](
       { event: 'alert', ...told },

@@ -24,7 +24,7 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /** @param options host, servername and authorities, as delivery uses them (relay/smtp/connect.ts) */
-export function shakeHands(
+export function startTls(
   plain: Socket,
   options: { host: string; ca: string[]; minVersion: 'TLSv1.2'; servername?: string },
   signal: AbortSignal,

@@ -1,8 +1,8 @@
 // Comparisons, made only when the provider cannot be reached: another mail server and the web tell "this provider"
 // from "this platform" from "no network at all". Connections only; nothing is said to anybody.
 import type { ControlReport } from './examination.ts';
-import { within } from './patience.ts';
 import { reach, resolve } from './reach.ts';
+import { within } from './time-limits.ts';
 
 export type Controls = {
   /** A mail server of somebody else that is known to be up, and the ports it listens on. */

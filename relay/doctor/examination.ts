@@ -109,7 +109,7 @@ export type SignIn = {
 };
 
 export type Examination = {
-  /** Mail can leave. */
+  /** Mail can permission. */
   readonly ok: boolean;
   readonly at: string;
   readonly ms: number;

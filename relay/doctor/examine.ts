@@ -24,16 +24,16 @@ import type {
   Step,
   WalkReport,
 } from './examination.ts';
-import { type Patience, usualPatience, within } from './patience.ts';
-import type { Surroundings } from './platform.ts';
+import type { Platform } from './platform.ts';
 import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
 import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
+import { type TimeLimits, usualTimeLimits, within } from './time-limits.ts';
 import { completeSteps, planWalks, type Walk, walkRoute } from './walk.ts';
 
-/** Leave to send one AUTH for a credential, or why not; then what is known without one. */
-export type Leave =
+/** Permission to send one AUTH for a credential, or why not; then what is known without one. */
+export type Permission =
   | { readonly granted: true; used(worked: boolean, failure: Walk['failure']): Promise<void> }
   /** It worked a moment ago: nothing to find out. */
   | { readonly granted: false; readonly known: 'works'; readonly says: string }
@@ -47,7 +47,7 @@ export type Leave =
   | { readonly granted: false; readonly known: 'nothing'; readonly says: string };
 
 /** Told when the provider took the From address at these stages. Must not reject. */
-export type HeardOfSender = (
+export type SenderTaken = (
   provider: ProviderReading,
   sender: string,
   taken: readonly ('mail' | 'rcpt')[],
@@ -55,16 +55,16 @@ export type HeardOfSender = (
 
 export type Examining = {
   readonly reading: SettingsReading;
-  readonly platform: Surroundings;
+  readonly platform: Platform;
   /**
    * Undefined: the usual ones, unless the provider is on a network of one's own, which no stranger tells anything
    * about; false: none, where no stranger may be contacted.
    */
   readonly controls?: Controls | false;
-  readonly patience?: Patience;
-  /** Asks for leave to sign in; without it every credential gets its one AUTH. */
-  readonly askLeave?: (provider: ProviderReading) => Promise<Leave>;
-  readonly heardOfSender?: HeardOfSender;
+  readonly limits?: TimeLimits;
+  /** Asks for permission to sign in; without it every credential gets its one AUTH. */
+  readonly askPermission?: (provider: ProviderReading) => Promise<Permission>;
+  readonly senderTaken?: SenderTaken;
   /** A message to send to oneself in the end; composed by the caller. */
   readonly canary?: (provider: ProviderReading) => string;
   /** What only the caller knows, such as that the running relay has other settings. */
@@ -82,10 +82,10 @@ export async function examine({
   reading,
   platform,
   controls,
-  patience = usualPatience,
-  askLeave = async () => ({ granted: true, used: async () => {} }),
+  limits = usualTimeLimits,
+  askPermission = async () => ({ granted: true, used: async () => {} }),
   canary,
-  heardOfSender,
+  senderTaken,
   findings: more = [],
   notes: given = [],
   underWay,
@@ -97,17 +97,17 @@ export async function examine({
   const { environment } = reading;
   const findings = [...more, ...reading.findings];
   const end = new AbortController();
-  const ending = setTimeout(() => end.abort(), patience.all);
+  const ending = setTimeout(() => end.abort(), limits.all);
 
   const visits = await Promise.all(
     environment.providers.map((provider) =>
       visit(provider, {
         from: environment.from?.email,
         controls,
-        patience,
-        askLeave,
+        limits,
+        askPermission,
         canary,
-        heardOfSender,
+        senderTaken,
         findings,
         platform,
         underWay: underWay && ((look) => underWay(() => redact(look(), reading.secrets))),
@@ -170,7 +170,7 @@ type Visit = {
   readonly controls: readonly ControlReport[];
   readonly signIns: readonly SignIn[];
   readonly notes: readonly string[];
-  /** The route by which mail can leave. */
+  /** The route by which mail can permission. */
   readonly route: string | null;
   readonly diagnosis?: Diagnosis;
 };
@@ -178,35 +178,35 @@ type Visit = {
 type Tools = {
   readonly from: string | undefined;
   readonly controls: Controls | false | undefined;
-  readonly patience: Patience;
-  readonly askLeave: (provider: ProviderReading) => Promise<Leave>;
+  readonly limits: TimeLimits;
+  readonly askPermission: (provider: ProviderReading) => Promise<Permission>;
   readonly canary: ((provider: ProviderReading) => string) | undefined;
-  readonly heardOfSender: HeardOfSender | undefined;
+  readonly senderTaken: SenderTaken | undefined;
   readonly findings: readonly EnvironmentFinding[];
-  readonly platform: Surroundings;
+  readonly platform: Platform;
   readonly underWay: UnderWay | undefined;
   readonly end: AbortSignal;
 };
 
 async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
-  const { patience, platform, findings, end } = tools;
+  const { limits, platform, findings, end } = tools;
   const opening = new AbortController();
-  const timer = setTimeout(() => opening.abort(), patience.opening);
+  const timer = setTimeout(() => opening.abort(), limits.opening);
   const signal = AbortSignal.any([end, opening.signal]);
-  const walks = await plan(provider, patience, signal);
+  const walks = await plan(provider, limits, signal);
   tools.underWay?.(() => walks.map(reportOf));
   const comparing = openComparison(provider, controlsFor(tools, provider, walks), signal);
   const walking = walks.map(async (walk) => {
     if (walk.failure) comparing.start(walk.failure.stage);
-    else await walkRoute(walk, { authorities: authoritiesFor(provider), patience, signal });
+    else await walkRoute(walk, { authorities: authoritiesFor(provider), limits, signal });
     if (walk.failure) comparing.start(walk.failure.stage);
     return walk;
   });
   // Whoever will not answer should not make the comparison late as well.
-  const impatient = setTimeout(() => comparing.start('tcp', walks), patience.suspicion);
+  const impatient = setTimeout(() => comparing.start('tcp', walks), limits.suspicion);
 
-  const chosen = await choose(walks, walking, patience.preference);
-  const leave = chosen ? await finish(chosen, provider, tools) : undefined;
+  const chosen = await choose(walks, walking, limits.preference);
+  const signedIn = chosen ? await finish(chosen, provider, tools) : undefined;
   await Promise.all(walking);
   clearTimeout(timer);
   clearTimeout(impatient);
@@ -219,7 +219,7 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   return {
     walks: walks.map(reportOf),
     controls,
-    signIns: leave ? [leave] : [],
+    signIns: signedIn ? [signedIn] : [],
     notes: works ? notesAbout(chosen, walks) : [],
     route: works ? chosen.route.name : null,
     ...(failed?.failure && {
@@ -234,11 +234,11 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
 }
 
 /** One walk for each route and address family; a name that is not found is a walk that ended there. */
-async function plan(provider: ProviderReading, patience: Patience, signal: AbortSignal): Promise<Walk[]> {
+async function plan(provider: ProviderReading, limits: TimeLimits, signal: AbortSignal): Promise<Walk[]> {
   const since = performance.now();
   const spent = () => Math.round(performance.now() - since);
   try {
-    const addresses = await within('dns', patience.dns, signal, () => resolve(provider.host));
+    const addresses = await within('dns', limits.dns, signal, () => resolve(provider.host));
     const says = [...addresses.ipv4, ...addresses.ipv6].join(', ');
     const dns: Step = { stage: 'dns', outcome: 'passed', ms: spent(), says };
     return provider.routes.flatMap((route) => planWalks(provider.name, route, addresses, dns));
@@ -289,7 +289,7 @@ function choose(
 
 /** AUTH, MAIL, RCPT and RSET on the chosen way. */
 async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Promise<SignIn | undefined> {
-  const { patience, end: signal, from, canary } = tools;
+  const { limits, end: signal, from, canary } = tools;
   const { talk } = walk;
   if (!talk) return undefined;
   const { user, password } = provider;
@@ -301,15 +301,15 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
       walk.steps.push({ stage: 'auth', outcome: 'failed', ms: 0, says: obstacle.message });
       return { provider: provider.name, attempts: 0, says: 'No AUTH was sent: none is offered.' };
     }
-    const leave = await tools.askLeave(provider);
-    if (!leave.granted) {
-      const outcome = leave.known === 'refused' ? 'failed' : 'skipped';
-      walk.steps.push({ stage: 'auth', outcome, ms: null, says: leave.says });
-      if (leave.known === 'refused') walk.failure = leave.failure;
-      return { provider: provider.name, attempts: 0, says: leave.says };
+    const permission = await tools.askPermission(provider);
+    if (!permission.granted) {
+      const outcome = permission.known === 'refused' ? 'failed' : 'skipped';
+      walk.steps.push({ stage: 'auth', outcome, ms: null, says: permission.says });
+      if (permission.known === 'refused') walk.failure = permission.failure;
+      return { provider: provider.name, attempts: 0, says: permission.says };
     }
-    const worked = await signIn(walk, talk, { user, password }, { patience, signal });
-    await leave.used(worked, walk.failure);
+    const worked = await signIn(walk, talk, { user, password }, { limits, signal });
+    await permission.used(worked, walk.failure);
     signedIn = { provider: provider.name, attempts: 1, says: 'One AUTH was sent.' };
     if (!worked) return signedIn;
   } else {
@@ -317,10 +317,10 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
   }
 
   if (from === undefined) return signedIn;
-  const accepted = await tryEnvelope(walk, talk, { from, to: from, patience, signal });
+  const accepted = await tryEnvelope(walk, talk, { from, to: from, limits, signal });
   const isSenderTaken = walk.steps.some(({ stage, outcome }) => stage === 'mail' && outcome === 'passed');
-  if (isSenderTaken) await tools.heardOfSender?.(provider, from, accepted ? ['mail', 'rcpt'] : ['mail']);
-  if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), patience, signal });
+  if (isSenderTaken) await tools.senderTaken?.(provider, from, accepted ? ['mail', 'rcpt'] : ['mail']);
+  if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), limits, signal });
   else talk.say('RSET\r\n');
   return signedIn;
 }

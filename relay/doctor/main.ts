@@ -1,18 +1,18 @@
 // `npm run doctor`: tells whether mail can leave from here, and if not, which stage fails, why, and what to type where.
-// Exit code 0 only when mail can leave. Prints no secret and spends at most one AUTH for each credential.
+// Exit code 0 only when mail can permission. Prints no secret and spends at most one AUTH for each credential.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Database, openDatabase } from '../../deploy/database.ts';
 import { DotEnvError, parseDotEnv } from '../../deploy/dot-env.ts';
-import { askLeave, passOn } from './budget.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
-import { detectPlatform, isInContainer, type Surroundings } from './platform.ts';
+import { detectPlatform, isInContainer, type Platform } from './platform.ts';
 import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
 import { readSettings, type SettingsReading } from './settings.ts';
+import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
 
@@ -37,12 +37,12 @@ const databasePatienceMs = 1_500;
 
 type Wishes = NonNullable<ReturnType<typeof readWishes>>;
 
-// The system's resolver cannot be interrupted, and with its usual patience a silent name server would hold this
+// The system's resolver cannot be interrupted, and with its usual limits a silent name server would hold this
 // process for half a minute after the last word (resolv.conf(5)).
 process.env.RES_OPTIONS ??= 'timeout:1 attempts:2';
 process.exit(await run(readWishes()));
 
-/** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */
+/** @returns the exit code: 0 when mail can permission, 1 when it cannot, 2 when it was not understood what to do */
 async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
   if (wishes === undefined || wishes.help) {
     process.stderr.write(usage);
@@ -109,7 +109,7 @@ function openIfSet({ databaseUrl: url }: SettingsReading): Database | undefined 
 async function askDatabase(
   database: Database | undefined,
   { environment }: SettingsReading,
-  { id }: Surroundings,
+  { id }: Platform,
 ) {
   if (!database) return {};
   const late = Promise.withResolvers<never>();
@@ -125,9 +125,9 @@ async function askDatabase(
     return {
       findings,
       notes: [...notes, ...roleNotes],
-      askLeave: (provider: (typeof environment.providers)[number]) =>
-        askLeave(database, provider, { instance, asks: 'person' }),
-      heardOfSender: passOn(database),
+      askPermission: (provider: (typeof environment.providers)[number]) =>
+        askPermission(database, provider, { instance, asks: 'person' }),
+      senderTaken: recordTakenSender(database),
     };
   } catch {
     const note =

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Source } from '../../deploy/reading.ts';
 import type { PlatformId } from '../verdict/where-to-type.ts';
 
-export type Surroundings = { readonly id: PlatformId; readonly name: string };
+export type Platform = { readonly id: PlatformId; readonly name: string };
 
 const names: Readonly<Record<PlatformId, string>> = {
   coolify: 'Coolify',
@@ -17,7 +17,7 @@ const names: Readonly<Record<PlatformId, string>> = {
 };
 
 /** The specific comes first: Coolify, Render and Railway run containers as well. */
-export function detectPlatform(source: Source, { inContainer }: { inContainer: boolean }): Surroundings {
+export function detectPlatform(source: Source, { inContainer }: { inContainer: boolean }): Platform {
   const has = (pattern: RegExp) =>
     Object.entries(source).some(([name, value]) => pattern.test(name) && value !== undefined && value !== '');
   const id: PlatformId = has(/^COOLIFY_/)

@@ -11,13 +11,13 @@ import { usualProbeWaits } from '../lane-state/probe-waits.ts';
 import { inWords, type StageFailure } from '../smtp/failure.ts';
 import { judge } from '../verdict/verdict.ts';
 import { answerDoctorRuns, type UnderWay } from './answer.ts';
-import { askLeave, passOn } from './budget.ts';
 import type { Controls } from './controls.ts';
 import type { Examination } from './examination.ts';
-import { type Examining, examine, type Leave } from './examine.ts';
-import type { Surroundings } from './platform.ts';
+import { type Examining, examine, type Permission } from './examine.ts';
+import type { Platform } from './platform.ts';
 import { lookForMisplaced } from './processes.ts';
 import { explainFinding } from './settings.ts';
+import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
 export type Preflight = AsyncDisposable & {
   /** The last examination in short; undefined until the first is over. */
@@ -29,7 +29,7 @@ type Start = {
   readonly database: Database;
   readonly log: Log;
   readonly instance: string;
-  readonly platform: Surroundings;
+  readonly platform: Platform;
   /** Told of what somebody must know. */
   readonly alert: (alert: Alert) => void;
   readonly controls?: Controls | false;
@@ -85,8 +85,8 @@ export function startPreflight({
       platform,
       ...(controls !== undefined && { controls }),
       findings: await lookForMisplaced(database, environment, platform.id),
-      askLeave: (provider) => mayISignIn(provider, asks),
-      heardOfSender: passOn(database),
+      askPermission: (provider) => permissionFor(provider, asks),
+      senderTaken: recordTakenSender(database),
       ...(underWay && { underWay }),
       signal: stopping.signal,
     });
@@ -97,14 +97,14 @@ export function startPreflight({
     return examination;
   }
 
-  async function mayISignIn(provider: ProviderReading, asks: 'preflight' | 'person'): Promise<Leave> {
-    const leave = await askLeave(database, provider, { instance, asks });
-    if (!leave.granted) return leave;
+  async function permissionFor(provider: ProviderReading, asks: 'preflight' | 'person'): Promise<Permission> {
+    const permission = await askPermission(database, provider, { instance, asks });
+    if (!permission.granted) return permission;
     return {
       granted: true,
       async used(worked, failure) {
         if (!worked && failure) await stopLane(provider, failure);
-        await leave.used(worked, failure);
+        await permission.used(worked, failure);
       },
     };
   }
@@ -166,7 +166,7 @@ function hideAddresses(text: string, { logAddresses }: RelayEnvironment): string
 }
 
 /** What the relay read at its start, as the doctor would have read it. */
-function readingOf(environment: RelayEnvironment, { id }: Surroundings): Examining['reading'] {
+function readingOf(environment: RelayEnvironment, { id }: Platform): Examining['reading'] {
   const { problems, providers, relayPassword } = environment;
   return {
     environment,

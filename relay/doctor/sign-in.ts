@@ -1,8 +1,8 @@
 // The part of the examination that the provider remembers: one login, and the two commands that show whether the
 // sender is allowed, taken back with RSET before there is a message.
 import { createHmac } from 'node:crypto';
-import type { Patience } from './patience.ts';
 import type { Answer, Talk } from './talk.ts';
+import type { TimeLimits } from './time-limits.ts';
 import { demand, Refusal, take, type Walk } from './walk.ts';
 
 type Credential = { readonly user: string; readonly password: string };
@@ -24,10 +24,10 @@ export async function signIn(
   walk: Walk,
   talk: Talk,
   credential: Credential,
-  { patience, signal }: { patience: Patience; signal: AbortSignal },
+  { limits, signal }: { limits: TimeLimits; signal: AbortSignal },
 ): Promise<boolean> {
   const mechanism = mechanismOf((walk.offered ?? []).join(' ')) ?? 'PLAIN';
-  const answer = await take(walk, 'auth', 2 * patience.command, signal, async () => {
+  const answer = await take(walk, 'auth', 2 * limits.command, signal, async () => {
     const reply = await authenticate(talk, mechanism, credential);
     return { value: reply, says: `${mechanism}: ${reply.text}` };
   });
@@ -38,10 +38,10 @@ export async function signIn(
 export async function tryEnvelope(
   walk: Walk,
   talk: Talk,
-  { from, to, patience, signal }: { from: string; to: string; patience: Patience; signal: AbortSignal },
+  { from, to, limits, signal }: { from: string; to: string; limits: TimeLimits; signal: AbortSignal },
 ): Promise<boolean> {
   const ask = (stage: 'mail' | 'rcpt', name: string, command: string, codes: readonly number[]) =>
-    take(walk, stage, patience.command, signal, async () => {
+    take(walk, stage, limits.command, signal, async () => {
       const reply = demand(name, await talk.ask(command), codes);
       return { value: reply, says: reply.text };
     });
@@ -53,14 +53,14 @@ export async function tryEnvelope(
 export async function sendCanary(
   walk: Walk,
   talk: Talk,
-  { message, patience, signal }: { message: string; patience: Patience; signal: AbortSignal },
+  { message, limits, signal }: { message: string; limits: TimeLimits; signal: AbortSignal },
 ): Promise<boolean> {
-  const ready = await take(walk, 'data', patience.command, signal, async () => {
+  const ready = await take(walk, 'data', limits.command, signal, async () => {
     const reply = demand('DATA', await talk.ask('DATA'), [354]);
     return { value: reply, says: reply.text };
   });
   if (!ready) return false;
-  const taken = await take(walk, 'dot', 2 * patience.command, signal, async () => {
+  const taken = await take(walk, 'dot', 2 * limits.command, signal, async () => {
     const reply = demand('', await talk.ask(`${message}\r\n.`), [250]);
     return { value: reply, says: reply.text };
   });

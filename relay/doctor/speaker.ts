@@ -1,7 +1,7 @@
 // Who is there? Asked on a connection of its own when a port does not answer as it should.
 import type { Socket } from 'node:net';
 import { tidy } from '../smtp/reply.ts';
-import { type Handshake, shakeHands } from './certificate.ts';
+import { type Handshake, startTls } from './certificate.ts';
 import type { Speaker, SpeakerKind } from './examination.ts';
 import { reach } from './reach.ts';
 
@@ -15,7 +15,7 @@ const listenMs = 1_500;
 export async function whoIsThere(
   address: string,
   port: number,
-  tls: Parameters<typeof shakeHands>[1],
+  tls: Parameters<typeof startTls>[1],
   signal: AbortSignal,
 ): Promise<Speaker> {
   try {
@@ -48,11 +48,11 @@ export function kindOf(said: string): SpeakerKind {
 async function offerTls(
   address: string,
   port: number,
-  tls: Parameters<typeof shakeHands>[1],
+  tls: Parameters<typeof startTls>[1],
   signal: AbortSignal,
 ): Promise<Handshake | undefined> {
   try {
-    return await shakeHands(
+    return await startTls(
       await reach(address, port, signal),
       tls,
       AbortSignal.any([signal, AbortSignal.timeout(listenMs)]),

@@ -6,12 +6,12 @@ import { tlsOptions } from '../smtp/connect.ts';
 import { ehloName } from '../smtp/ehlo-name.ts';
 import { inWords, type StageFailure } from '../smtp/failure.ts';
 import { symptomOf } from '../smtp/symptom.ts';
-import { type Handshake, shakeHands } from './certificate.ts';
+import { type Handshake, startTls } from './certificate.ts';
 import type { CertificateReport, Speaker, Step } from './examination.ts';
-import { type Patience, within } from './patience.ts';
 import { reach } from './reach.ts';
 import { kindOf, whoIsThere } from './speaker.ts';
 import { type Answer, NotSmtp, openTalk, type Talk } from './talk.ts';
+import { type TimeLimits, within } from './time-limits.ts';
 
 export type Walk = {
   readonly provider: string;
@@ -106,9 +106,9 @@ export async function walkRoute(
   walk: Walk,
   {
     authorities,
-    patience,
+    limits,
     signal,
-  }: { authorities: readonly string[]; patience: Patience; signal: AbortSignal },
+  }: { authorities: readonly string[]; limits: TimeLimits; signal: AbortSignal },
 ): Promise<void> {
   const { route, address } = walk;
   if (address === null) return;
@@ -116,15 +116,15 @@ export async function walkRoute(
   const asking = new AbortController();
   const ask = () => whoIsThere(address, route.port, tls, AbortSignal.any([signal, asking.signal]));
 
-  const socket = await take(walk, 'tcp', patience.tcp, signal, async (until) => ({
+  const socket = await take(walk, 'tcp', limits.tcp, signal, async (until) => ({
     value: await reach(address, route.port, until),
     says: `connected to ${address}`,
   }));
   if (!socket) return;
 
   const connection =
-    route.tlsMode === 'implicit' ? await secure(walk, 'tls', socket, tls, patience, signal) : socket;
-  if (connection) await converse(walk, connection, { tls, patience, signal, ask });
+    route.tlsMode === 'implicit' ? await secure(walk, 'tls', socket, tls, limits, signal) : socket;
+  if (connection) await converse(walk, connection, { tls, limits, signal, ask });
   else if (walk.certificate === undefined) await meet(walk, ask);
 
   asking.abort();
@@ -142,11 +142,11 @@ async function secure(
   stage: 'tls' | 'starttls',
   plain: Socket,
   tls: Options,
-  patience: Patience,
+  limits: TimeLimits,
   signal: AbortSignal,
 ): Promise<Socket | undefined> {
-  return take(walk, stage, patience.tls, signal, async (until) => {
-    const handshake = await shakeHands(plain, tls, until);
+  return take(walk, stage, limits.tls, signal, async (until) => {
+    const handshake = await startTls(plain, tls, until);
     walk.certificate = handshake.certificate;
     if (handshake.doubt) {
       // Before a single word: the peer may be anybody.
@@ -166,16 +166,16 @@ async function converse(
   socket: Socket,
   {
     tls,
-    patience,
+    limits,
     signal,
     ask,
-  }: { tls: Options; patience: Patience; signal: AbortSignal; ask: () => Promise<Speaker> },
+  }: { tls: Options; limits: TimeLimits; signal: AbortSignal; ask: () => Promise<Speaker> },
 ): Promise<void> {
   const { route } = walk;
   let talk = openTalk(socket);
   walk.talk = talk;
-  const greeted = await take(walk, 'greeting', patience.greeting, signal, async (until) => {
-    const answer = demand('CONN', await orStranger(walk, talk, patience, until, ask), [220]);
+  const greeted = await take(walk, 'greeting', limits.greeting, signal, async (until) => {
+    const answer = demand('CONN', await orStranger(walk, talk, limits, until, ask), [220]);
     return { value: answer, says: answer.text };
   });
   if (!greeted) {
@@ -183,14 +183,14 @@ async function converse(
     return;
   }
 
-  const keywords = await hello(walk, 'ehlo', talk, patience, signal);
+  const keywords = await hello(walk, 'ehlo', talk, limits, signal);
   if (!keywords) return;
   if (route.tlsMode !== 'starttls') {
     walk.offered = keywords;
     return;
   }
   walk.beforeTls = keywords;
-  const started = await take(walk, 'starttls', patience.command, signal, async () => {
+  const started = await take(walk, 'starttls', limits.command, signal, async () => {
     if (!keywords.some((keyword) => /^STARTTLS$/i.test(keyword))) {
       const rewritten = keywords.some((keyword) => /^X{5,}/.test(keyword));
       throw new Error(
@@ -203,13 +203,13 @@ async function converse(
   });
   if (!started) return;
   walk.steps.pop();
-  const secured = await secure(walk, 'starttls', talk.release(), tls, patience, signal);
+  const secured = await secure(walk, 'starttls', talk.release(), tls, limits, signal);
   if (!secured) return;
   talk = openTalk(secured);
   walk.talk = talk;
   const step = walk.steps.findIndex(({ stage }) => stage === 'ehlo');
   const [before] = walk.steps.splice(step, 1);
-  const offered = await hello(walk, 'ehlo', talk, patience, signal);
+  const offered = await hello(walk, 'ehlo', talk, limits, signal);
   if (offered) walk.offered = offered;
   // The second EHLO stands for both: its keywords are those that count.
   const after = walk.steps.pop();
@@ -220,13 +220,13 @@ async function converse(
 async function orStranger(
   walk: Walk,
   talk: Talk,
-  patience: Patience,
+  limits: TimeLimits,
   until: AbortSignal,
   ask: () => Promise<Speaker>,
 ): Promise<Answer> {
   const greeting = talk.hear();
   const suspicion = new Promise<'late'>((resolve) => {
-    const timer = setTimeout(() => resolve('late'), patience.suspicion);
+    const timer = setTimeout(() => resolve('late'), limits.suspicion);
     until.addEventListener('abort', () => clearTimeout(timer));
     void greeting.then(
       () => clearTimeout(timer),
@@ -276,10 +276,10 @@ function hello(
   walk: Walk,
   stage: 'ehlo',
   talk: Talk,
-  patience: Patience,
+  limits: TimeLimits,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
-  return take(walk, stage, patience.command, signal, async () => {
+  return take(walk, stage, limits.command, signal, async () => {
     const answer = demand('EHLO', await talk.ask(`EHLO ${ehloName(talk.socket)}`), [250]);
     const keywords = answer.text
       .split('\n')

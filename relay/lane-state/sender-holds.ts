@@ -96,7 +96,7 @@ export async function probeAgain(q: Queryable, lane: string, sender: string): Pr
  *
  * @returns whether the sender was held and is not any more
  */
-export async function hearOfSender(
+export async function senderWasTaken(
   q: Queryable,
   lane: string,
   { sender, taken }: { sender: string; taken: readonly ('mail' | 'rcpt')[] },

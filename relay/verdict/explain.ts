@@ -5,7 +5,7 @@ import { type ProviderFact, providerOf } from './providers.ts';
 import { isPlatformId, variablesIn, whereToType } from './where-to-type.ts';
 
 /** Where the failure happened, as far as it is known. */
-export type Surroundings = {
+export type FailurePlace = {
   /** A key of the provider catalogue. */
   readonly provider?: string | undefined;
   /** SMTP_HOST; finds the provider when its key is not known. */
@@ -42,7 +42,7 @@ const helpfulFacts: readonly (readonly [RegExp, readonly string[]])[] = [
 ];
 
 /** The catalogue's entry of a cause, with the advice for this provider and platform where there is some. */
-export function explain(cause: Cause, where: Surroundings = {}): Explanation {
+export function explain(cause: Cause, where: FailurePlace = {}): Explanation {
   const entry: Entry = catalogue[cause];
   const provider = providerOf(where.provider, where.host ?? '', where.words ?? '');
   const platform = platformOf(where.platform, where.words ?? '');
@@ -68,7 +68,7 @@ export function explain(cause: Cause, where: Surroundings = {}): Explanation {
 /** A cause in two lines, as alerts, logs and timelines say it; empty for a cause that the catalogue does not have. */
 export function inBrief(
   cause: string,
-  where: Pick<Surroundings, 'host' | 'platform'> = {},
+  where: Pick<FailurePlace, 'host' | 'platform'> = {},
 ): { readonly title: string; readonly fix: string } {
   if (!Object.hasOwn(catalogue, cause)) return { title: '', fix: '' };
   const { title, fix, where: place } = explain(cause as Cause, where);

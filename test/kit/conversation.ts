@@ -74,7 +74,7 @@ export type ProviderMessage = {
 };
 
 /** What a conversation needs to know of its provider, read anew at every step, so that a test may change it. */
-export type Surroundings = {
+export type FailurePlace = {
   readonly name: string;
   readonly users: ReadonlyMap<string, string>;
   readonly capabilities: Readonly<Capabilities>;
@@ -90,7 +90,7 @@ export type Surroundings = {
 /** How a step ended: the reply was a yes, a no, or there is nobody left to talk to. */
 type Outcome = 'yes' | 'no' | 'over';
 
-export async function converse(socket: Socket, record: ConnectionRecord, here: Surroundings): Promise<void> {
+export async function converse(socket: Socket, record: ConnectionRecord, here: FailurePlace): Promise<void> {
   const wire = createWire(socket);
   const { mode } = record;
   let envelope: { sender: string; recipients: string[] } | undefined;

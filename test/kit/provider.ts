@@ -129,7 +129,7 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
   const sockets = new Map<Socket, Mode>();
   let peakConnections = 0;
 
-  const surroundings = {
+  const place = {
     name,
     users,
     capabilities,
@@ -165,7 +165,7 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
       sockets.delete(socket);
     });
     // A rule that throws is a mistake of the test; unhandled, it fails the run with the rule's own stack.
-    void converse(socket, record, surroundings);
+    void converse(socket, record, place);
   };
 
   const servers = new Map<Mode, Server>();

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
-type Patience = {
+type TimeLimits = {
   /** How long the condition may take before the wait fails. */
   readonly timeoutMs?: number;
   /** What is being waited for, in words, for the failure message. */
@@ -19,7 +19,7 @@ type Truthy<T> = Exclude<T, false | null | undefined | 0 | 0n | ''>;
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 20_000, what = 'the condition' }: Patience = {},
+  { timeoutMs = 20_000, what = 'the condition' }: TimeLimits = {},
 ): Promise<Truthy<T>> {
   // Made here, so that the stack of a failure points at the waiting test and not at a timer.
   const failure = new Error();

@@ -7,7 +7,7 @@ import type { EmailDraft } from '../../../relay/client/email/draft.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { editEmail } from '../../../relay/client/outbox/edit.ts';
 import { ownCauses } from '../../../relay/client/status/own-causes.ts';
-import { teachCauses } from '../../../relay/teach-causes.ts';
+import { storeCauses } from '../../../relay/store-causes.ts';
 import { catalogue } from '../../../relay/verdict/catalogue.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
@@ -353,7 +353,7 @@ test('the lists bring the words of their causes: one wording, that of the catalo
   });
   const { 'relay-refused': refused, 'database-restored': restored } = ownCauses;
   expect(await causes()).toEqual({ 'relay-refused': refused, 'database-restored': restored });
-  await teachCauses({ query: dashboard.query }, { host: undefined, platform: 'render' });
+  await storeCauses({ query: dashboard.query }, { host: undefined, platform: 'render' });
   const taught = await causes();
   expect(taught['sender-not-owned'].title).toBe(catalogue['sender-not-owned'].title);
   expect(taught['relay-refused'].title).toBe(refused.title);

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { openLog } from '../../../deploy/log.ts';
 import { openMetrics } from '../../../deploy/metrics.ts';
-import { type Alert, openAlerts, type Patience } from '../../../relay/alerts/alerts.ts';
+import { type Alert, openAlerts, type TimeLimits } from '../../../relay/alerts/alerts.ts';
 import { until } from '../../kit/until.ts';
 
 type IsFromPostern = (headers: IncomingHttpHeaders, body: Buffer, secret: string, now?: number) => boolean;
@@ -34,7 +34,7 @@ const wrongPassword: Alert = {
   stage: 'auth',
   detail: '535 5.7.8 No',
 };
-const patience: Patience = {
+const patience: TimeLimits = {
   answerMs: 2_000,
   firstRetryMs: 20,
   longestRetryMs: 40,
@@ -74,7 +74,7 @@ test('an alert says what to do here, and both of its signatures can be checked',
     secret,
     relayPassword,
     metrics,
-    surroundings: (lane) => ({ host: `${lane}.example`.toLowerCase(), platform: 'coolify' }),
+    place: (lane) => ({ host: `${lane}.example`.toLowerCase(), platform: 'coolify' }),
     patience,
   });
   alerts.raise(wrongPassword);

@@ -7,7 +7,7 @@ import { releaseHeld } from '../../../relay/client/outbox/release.ts';
 import { retryEmail } from '../../../relay/client/outbox/retry.ts';
 import { usualTimeouts } from '../../../relay/delivery/timeouts.ts';
 import { announceLanes } from '../../../relay/lane-state/lanes.ts';
-import { hearOfSender, holdSender } from '../../../relay/lane-state/sender-holds.ts';
+import { holdSender, senderWasTaken } from '../../../relay/lane-state/sender-holds.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { type Moment, startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -195,19 +195,19 @@ test('the doctor who is taken at the stage that refused lifts the hold; after a 
   const lane = rows[0]?.lane ?? '';
 
   atMail.remove();
-  expect(await hearOfSender(client, lane, { sender: 'BOSS@example.com', taken: ['mail', 'rcpt'] })).toBe(
+  expect(await senderWasTaken(client, lane, { sender: 'BOSS@example.com', taken: ['mail', 'rcpt'] })).toBe(
     true,
   );
   await allSent(database.query, 10);
 
   // A yes to MAIL says nothing about a refusal at the dot: the hold stays, and one mail asks.
   const before = atDot.hits;
-  expect(await hearOfSender(client, lane, { sender: 'shop@example.com', taken: ['mail', 'rcpt'] })).toBe(
+  expect(await senderWasTaken(client, lane, { sender: 'shop@example.com', taken: ['mail', 'rcpt'] })).toBe(
     false,
   );
   await until(() => atDot.hits > before, { what: 'a mail to ask' });
   await until(async () => (await countByStatus(database.query)).held === 1, { what: 'it to be held again' });
   atDot.remove();
-  await hearOfSender(client, lane, { sender: 'shop@example.com', taken: ['mail', 'rcpt'] });
+  await senderWasTaken(client, lane, { sender: 'shop@example.com', taken: ['mail', 'rcpt'] });
   await allSent(database.query, 11);
 }, 60_000);

@@ -180,7 +180,7 @@ describe('when all is well', () => {
     expect(provider.authAttempts).toHaveLength(1);
   });
 
-  test('a second provider that works lets mail leave, and the first one is named', async () => {
+  test('a second provider that works lets mail permission, and the first one is named', async () => {
     await using first = await providerForTests();
     await using second = await providerForTests();
     first.on('auth', '535 5.7.8 Authentication failed');

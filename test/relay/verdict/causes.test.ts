@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { teachCauses } from '../../../relay/teach-causes.ts';
+import { storeCauses } from '../../../relay/store-causes.ts';
 import { type Cause, catalogue } from '../../../relay/verdict/catalogue.ts';
 import { explain } from '../../../relay/verdict/explain.ts';
 import { variablesIn } from '../../../relay/verdict/where-to-type.ts';
@@ -70,7 +70,7 @@ test('every environment finding tells something else on every platform', () => {
 test('the page of causes has a paragraph for each, with the advice for this platform', async () => {
   await using api = await startApi();
   expect((await api.get('/docs/causes', { key: null })).text).toContain('when it starts for the first time');
-  await teachCauses(api, { host: 'smtp.gmail.com', platform: 'coolify' });
+  await storeCauses(api, { host: 'smtp.gmail.com', platform: 'coolify' });
   const { status, text, headers } = await api.get('/docs/causes', { key: null });
   expect(status).toBe(200);
   expect(headers.get('content-type')).toContain('text/html');

@@ -5,7 +5,7 @@ import { every } from '../deploy/repeat.ts';
 import { beat, beatIntervalMs, type RelayReport } from './client/status/heartbeat.ts';
 
 /** Beats at once and every five seconds until disposed. The first beat must succeed: a relay nobody knows of is none. */
-export async function keepBeating({
+export async function sendHeartbeats({
   database,
   instance,
   log,

@@ -4,10 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../../deploy/database.ts';
 import type { ProviderReading } from '../../deploy/environment.ts';
 import { laneKey } from '../lane-state/lanes.ts';
-import { hearOfSender } from '../lane-state/sender-holds.ts';
+import { senderWasTaken } from '../lane-state/sender-holds.ts';
 import { keepAuth, leaveAuth, takeAuth } from '../lane-state/sign-in.ts';
 import { inWords, type StageFailure } from '../smtp/failure.ts';
-import type { HeardOfSender, Leave } from './examine.ts';
+import type { Permission, SenderTaken } from './examine.ts';
 
 /** A credential that worked this recently is not tried again by the preflight. */
 const provenForSeconds = 300;
@@ -28,24 +28,24 @@ type LaneRow = {
 };
 
 /**
- * Gives leave for one AUTH, or tells what is known without one.
+ * Permits one AUTH, or tells what is known without one.
  *
  * `preflight`: not when the credential worked in the last five minutes, and never when a lane waits for it to be
  * mended: the lane's own slow probes do that. `person`: always, unless it was refused in the last minute.
  *
  * @param instance a UUID of who asks
  */
-export async function askLeave(
+export async function askPermission(
   q: Queryable,
   provider: ProviderReading,
   { instance, asks }: { instance: string; asks: 'preflight' | 'person' },
-): Promise<Leave> {
+): Promise<Permission> {
   const key = laneKey(provider);
   const deadline = performance.now() + busyMs;
   const lane = await readLane(q, key);
   // No relay has used this credential yet: there is nobody to share with.
   if (!lane) return { granted: true, used: async () => {} };
-  const known = whatIsKnown(lane, asks);
+  const known = knownWithoutAuth(lane, asks);
   if (known) return known;
 
   for (;;) {
@@ -58,7 +58,7 @@ export async function askLeave(
   }
   // Somebody may have signed in while we waited for our turn.
   const now = await readLane(q, key);
-  const meanwhile = now && whatIsKnown(now, asks);
+  const meanwhile = now && knownWithoutAuth(now, asks);
   if (meanwhile) {
     await leaveAuth(q, key, instance, false);
     return meanwhile;
@@ -75,13 +75,13 @@ export async function askLeave(
 }
 
 /** What an examination learns about the sender ends a hold on it. Without the database it is not written down. */
-export function passOn(q: Queryable): HeardOfSender {
+export function recordTakenSender(q: Queryable): SenderTaken {
   return async (provider, sender, taken) => {
-    await hearOfSender(q, laneKey(provider), { sender, taken }).catch(() => {});
+    await senderWasTaken(q, laneKey(provider), { sender, taken }).catch(() => {});
   };
 }
 
-function whatIsKnown(lane: LaneRow, asks: 'preflight' | 'person'): Leave | undefined {
+function knownWithoutAuth(lane: LaneRow, asks: 'preflight' | 'person'): Permission | undefined {
   const { isOpen, isProven, provenAt, isRefused, refusal, isHot } = lane;
   if (asks === 'preflight' && isProven) {
     return {

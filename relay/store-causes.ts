@@ -3,19 +3,19 @@
 import type { Queryable } from '../deploy/database.ts';
 import { writeCauses } from './client/status/causes.ts';
 import { type Cause, catalogue } from './verdict/catalogue.ts';
-import { explain, type Surroundings } from './verdict/explain.ts';
+import { explain, type FailurePlace } from './verdict/explain.ts';
 
 /**
- * @param surroundings SMTP_HOST and the platform: some causes mean something else at a provider we know, and where to
+ * @param place SMTP_HOST and the platform: some causes mean something else at a provider we know, and where to
  *   put them right differs by platform
  */
-export async function teachCauses(
+export async function storeCauses(
   q: Queryable,
-  surroundings: Pick<Surroundings, 'host' | 'platform'>,
+  place: Pick<FailurePlace, 'host' | 'platform'>,
 ): Promise<void> {
   const slugs = Object.keys(catalogue) as Cause[];
   const words = slugs.map((slug) => {
-    const { title, meaning, fix, where } = explain(slug, surroundings);
+    const { title, meaning, fix, where } = explain(slug, place);
     return [slug, { title, meaning, fix: where === null ? fix : `${fix} ${where}` }] as const;
   });
   await writeCauses(q, Object.fromEntries(words));
