@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import type { Database } from '../../deploy/database.ts';
 import { askDoctor, readDoctorRun } from '../../relay/client/status/doctor.ts';
 import { emailStatus } from '../../relay/client/status/heartbeat.ts';
+import { startEvents, writeEvent } from '../event-stream.ts';
 
 const lookEveryMs = 200;
 // A relay looks for questions every second, and an examination takes at most fifteen.
@@ -12,14 +13,8 @@ const overWithinMs = 30_000;
 
 /** Answers with the events `walks`, as often as they have come further, and in the end `result` or `problem`. */
 export async function sendExamination(database: Database, response: Response): Promise<void> {
-  response.status(200).set({
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store, no-transform',
-    'x-accel-buffering': 'no',
-  });
-  response.flushHeaders();
-  const tell = (event: string, data: unknown) =>
-    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  startEvents(response, { cacheControl: 'no-store, no-transform' });
+  const tell = (event: string, data: unknown) => writeEvent(response, event, JSON.stringify(data));
 
   if ((await emailStatus(database)).relay !== 'running') {
     tell('problem', {

@@ -1,4 +1,4 @@
-// A mail as it looks: its HTML in a cage, its source, its attachments. Whatever the mail contains, nothing of it runs,
+// A mail as it looks: its HTML in isolation, its source, its attachments. Whatever the mail contains, nothing of it runs,
 // nothing is loaded from anywhere, and nobody outside learns that somebody looked.
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
@@ -10,29 +10,32 @@ import { readMessageSource } from '../../relay/client/email/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
-const cage =
+const isolation =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'self'; sandbox";
 
-/** Answers with the HTML of the mail, or its text, as a caged document. */
+/** Answers with the HTML of the mail, or its text, as a document that can do nothing. */
 export async function sendPreview(q: Queryable, response: Response, email: Email): Promise<void> {
   const attachments = email.html?.includes('cid:') ? await readAttachments(q, email.id) : [];
   response
     .set({
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': cage,
+      'content-security-policy': isolation,
       'cache-control': 'private, no-store',
       'referrer-policy': 'no-referrer',
     })
-    .end(caged(email.html ?? '', attachments));
+    .end(isolatedHtml(email.html ?? '', attachments));
 }
 
 /**
  * The policy already blocks what is loaded; these elements are taken out of use because some of what they do, such as
  * resolving a name ahead of time or moving to another address, is not loading.
  */
-export function caged(html: string, attachments: readonly Attachment[]): string {
-  const tame = html.replaceAll(/<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi, '<$1x-$2');
+export function isolatedHtml(html: string, attachments: readonly Attachment[]): string {
+  const withoutElements = html.replaceAll(
+    /<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi,
+    '<$1x-$2',
+  );
   const images = new Map(
     attachments.flatMap(({ contentId, contentType, content }) =>
       contentId !== undefined && /^image\/(?:png|jpeg|gif|webp)$/i.test(contentType)
@@ -40,7 +43,10 @@ export function caged(html: string, attachments: readonly Attachment[]): string 
         : [],
     ),
   );
-  const whole = tame.replaceAll(/\bcid:([^"'\s)>]+)/gi, (given, id: string) => images.get(id) ?? given);
+  const whole = withoutElements.replaceAll(
+    /\bcid:([^"'\s)>]+)/gi,
+    (given, id: string) => images.get(id) ?? given,
+  );
   return `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light"><style>html{background:#fff}</style>${whole}`;
 }
 
@@ -57,6 +63,17 @@ export function countRemote(html: string | null): number {
 export async function readSource(q: Queryable, email: Email): Promise<Buffer | undefined> {
   const source = await readBytes(q, email);
   return source && hidesLink(email) ? headerOf(source) : source;
+}
+
+/** Answers with the source, as text to read. */
+export function sendSource(response: Response, source: Buffer): void {
+  response
+    .set({
+      'content-type': 'text/plain; charset=utf-8',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'cache-control': 'private, no-store',
+    })
+    .end(source);
 }
 
 /** An invitation that was sent keeps its link to itself, in whatever transfer encoding the body is. */

@@ -1,7 +1,8 @@
-// Finding mail among a million: by words, addresses and kind through documents that are written behind the mail,
-// by status through the index of the mail itself. api/ owns search_document; the mail is read, never changed.
-import type { Database, Queryable } from '../../deploy/database.ts';
+// Finding mail among a million: by words, addresses and kind through the documents of search-documents.ts,
+// by status through the index of the mail itself.
+import type { Queryable } from '../../deploy/database.ts';
 import type { EmailKind, Status } from '../../relay/client/vocabulary.ts';
+import { queryOf } from './search-words.ts';
 
 export type EmailSearch = {
   readonly text?: string | undefined;
@@ -31,58 +32,6 @@ export type Edge = {
 // What most searches find in: the newest documents, read in order. Only what is rarer asks the index of words.
 const recentDocuments = 10_000;
 const recentOfStatus = 5_000;
-
-// ASCII punctuation and space, and nothing that could be a letter somewhere.
-const wordBreak = /[\s!-/:-@[-`{-~]+/;
-const maxWordLength = 200;
-
-/** Without case and accents: people type `oberg` and mean Öberg. */
-const plain = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
-
-/**
- * The tsquery of what somebody typed: every word must begin a word of the mail; a word with an @ begins an address.
- * Undefined when there is nothing to look for.
- */
-export function queryOf({ text = '', kind }: Pick<EmailSearch, 'text' | 'kind'>): string | undefined {
-  const typed = plain(text).split(/[\s<>,;"]+/);
-  const words = typed.flatMap((word) =>
-    word.includes('@') && !word.startsWith('@') ? [word] : word.split(wordBreak),
-  );
-  const lexemes = words.filter((word) => word !== '').map((word) => `${quoted(word)}:*`);
-  if (kind !== undefined) lexemes.push(quoted(`kind:${kind}`));
-  return lexemes.length === 0 ? undefined : lexemes.slice(0, 20).join(' & ');
-}
-
-type Described = {
-  readonly id: string;
-  readonly kind: string;
-  readonly subject: string;
-  readonly from_address: string;
-  readonly from_name: string | null;
-  readonly client_id: string | null;
-  readonly entry_key: string | null;
-  readonly recipients: readonly { readonly address: string; readonly name: string | null }[];
-};
-
-/** The tsvector of a mail: whole addresses, and all words of addresses, names and the subject. */
-function wordsOf(email: Described): string {
-  const addresses = [email.from_address, ...email.recipients.map(({ address }) => address)].map(plain);
-  const names = [
-    email.from_name,
-    email.client_id,
-    email.entry_key,
-    ...email.recipients.map(({ name }) => name),
-  ];
-  const words = plain([email.subject, ...names].filter((name) => name !== null).join(' '))
-    .concat(' ', addresses.join(' '))
-    .split(wordBreak);
-  const all = new Set([...addresses, ...words, `kind:${email.kind}`]);
-  all.delete('');
-  return [...all].map(quoted).join(' ');
-}
-
-const quoted = (word: string) =>
-  `'${word.slice(0, maxWordLength).replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
 /** The newest emails that match, at most `limit`. */
 export async function findEmails(q: Queryable, search: EmailSearch, edge: Edge): Promise<FoundEmail[]> {
@@ -183,54 +132,4 @@ export async function countEmails(
     words === undefined ? [statuses, atMost] : [statuses, atMost, words],
   );
   return { count: rows[0]?.found ?? 0, countedUpTo: atMost };
-}
-
-// Any number will do, as long as nothing else in this database locks the same one.
-const writersLock = 7678368;
-const patience = '500ms';
-const atOnce = 2_000;
-// Ids are drawn before their transactions commit; whoever was slower than this is found by the next start.
-const overlapMs = 60_000;
-
-/**
- * Writes the documents that are missing, one batch at a time, from the newest document on. Answers how many were
- * written: none means that it is done. One process writes at a time; rejects when another has been at it for long.
- */
-export async function writeDocuments(database: Database): Promise<number> {
-  return database.transaction(async (tx) => {
-    await tx.query(`set local lock_timeout = '${patience}'`);
-    await tx.query('select pg_advisory_xact_lock($1)', [writersLock]);
-    const { rows: edges } = await tx.query<{ edge: string }>(
-      // The time is in the first 48 bits of an id (RFC 9562 section 5.7).
-      `select (lpad(to_hex(greatest(0, ('x' || left(replace(email_id::text, '-', ''), 12))::bit(48)::bigint
-         - ${overlapMs})), 12, '0') || repeat('0', 20))::uuid as edge
-       from search_document order by email_id desc limit 1`,
-    );
-    // Not named: the plan for a million documents is not the one for the first.
-    const { rows } = await tx.query<Described>(
-      `(
-         select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
-         from email e
-         where e.id > $1
-           and not exists (select from search_document d where d.email_id = e.id and d.email_id > $1)
-         order by e.id limit $2
-       )
-       union all
-       (
-         select e.id, e.kind, e.subject, e.from_address, e.from_name, e.client_id, e.entry_key, e.recipients
-         from search_document d join email e on e.id = d.email_id where d.words is null limit $2
-       )`,
-      [edges[0]?.edge ?? '00000000-0000-0000-0000-000000000000', atOnce],
-    );
-    if (rows.length === 0) return 0;
-    await tx.query({
-      name: 'write-documents',
-      text: `
-        insert into search_document (email_id, words)
-        select id, words::tsvector from unnest($1::uuid[], $2::text[]) as given (id, words)
-        on conflict (email_id) do update set words = excluded.words`,
-      values: [rows.map(({ id }) => id), rows.map(wordsOf)],
-    });
-    return rows.length;
-  });
 }

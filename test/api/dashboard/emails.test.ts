@@ -1,8 +1,9 @@
 // Finding mail, doing things to many mails at once, and looking at what a mail contains without being seen.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { caged, countRemote } from '../../../api/dashboard/message.ts';
+import { countRemote, isolatedHtml } from '../../../api/dashboard/message.ts';
 import { countMinutes, readMinutes } from '../../../api/dashboard/minutes.ts';
-import { queryOf, writeDocuments } from '../../../api/dashboard/search.ts';
+import { writeDocuments } from '../../../api/dashboard/search-documents.ts';
+import { queryOf } from '../../../api/dashboard/search-words.ts';
 import type { EmailDraft } from '../../../relay/client/email/draft.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { editEmail } from '../../../relay/client/outbox/edit.ts';
@@ -232,8 +233,8 @@ describe('looking at a mail', () => {
 
   test('takes elements out of use that would act without loading', () => {
     for (const element of ['link', 'BASE', 'meta', 'iframe', 'object', 'embed'])
-      expect(caged(`<${element} x></${element}>`, [])).toContain(`<x-${element} x></x-${element}>`);
-    expect(caged('<p>a link, a base</p>', [])).toContain('<p>a link, a base</p>');
+      expect(isolatedHtml(`<${element} x></${element}>`, [])).toContain(`<x-${element} x></x-${element}>`);
+    expect(isolatedHtml('<p>a link, a base</p>', [])).toContain('<p>a link, a base</p>');
   });
 
   test('counts what would have been loaded', () => {

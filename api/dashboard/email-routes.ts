@@ -1,0 +1,67 @@
+// What the page of one email asks for: everything about it, how it looks, its source and its attachments.
+import { type Request, Router } from 'express';
+import type { Database } from '../../deploy/database.ts';
+import { readAttachments } from '../../relay/client/email/attachment.ts';
+import { readDeliveries } from '../../relay/client/email/delivery.ts';
+import { readEmail } from '../../relay/client/email/row.ts';
+import { readTimeline } from '../../relay/client/email/timeline.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
+import { readWaitingFor } from '../diagnosis/waiting-for.ts';
+import { toEmailView, toEventView } from '../emails/email.ts';
+import { shownEmail } from '../emails/invitation-link.ts';
+import { noSuchEmail } from '../emails/owner.ts';
+import { id } from '../fields.ts';
+import { Problem } from '../problem.ts';
+import { sendJson } from './exchange.ts';
+import {
+  countRemote,
+  listAttachments,
+  readSource,
+  sendAttachment,
+  sendPreview,
+  sendSource,
+} from './message.ts';
+
+export function emailRoutes({ database }: { database: Database }): Router {
+  const router = Router();
+  router.get('/dashboard/emails/:id', async (request, response) => {
+    const email = await findEmail(request);
+    const [deliveries, events, attachments] = await Promise.all([
+      readDeliveries(database, email.id),
+      readTimeline(database, email.id),
+      listAttachments(database, email.id),
+    ]);
+    const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
+    sendJson(response, {
+      email: toEmailView(email, deliveries, {
+        showsContent: true,
+        waitingFor: await readWaitingFor(database, email.status),
+      }),
+      events: events.map(toEventView),
+      attachments,
+      remote: countRemote(email.html),
+      causes: await readCauses(database, named),
+    });
+  });
+  router.get('/dashboard/emails/:id/preview', async (request, response) => {
+    await sendPreview(database, response, shownEmail(await findEmail(request)));
+  });
+  router.get('/dashboard/emails/:id/source', async (request, response) => {
+    const source = await readSource(database, await findEmail(request));
+    if (!source) throw new Problem('not-found', 'The source of this mail is not kept any more.');
+    sendSource(response, source);
+  });
+  router.get('/dashboard/emails/:id/attachments/:ordinal', async (request, response) => {
+    const email = await findEmail(request);
+    const attachment = (await readAttachments(database, email.id))[Number(request.params.ordinal)];
+    if (!attachment) throw new Problem('not-found', 'There is no such attachment.');
+    sendAttachment(response, attachment);
+  });
+  return router;
+
+  async function findEmail(request: Request<{ id: string }>) {
+    const email = id.safeParse(request.params.id).success && (await readEmail(database, request.params.id));
+    if (!email) throw noSuchEmail(request.params.id);
+    return email;
+  }
+}

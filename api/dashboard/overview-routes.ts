@@ -1,0 +1,46 @@
+// What the overview and the diagnosis ask for: the state of everything, as it changes, and an examination by the doctor.
+import { Router } from 'express';
+import { z } from 'zod';
+import type { Database } from '../../deploy/database.ts';
+import type { RateLimit } from '../rate-limit.ts';
+import { sendExamination } from './doctor.ts';
+import { readFields, sendJson } from './exchange.ts';
+import { readMinutes } from './minutes.ts';
+import type { Sessions } from './session.ts';
+import type { Stream } from './stream.ts';
+
+// Each may cost the credential an AUTH.
+const examinationsPerMinute = 10;
+
+export function overviewRoutes({
+  database,
+  limit,
+  sessions,
+  stream,
+}: {
+  database: Database;
+  limit: RateLimit;
+  sessions: Sessions;
+  stream: Stream;
+}): Router {
+  const router = Router();
+  router.get('/dashboard/stream', async (request, response) => {
+    stream.open(response, (await sessions.idOf(request)) ?? '');
+  });
+  router.get('/dashboard/overview', async (_request, response) => {
+    sendJson(response, await stream.overview());
+  });
+  router.get('/dashboard/minutes', async (request, response) => {
+    const { hours } = readFields(
+      request,
+      'query',
+      z.strictObject({ hours: z.coerce.number().int().min(1).max(168) }),
+    );
+    sendJson(response, await readMinutes(database, hours));
+  });
+  router.post('/dashboard/doctor', async (_request, response) => {
+    await limit('doctor', examinationsPerMinute);
+    await sendExamination(database, response);
+  });
+  return router;
+}

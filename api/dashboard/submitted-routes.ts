@@ -1,0 +1,27 @@
+// What the pages about mail of other applications ask for: what was handed in over SMTP, and what was refused there.
+import { Router } from 'express';
+import { z } from 'zod';
+import type { Database } from '../../deploy/database.ts';
+import { listRefusals } from '../../relay/client/status/refusals.ts';
+import { Problem } from '../problem.ts';
+import { readFields, sendJson } from './exchange.ts';
+import { listSubmitted, readSubmitted } from './submitted.ts';
+
+const pageSize = 50;
+
+export function submittedRoutes({ database }: { database: Database }): Router {
+  const router = Router();
+  router.get('/dashboard/submitted', async (request, response) => {
+    const { after } = readFields(request, 'query', z.strictObject({ after: z.string().max(40).optional() }));
+    sendJson(response, await listSubmitted(database, { limit: pageSize, after }));
+  });
+  router.get('/dashboard/refusals', async (_request, response) => {
+    sendJson(response, { data: await listRefusals(database, pageSize) });
+  });
+  router.get('/dashboard/submitted/:id', async (request, response) => {
+    const message = await readSubmitted(database, request.params.id);
+    if (!message) throw new Problem('not-found', `There is no message ${request.params.id}.`);
+    sendJson(response, message);
+  });
+  return router;
+}
