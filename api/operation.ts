@@ -60,7 +60,7 @@ type Shared = {
   /** What OpenAPI tells of the body, where the handler reads its parts one by one. */
   readonly describedBody?: z.ZodType;
   readonly answers: Readonly<Record<number, DeclaredAnswer>>;
-  /** The problems particular to it; those that any request can meet are added by openapi.ts. */
+  /** The problems particular to it; those that any request can meet are added by openapi/problems.ts. */
   readonly problems?: readonly ProblemType[];
   /** Whether it honours `If-Match`. */
   readonly knowsRevisions?: boolean;

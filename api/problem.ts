@@ -1,9 +1,9 @@
 // What can go wrong, for the caller: the closed list of problem types (RFC 9457) and their one translation to HTTP.
-// openapi.ts declares them, docs.ts explains them at the address that `type` names.
+// openapi/ declares them, pages/reference.ts explains them at the address that `type` names.
 
 /**
  * Every problem this API answers with. `title` never changes for a type; `detail` tells this occurrence;
- * `advice` is what docs.ts says about it.
+ * `advice` is what its page says about it.
  */
 export const problemTypes = {
   'malformed-json': {

@@ -65,18 +65,7 @@ export function openSending({
   log: Log;
 }): Sending {
   const deps = { database, handOver, budget, log };
-  let known: { at: number; status: Promise<EmailStatus> } | undefined;
-
-  function status(q: Queryable): Promise<EmailStatus> {
-    if (!known || performance.now() - known.at > senderLastsMs) {
-      known = { at: performance.now(), status: emailStatus(q) };
-      // A failed look is not remembered: the next request looks again.
-      known.status.catch(() => {
-        known = undefined;
-      });
-    }
-    return known.status;
-  }
+  const status = cachedStatus();
 
   /** Whether the relay queues what it accepts; otherwise it holds or captures it, and only the row tells. */
   async function delivers(): Promise<boolean> {
@@ -114,26 +103,46 @@ export function openSending({
         return undefined;
       }
     },
-    async handOverDue() {
-      const outcome = { handed_over: 0, refused: 0, put_off: 0, more: false };
-      const deadline = performance.now() + dueBudgetMs;
-      try {
-        do {
-          const claimed = await claimDueEmails(database, { limit: dueBatch });
-          const results = await Promise.all(claimed.map((email) => handOverClaimed(deps, email)));
-          for (const result of results) {
-            if (result?.outcome === 'accepted') outcome.handed_over++;
-            else if (result?.outcome === 'refused') outcome.refused++;
-            else outcome.put_off++;
-          }
-          outcome.more = claimed.length === dueBatch;
-        } while (outcome.more && performance.now() < deadline);
-      } catch (error) {
-        log.warn({ err: error }, 'Handing over what is due stopped early');
-        outcome.more = true;
+    handOverDue: () => handOverDue(deps),
+  };
+}
+
+type HandOverDeps = Parameters<typeof handOverNow>[0];
+
+/** Hands over what is due, batch by batch, until it is done or the time is up. */
+async function handOverDue(deps: HandOverDeps): Promise<DueOutcome> {
+  const outcome = { handed_over: 0, refused: 0, put_off: 0, more: false };
+  const deadline = performance.now() + dueBudgetMs;
+  try {
+    do {
+      const claimed = await claimDueEmails(deps.database, { limit: dueBatch });
+      const results = await Promise.all(claimed.map((email) => handOverClaimed(deps, email)));
+      for (const result of results) {
+        if (result?.outcome === 'accepted') outcome.handed_over++;
+        else if (result?.outcome === 'refused') outcome.refused++;
+        else outcome.put_off++;
       }
-      return outcome;
-    },
+      outcome.more = claimed.length === dueBatch;
+    } while (outcome.more && performance.now() < deadline);
+  } catch (error) {
+    deps.log.warn({ err: error }, 'Handing over what is due stopped early');
+    outcome.more = true;
+  }
+  return outcome;
+}
+
+/** What the relay said of itself, asked again when it is older than a few seconds. */
+function cachedStatus(): (q: Queryable) => Promise<EmailStatus> {
+  let known: { at: number; status: Promise<EmailStatus> } | undefined;
+  return (q) => {
+    if (!known || performance.now() - known.at > senderLastsMs) {
+      known = { at: performance.now(), status: emailStatus(q) };
+      // A failed look is not remembered: the next request looks again.
+      known.status.catch(() => {
+        known = undefined;
+      });
+    }
+    return known.status;
   };
 }
 

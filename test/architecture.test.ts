@@ -32,8 +32,6 @@ const longFunctions = [
   'openHandOver',
   'openReading',
   'openRefusals',
-  'openScan',
-  'openSending',
   'receive',
   'runProcess',
   'startChild',

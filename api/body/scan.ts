@@ -30,7 +30,11 @@ const closers = new Set([0x5d, 0x7d]);
 /** The member whose value is a file; where another one is called so, its text comes back as it was. */
 const fileMember = Buffer.from('content');
 
-/** @param takesFiles whether strings in members called `content` are decoded as base64 */
+/**
+ * Long because every octet may change what the next one means: all steps share the state of one scan.
+ *
+ * @param takesFiles whether strings in members called `content` are decoded as base64
+ */
 export function openScan(takesFiles: boolean): Scan {
   const nonce = randomUUID();
   const files = new Map<string, Buffer>();

@@ -2,7 +2,7 @@
 // every problem type at the address that its `type` names.
 import { Router } from 'express';
 import type { Section } from '../manual/manual.ts';
-import { describeApi } from '../openapi.ts';
+import { describeApi } from '../openapi/openapi.ts';
 import type { Operation } from '../operation.ts';
 import { Problem, type ProblemType, problemTypes } from '../problem.ts';
 import { escapeHtml as e } from '../templates/render.ts';

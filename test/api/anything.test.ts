@@ -1,7 +1,7 @@
 // Whatever is thrown at any operation: never a 500, never an undeclared answer, never half of a change.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeApi } from '../../api/openapi.ts';
+import { describeApi } from '../../api/openapi/openapi.ts';
 import type { Operation } from '../../api/operation.ts';
 import { type Api, startApi } from './in-process.ts';
 

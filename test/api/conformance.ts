@@ -1,6 +1,6 @@
 // Every answer that any test of the API gets is held against what its operation declares.
 
-import { problemTypesOf } from '../../api/openapi.ts';
+import { problemTypesOf } from '../../api/openapi/problems.ts';
 import type { Operation } from '../../api/operation.ts';
 import { problemTypes } from '../../api/problem.ts';
 

@@ -1,0 +1,72 @@
+// The parts of the description that are the same for all operations.
+import { problemTypes } from '../problem.ts';
+import type { Json } from './schema.ts';
+
+export const problemSchema: Json = {
+  type: 'object',
+  description: 'What went wrong, in the form of RFC 9457. Some types have further members.',
+  required: ['type', 'title', 'status', 'detail', 'instance'],
+  properties: {
+    type: { type: 'string', enum: Object.keys(problemTypes).map((type) => `/problems/${type}`) },
+    title: { type: 'string' },
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: { type: 'string' },
+    instance: { type: 'string', description: "The request's id, as in X-Request-Id and in our log." },
+    errors: { type: 'array', items: { $ref: '#/components/schemas/Fault' } },
+  },
+  additionalProperties: true,
+};
+
+export const faultSchema: Json = {
+  type: 'object',
+  description: 'One field at fault.',
+  required: ['in', 'pointer', 'detail'],
+  properties: {
+    in: { type: 'string', enum: ['body', 'query', 'path', 'header'] },
+    pointer: { type: 'string', description: 'JSON Pointer in URI fragment form (RFC 6901 section 6).' },
+    detail: { type: 'string' },
+    received: { description: 'What arrived, shortened; secrets are not repeated.' },
+    accepted: { description: 'What would be accepted, where that is a short list or a bound.' },
+  },
+  additionalProperties: false,
+};
+
+export const headers: Json = {
+  'X-Request-Id': {
+    description: 'The id of the request: yours, if you sent one.',
+    schema: { type: 'string' },
+  },
+  RateLimit: {
+    description: 'What is left of this minute (draft-ietf-httpapi-ratelimit-headers).',
+    schema: { type: 'string' },
+    example: '"default";r=59999;t=42',
+  },
+  'RateLimit-Policy': {
+    description: 'The limit and its window in seconds.',
+    schema: { type: 'string' },
+    example: '"default";q=60000;w=60',
+  },
+  'Idempotency-Replayed': {
+    description: '`true` when this is the stored answer of an earlier request with the same key.',
+    schema: { type: 'string', enum: ['true'] },
+  },
+  'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } },
+};
+
+export const idempotencyParameter: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Makes the request safe to repeat: the same key and body happen once and get the same answer, for 24 hours ' +
+    'or until 24 hours after the scheduled time.',
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
+};
+
+export const ifMatchParameter: Json = {
+  name: 'If-Match',
+  in: 'header',
+  required: false,
+  description: 'The ETag that was read: the change is refused with 412 when somebody else changed it since.',
+  schema: { type: 'string' },
+};
