@@ -4,7 +4,7 @@ import { Router } from 'express';
 import type { Database } from '../deploy/database.ts';
 import { emailStatus, readHeartbeats } from '../relay/client/status/heartbeat.ts';
 
-const patienceMs = 3_000;
+const timeoutMs = 3_000;
 
 export function healthPages({
   database,
@@ -55,7 +55,7 @@ export function healthPages({
 
 async function isReachable(database: Database): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(late.resolve, patienceMs, false);
+  const timer = setTimeout(late.resolve, timeoutMs, false);
   const asked = database.query('select 1').then(
     () => true,
     () => false,

@@ -1,4 +1,4 @@
-// The listener: patience with slow clients has an end, and stopping lets running requests finish.
+// The listener: slow clients are cut off after a time, and stopping lets running requests finish.
 import { createServer, type RequestListener, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
@@ -10,7 +10,7 @@ const keepAliveTimeoutMs = 75_000;
 // Each takes up to 64 KB before anything of it is read: together they fit beside the rest into the smallest container.
 const mostConnections = 2_000;
 // Requests that still run by then are cut off; the process has 25 s to stop everything.
-const stopPatienceMs = 15_000;
+const stopTimeoutMs = 15_000;
 
 export type Listening = AsyncDisposable & { readonly port: number };
 
@@ -48,7 +48,7 @@ export async function listen(
       const closed = new Promise((resolve) => server.close(resolve));
       // A connection is idle, and would be kept alive, as soon as its running request is answered.
       const sweep = setInterval(() => server.closeIdleConnections(), 50);
-      const giveUp = setTimeout(() => server.closeAllConnections(), stopPatienceMs);
+      const giveUp = setTimeout(() => server.closeAllConnections(), stopTimeoutMs);
       await closed;
       clearInterval(sweep);
       clearTimeout(giveUp);

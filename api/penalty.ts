@@ -1,6 +1,6 @@
 // Failures are counted by network, in this process. Networks that failed too often are kept apart from those that are
 // being counted, so that however many others fail, no penalty is forgotten before its time.
-type Count = { failures: number; readonly until: number };
+type FailureCount = { failures: number; readonly until: number };
 
 export type Penalties = {
   /** Seconds until the network is heard again; 0 when it is heard now. */
@@ -21,35 +21,35 @@ export function openPenalties({
   most?: number;
 }): Penalties {
   // Both in the order in which their time is up, because every window lasts as long.
-  const counted = new Map<string, Count>();
-  const punished = new Map<string, number>();
+  const counted = new Map<string, FailureCount>();
+  const blocked = new Map<string, number>();
 
   function forget(now: number): void {
     for (const [network, { until }] of counted) {
       if (until > now && counted.size <= most) break;
       counted.delete(network);
     }
-    for (const [network, until] of punished) {
-      if (until > now && punished.size <= most) break;
-      punished.delete(network);
+    for (const [network, until] of blocked) {
+      if (until > now && blocked.size <= most) break;
+      blocked.delete(network);
     }
   }
 
   return {
     wait(network, now) {
-      const until = punished.get(network) ?? 0;
+      const until = blocked.get(network) ?? 0;
       return Math.max(0, Math.ceil((until - now) / 1000));
     },
     failed(network, now) {
       forget(now);
-      if ((punished.get(network) ?? 0) > now) return;
+      if ((blocked.get(network) ?? 0) > now) return;
       const count = counted.get(network) ?? { failures: 0, until: now + windowMs };
       count.failures++;
       counted.set(network, count);
       if (count.failures < allowed) return;
       counted.delete(network);
-      punished.delete(network);
-      punished.set(network, now + windowMs);
+      blocked.delete(network);
+      blocked.set(network, now + windowMs);
     },
   };
 }

@@ -13,7 +13,7 @@ import { type EmailStatus, emailStatus } from '../relay/client/status/heartbeat.
 import type { Status } from '../relay/client/vocabulary.ts';
 
 // Long enough for a busy relay, short enough for the person who waits for our answer.
-const handOverPatienceMs = 2_000;
+const handOverTimeoutMs = 2_000;
 
 /** For mail that is read while it is sent; what does not fit is left to the worker. */
 export const handOverBytes = 16 * 1024 * 1024;
@@ -92,7 +92,7 @@ export function openSending({
       const claim = typeof email === 'string' ? email : email.claim;
       try {
         const result = claim
-          ? await atMost(handOverPatienceMs, handOverNow(deps, claim, handOverPatienceMs))
+          ? await resultWithin(handOverTimeoutMs, handOverNow(deps, claim, handOverTimeoutMs))
           : undefined;
         return result?.outcome === 'accepted' && (await delivers())
           ? 'queued'
@@ -137,7 +137,7 @@ function cachedStatus(): (q: Queryable) => Promise<EmailStatus> {
   return (q) => {
     if (!known || performance.now() - known.at > senderLastsMs) {
       known = { at: performance.now(), status: emailStatus(q) };
-      // A failed look is not remembered: the next request looks again.
+      // A failure is not remembered: the next request asks again.
       known.status.catch(() => {
         known = undefined;
       });
@@ -147,11 +147,11 @@ function cachedStatus(): (q: Queryable) => Promise<EmailStatus> {
 }
 
 /** A large mail may take longer than the caller waits: it goes on, and its row tells. */
-async function atMost<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+async function resultWithin<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
   try {
-    const patience = pause(ms, undefined, { signal: over.signal, ref: false });
-    return await Promise.race([work, patience.catch(() => undefined)]);
+    const timeout = pause(ms, undefined, { signal: over.signal, ref: false });
+    return await Promise.race([work, timeout.catch(() => undefined)]);
   } finally {
     over.abort();
   }

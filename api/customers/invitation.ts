@@ -61,12 +61,12 @@ export async function insertInvitations(
   invitations: readonly Invitation[],
 ): Promise<InsertedEmail[]> {
   if (invitations.length === 0) return [];
-  const emails = await insertEmails(tx, invitations.map(toDraft));
+  const emails = await insertEmails(tx, invitations.map(toInvitationDraft));
   await insertInvitationRows(tx, invitations, emails);
   return emails;
 }
 
-function toDraft({
+function toInvitationDraft({
   token,
   expiresAt,
   customer,

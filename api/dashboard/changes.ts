@@ -3,7 +3,7 @@ import type { Queryable } from '../../deploy/database.ts';
 
 // Events get their number before their transaction commits; this far back a late one is still noticed.
 const lookBack = 200;
-const atMost = 500;
+const mostEvents = 500;
 
 export type ChangeReader = {
   /** Their ids; none the first time. */
@@ -27,12 +27,12 @@ export function openChangeReader(database: Queryable): ChangeReader {
       const { rows } = await database.query<{ id: string; about: string }>({
         name: 'stream-changes',
         text: `select id, coalesce(email_id::text, queue_id) as about from event
-               where id > $1::bigint - ${lookBack} order by id desc limit ${atMost}`,
+               where id > $1::bigint - ${lookBack} order by id desc limit ${mostEvents}`,
         values: [lastEvent],
       });
       const fresh = rows.filter(({ id }) => !reported.has(id));
       for (const { id } of fresh) reported.add(id);
-      if (reported.size > 20 * atMost) reported.clear();
+      if (reported.size > 20 * mostEvents) reported.clear();
       lastEvent = rows[0]?.id ?? lastEvent;
       return [...new Set(fresh.map(({ about }) => about))];
     },

@@ -6,7 +6,7 @@ import { askDoctor, readDoctorRun } from '../../relay/client/status/doctor.ts';
 import { emailStatus } from '../../relay/client/status/heartbeat.ts';
 import { startEvents, writeEvent } from '../event-stream.ts';
 
-const lookEveryMs = 200;
+const pollEveryMs = 200;
 // A relay looks for questions every second, and an examination takes at most fifteen.
 const begunWithinMs = 8_000;
 const overWithinMs = 30_000;
@@ -14,10 +14,10 @@ const overWithinMs = 30_000;
 /** Answers with the events `walks`, as often as they have come further, and in the end `result` or `problem`. */
 export async function sendExamination(database: Database, response: Response): Promise<void> {
   startEvents(response, { cacheControl: 'no-store, no-transform' });
-  const tell = (event: string, data: unknown) => writeEvent(response, event, JSON.stringify(data));
+  const send = (event: string, data: unknown) => writeEvent(response, event, JSON.stringify(data));
 
   if ((await emailStatus(database)).relay !== 'running') {
-    tell('problem', {
+    send('problem', {
       title: 'The relay does not run',
       detail: 'The doctor examines from where the relay stands. Start it and look at its log.',
     });
@@ -25,25 +25,25 @@ export async function sendExamination(database: Database, response: Response): P
   }
   const id = await askDoctor(database);
   const began = performance.now();
-  let told = '[]';
+  let sent = '[]';
   while (!response.destroyed) {
     const run = await readDoctorRun(database, id);
     const walks = JSON.stringify(run?.walks ?? []);
-    if (walks !== told) tell('walks', run?.walks);
-    told = walks;
+    if (walks !== sent) send('walks', run?.walks);
+    sent = walks;
     if (run?.report) {
-      tell('result', run.report);
+      send('result', run.report);
       break;
     }
     const waitedMs = performance.now() - began;
     if (waitedMs > (run?.isTaken ? overWithinMs : begunWithinMs)) {
-      tell('problem', {
+      send('problem', {
         title: 'The relay does not answer',
         detail: 'It gave word a moment ago, and does not examine. Look at its log, or restart it.',
       });
       break;
     }
-    await pause(lookEveryMs);
+    await pause(pollEveryMs);
   }
   response.end();
 }

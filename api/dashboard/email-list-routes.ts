@@ -8,7 +8,7 @@ import { statuses } from '../../relay/client/vocabulary.ts';
 import { emailKinds } from '../emails/email.ts';
 import { id, toPage } from '../fields.ts';
 import { act, acts } from './act.ts';
-import { readFields, sendJson } from './exchange.ts';
+import { readInput, sendJson } from './exchange.ts';
 import { countEmails, findEmails, findIds } from './search.ts';
 import { writeDocuments } from './search-documents.ts';
 
@@ -43,7 +43,7 @@ const actBody = z.union([
 export function emailListRoutes({ database, log }: { database: Database; log: Log }): Router {
   const router = Router();
   router.get('/dashboard/emails', async (request, response) => {
-    const { after, ...search } = readFields(request, 'query', listQuery);
+    const { after, ...search } = readInput(request, 'query', listQuery);
     await catchUp(database, log);
     const found = await findEmails(database, search, { limit: pageSize + 1, after });
     const causes = await readCauses(
@@ -53,7 +53,7 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     sendJson(response, { ...toPage(found, pageSize), causes });
   });
   router.get('/dashboard/emails/count', async (request, response) => {
-    const { after: _, ...search } = readFields(request, 'query', listQuery);
+    const { after: _, ...search } = readInput(request, 'query', listQuery);
     await catchUp(database, log);
     const [{ count, countedUpTo }, [newest]] = await Promise.all([
       countEmails(database, search),
@@ -62,7 +62,7 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     sendJson(response, { count, counted_up_to: countedUpTo, newest: newest ?? null });
   });
   router.post('/dashboard/emails/act', async (request, response) => {
-    const body = readFields(request, 'body', actBody);
+    const body = readInput(request, 'body', actBody);
     const ids = body.ids ?? (await idsUpTo(body.search, body.newest, body.after));
     const results = [];
     for (const each of ids) results.push({ id: each, ...(await act(database, each, body.act)) });

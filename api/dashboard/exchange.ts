@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { readParts } from '../faults.ts';
 
 /** Throws `invalid-fields`. */
-export function readFields<Schema extends z.ZodType>(
+export function readInput<Schema extends z.ZodType>(
   request: Request,
   place: 'query' | 'body',
   schema: Schema,

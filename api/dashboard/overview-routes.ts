@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { sendExamination } from './doctor.ts';
-import { readFields, sendJson } from './exchange.ts';
+import { readInput, sendJson } from './exchange.ts';
 import { readMinutes } from './minutes.ts';
 import type { Sessions } from './session.ts';
 import type { Stream } from './stream.ts';
@@ -31,7 +31,7 @@ export function overviewRoutes({
     sendJson(response, await stream.overview());
   });
   router.get('/dashboard/minutes', async (request, response) => {
-    const { hours } = readFields(
+    const { hours } = readInput(
       request,
       'query',
       z.strictObject({ hours: z.coerce.number().int().min(1).max(168) }),

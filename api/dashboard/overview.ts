@@ -69,10 +69,10 @@ export async function readOverview(q: Queryable): Promise<Overview> {
   };
 }
 
-type Count = { source: 'email' | 'submitted'; status: string; count: number };
+type StatusCount = { source: 'email' | 'submitted'; status: string; count: number };
 
 async function countWaiting(q: Queryable): Promise<Pick<Overview, 'waiting' | 'submitted'>> {
-  const { rows } = await q.query<Count>({
+  const { rows } = await q.query<StatusCount>({
     name: 'overview-waiting',
     text: `
       select 'email' as source, s.status, c.count
@@ -90,7 +90,7 @@ async function countWaiting(q: Queryable): Promise<Pick<Overview, 'waiting' | 's
       where email_id is null and exists (select from message where email_id is null) group by status`,
     values: [countedUpTo, lookedAtUpTo],
   });
-  const of = (wanted: Count['source']) =>
+  const of = (wanted: StatusCount['source']) =>
     Object.fromEntries(
       rows.filter(({ source }) => source === wanted).map(({ status, count }) => [status, count]),
     );

@@ -4,7 +4,7 @@ import { type SearchableEmail, searchVector } from './search-words.ts';
 
 // Any number will do, as long as nothing else in this database locks the same one.
 const writersLock = 7678368;
-const patience = '500ms';
+const lockTimeout = '500ms';
 const atOnce = 2_000;
 // Ids are drawn before their transactions commit; whoever was slower than this is found by the next start.
 const overlapMs = 60_000;
@@ -15,7 +15,7 @@ const overlapMs = 60_000;
  */
 export async function writeDocuments(database: Database): Promise<number> {
   return database.transaction(async (tx) => {
-    await tx.query(`set local lock_timeout = '${patience}'`);
+    await tx.query(`set local lock_timeout = '${lockTimeout}'`);
     await tx.query('select pg_advisory_xact_lock($1)', [writersLock]);
     const { rows: edges } = await tx.query<{ edge: string }>(
       // The time is in the first 48 bits of an id (RFC 9562 section 5.7).

@@ -6,7 +6,7 @@ const wordBreak = /[\s!-/:-@[-`{-~]+/;
 const maxWordLength = 200;
 
 /** Without case and accents: people type `oberg` and mean Öberg. */
-const plain = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
+const withoutAccents = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
 
 /**
  * The tsquery of what somebody typed: every word must begin a word of the mail; a word with an @ begins an address.
@@ -19,7 +19,7 @@ export function queryOf({
   text?: string | undefined;
   kind?: EmailKind | undefined;
 }): string | undefined {
-  const typed = plain(text).split(/[\s<>,;"]+/);
+  const typed = withoutAccents(text).split(/[\s<>,;"]+/);
   const words = typed.flatMap((word) =>
     word.includes('@') && !word.startsWith('@') ? [word] : word.split(wordBreak),
   );
@@ -41,14 +41,16 @@ export type SearchableEmail = {
 
 /** The tsvector of a mail: whole addresses, and all words of addresses, names and the subject. */
 export function searchVector(email: SearchableEmail): string {
-  const addresses = [email.from_address, ...email.recipients.map(({ address }) => address)].map(plain);
+  const addresses = [email.from_address, ...email.recipients.map(({ address }) => address)].map(
+    withoutAccents,
+  );
   const names = [
     email.from_name,
     email.client_id,
     email.entry_key,
     ...email.recipients.map(({ name }) => name),
   ];
-  const words = plain([email.subject, ...names].filter((name) => name !== null).join(' '))
+  const words = withoutAccents([email.subject, ...names].filter((name) => name !== null).join(' '))
     .concat(' ', addresses.join(' '))
     .split(wordBreak);
   const all = new Set([...addresses, ...words, `kind:${email.kind}`]);

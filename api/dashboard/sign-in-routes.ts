@@ -3,7 +3,7 @@ import express, { Router } from 'express';
 import { z } from 'zod';
 import type { Log } from '../../deploy/log.ts';
 import { Problem } from '../problem.ts';
-import { readFields, sendJson } from './exchange.ts';
+import { readInput, sendJson } from './exchange.ts';
 import { refuseOtherOrigins } from './same-origin.ts';
 import { administrator, type Sessions } from './session.ts';
 import type { Stream } from './stream.ts';
@@ -37,7 +37,7 @@ export function signInRoutes({
     sendJson(response, { signed_in: await sessions.isSignedIn(request) });
   });
   router.post('/dashboard/sign-in', async (request, response) => {
-    const body = readFields(request, 'body', z.strictObject({ password: z.string().max(1_000) }));
+    const body = readInput(request, 'body', z.strictObject({ password: z.string().max(1_000) }));
     await sessions.signIn(request, response, body.password);
     log.info({ event: 'dashboard-sign-in' }, 'Somebody signed in to the dashboard');
     response.status(204).end();

@@ -64,7 +64,7 @@ export function openStream({ database, log, stopping, validOf }: StreamOptions):
         }
       } catch (error) {
         before = '';
-        if (isUnavailable(error)) pages.send('trouble', '{"database":"away"}');
+        if (isUnavailable(error)) pages.send('database-away', '{}');
         else log.error({ err: error }, 'The dashboard could not look');
       }
       const took = performance.now() - startedAt;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { listRefusals } from '../../relay/client/status/refusals.ts';
 import { Problem } from '../problem.ts';
-import { readFields, sendJson } from './exchange.ts';
+import { readInput, sendJson } from './exchange.ts';
 import { listSubmitted, readSubmitted } from './submitted.ts';
 
 const pageSize = 50;
@@ -12,7 +12,7 @@ const pageSize = 50;
 export function submittedRoutes({ database }: { database: Database }): Router {
   const router = Router();
   router.get('/dashboard/submitted', async (request, response) => {
-    const { after } = readFields(request, 'query', z.strictObject({ after: z.string().max(40).optional() }));
+    const { after } = readInput(request, 'query', z.strictObject({ after: z.string().max(40).optional() }));
     sendJson(response, await listSubmitted(database, { limit: pageSize, after }));
   });
   router.get('/dashboard/refusals', async (_request, response) => {

@@ -69,9 +69,9 @@ export function sendTestEmail({ database, sending }: { database: Database; sendi
 /** The answer; throws `test-email-failed` with stage, cause and fix. */
 function answerOf(result: TestResult): unknown {
   if (result.sent) return result;
-  const { failure, ...told } = result;
+  const { failure, ...rest } = result;
   throw new Problem('test-email-failed', `${failure.title}.`.replace(/\.+$/, '.'), {
-    members: { ...told, ...failure },
+    members: { ...rest, ...failure },
   });
 }
 

@@ -33,7 +33,7 @@ export type TestStep =
   | { readonly kind: 'result'; readonly result: TestResult };
 
 const waitMs = 30_000;
-const lookEveryMs = 100;
+const pollEveryMs = 100;
 // A report may be as old as the beat is long; what it says after that time was true while we waited.
 const reportLagMs = beatIntervalMs + 1_000;
 
@@ -109,7 +109,7 @@ export async function* runTestEmail({
       yield { kind: 'result', result };
       return;
     }
-    await pause(lookEveryMs);
+    await pause(pollEveryMs);
   }
 }
 

@@ -13,7 +13,7 @@ export type TestedStage = {
   readonly stage: Stage;
   readonly ok: boolean;
   readonly ms: number | null;
-  /** What was heard, where something was: the provider's reply or the system's error. */
+  /** What was said, where something was: the provider's reply or the system's error. */
   readonly reply: string | null;
 };
 
@@ -88,7 +88,7 @@ export async function explainFailure(
     (refusal && 'relay-refused') ??
     (status === 'captured' ? 'captured' : 'no-answer-in-time');
   const { [cause]: words } = await readCauses(database, [cause]);
-  const heard =
+  const reply =
     textOf(failed?.reply) ??
     textOf(failed?.error) ??
     closed?.detail ??
@@ -98,9 +98,9 @@ export async function explainFailure(
   return {
     stage: stageIn(failed?.stage) ?? stageIn(cause.split('-')[0]) ?? 'config',
     cause,
-    title: words?.title ?? delivery?.reasonDetail ?? heard ?? `The mail is ${status}`,
+    title: words?.title ?? delivery?.reasonDetail ?? reply ?? `The mail is ${status}`,
     fix: words?.fix ?? unexplained[cause] ?? 'Look at the stages and at what the provider replied.',
-    reply: heard,
+    reply,
   };
 }
 

@@ -52,7 +52,7 @@ export function sendEmails({ sending }: { sending: Sending }): Operation {
       const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
       if (drafts.length === 0) throw invalidFields(items.flatMap(pointInto(call.body.pointer)));
       const inserted = await insertEmails(tx, drafts);
-      const born = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));
+      const first = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));
       const describe = (states: readonly Status[]) => {
         let next = 0;
         return {
@@ -66,11 +66,11 @@ export function sendEmails({ sending }: { sending: Sending }): Operation {
       const latest = Math.max(0, ...drafts.map(({ dueAt }) => dueAt?.getTime() ?? 0));
       return {
         status: 202,
-        body: describe(born),
+        body: describe(first),
         keepKeyUntil: latest > 0 ? new Date(latest) : undefined,
         afterCommit: async () => {
           const states = await Promise.all(inserted.map((email) => sending.handOver(email)));
-          return describe(states.map((status, index) => status ?? (born[index] as Status)));
+          return describe(states.map((status, index) => status ?? (first[index] as Status)));
         },
       };
     },

@@ -60,7 +60,7 @@ function writePage(chapter: Chapter, markdown: string, wanted: Set<string>): Pag
     },
   });
   const html = marked.parse(markdown, { async: false });
-  const headings = getHeadingList().map(({ id, level, raw }) => ({ id, level, text: plain(raw) }));
+  const headings = getHeadingList().map(({ id, level, raw }) => ({ id, level, text: plainText(raw) }));
   return { ...chapter, html, headings };
 }
 
@@ -125,4 +125,4 @@ function textOf(token: Token): string {
   return 'text' in token ? String(token.text) : '';
 }
 
-const plain = (inline: string) => new Marked().lexer(inline).map(textOf).join('').trim();
+const plainText = (inline: string) => new Marked().lexer(inline).map(textOf).join('').trim();

@@ -31,7 +31,7 @@ export const faultSchema: Json = {
   additionalProperties: false,
 };
 
-export const headers: Json = {
+export const responseHeaders: Json = {
   'X-Request-Id': {
     description: 'The id of the request: yours, if you sent one.',
     schema: { type: 'string' },

@@ -1,7 +1,13 @@
 // The OpenAPI 3.1 description, made from the operations themselves: what is written here is what validates.
 import type { z } from 'zod';
 import type { DeclaredAnswer, Operation } from '../operation.ts';
-import { faultSchema, headers, idempotencyParameter, ifMatchParameter, problemSchema } from './components.ts';
+import {
+  faultSchema,
+  idempotencyParameter,
+  ifMatchParameter,
+  problemSchema,
+  responseHeaders,
+} from './components.ts';
 import { exampleOf } from './example.ts';
 import { description, tags } from './overview.ts';
 import { examplesOf, isIdempotent, isLimited, problemsOf } from './problems.ts';
@@ -49,7 +55,7 @@ export function describeApi(
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'An API key; API_KEY is the first one.' },
       },
-      headers,
+      headers: responseHeaders,
       examples: examplesOf(operations),
       responses: sorted(components.responses),
       schemas: sorted(components.schemas),

@@ -76,7 +76,7 @@ export function referenceSections(operations: readonly Operation[], version: str
 
 function writeProblem(type: ProblemType): string {
   const { status, title, advice } = problemTypes[type];
-  return `<p class="soft"><code>${type}</code>, HTTP status ${status}</p><h1>${e(title)}</h1><p>${prose(advice)}</p><p><a href="/docs/api">All of the API</a></p>`;
+  return `<p class="soft"><code>${type}</code>, HTTP status ${status}</p><h1>${e(title)}</h1><p>${paragraphs(advice)}</p><p><a href="/docs/api">All of the API</a></p>`;
 }
 
 function writeDocs({ info, tags, paths, components }: Described): string {
@@ -86,7 +86,7 @@ function writeDocs({ info, tags, paths, components }: Described): string {
   const contents = tags.map(({ name }) => `<a href="#${name}">${name}</a>`).join(' · ');
   const sections = tags.map(
     ({ name, description }) =>
-      `<h2 id="${name}">${name}</h2><p>${prose(description)}</p>${all
+      `<h2 id="${name}">${name}</h2><p>${paragraphs(description)}</p>${all
         .filter((operation) => operation.tags.includes(name))
         .map((operation) => writeOperation(operation, components))
         .join('')}`,
@@ -100,7 +100,7 @@ function writeDocs({ info, tags, paths, components }: Described): string {
       `<details id="schema-${name}"><summary><code>${name}</code></summary>${code(schema)}</details>`,
   );
   return `<h1>Postern API</h1><p class="soft">Version ${e(info.version)} · <a href="/openapi.json">OpenAPI 3.1</a></p>
-<p>${prose(info.description)}</p><p>${contents} · <a href="#problems">Problems</a> · <a href="#schemas">Schemas</a></p>
+<p>${paragraphs(info.description)}</p><p>${contents} · <a href="#problems">Problems</a> · <a href="#schemas">Schemas</a></p>
 ${sections.join('')}<h2 id="problems">Problems</h2><table>${problems.join('')}</table><h2 id="schemas">Schemas</h2>${schemas.join('')}`;
 }
 
@@ -112,7 +112,7 @@ function writeOperation(
   const body = requestBody?.content['application/json'];
   const rows = parameters.map(
     ({ name, in: place, required, description }) =>
-      `<tr><td><code>${e(name)}</code></td><td>${place}${required ? ', required' : ''}</td><td>${prose(description ?? '')}</td></tr>`,
+      `<tr><td><code>${e(name)}</code></td><td>${place}${required ? ', required' : ''}</td><td>${paragraphs(description ?? '')}</td></tr>`,
   );
   const answers = Object.entries(responses).map(
     ([status, response]) =>
@@ -120,7 +120,7 @@ function writeOperation(
   );
   const success = Object.values(Object.values(responses)[0]?.content ?? {})[0];
   return `<h3 id="${operation.operationId}"><span class="method">${operation.method}</span> <code>${e(operation.path)}</code></h3>
-<p><strong>${e(operation.summary)}</strong></p><p>${prose(operation.description)}</p>
+<p><strong>${e(operation.summary)}</strong></p><p>${paragraphs(operation.description)}</p>
 ${rows.length > 0 ? `<table>${rows.join('')}</table>` : ''}
 ${body?.example === undefined ? '' : code(body.example)}
 ${body ? `<details><summary>Body</summary>${code(body.schema)}</details>` : ''}
@@ -142,7 +142,7 @@ function code(value: unknown): string {
 }
 
 /** Paragraphs and `code`, which is all the formatting our descriptions use. */
-const prose = (text: string) =>
+const paragraphs = (text: string) =>
   e(text)
     .replaceAll('\n\n', '</p><p>')
     .replaceAll(/`([^`]+)`/g, '<code>$1</code>');

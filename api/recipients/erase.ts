@@ -22,7 +22,7 @@ export async function forgetPerson(tx: Queryable, address: string, actor: string
   ]);
   const applications = await eraseApplications(tx, person);
   for (const [name, table] of Object.entries(apiTables)) await redactTable(tx, person, name, table);
-  return { ...mail, applications, customerIds: await findCustomers(tx, person) };
+  return { ...mail, applications, customerIds: await findCustomersOf(tx, person) };
 }
 
 async function eraseApplications(tx: Queryable, { spellings }: Person): Promise<number> {
@@ -36,7 +36,7 @@ async function eraseApplications(tx: Queryable, { spellings }: Person): Promise<
   return rowCount;
 }
 
-async function findCustomers(tx: Queryable, { spellings }: Person): Promise<string[]> {
+async function findCustomersOf(tx: Queryable, { spellings }: Person): Promise<string[]> {
   const { rows } = await tx.query<{ id: string }>(
     `select id from customer where lower(email) = any($1)
      union select customer_id from owner where lower(email) = any($1) order by id`,

@@ -10,10 +10,10 @@ import { verdictOf } from './verdict.js';
 import { bytes, sentence, span } from './words.js';
 
 export function Diagnosis() {
-  const { overview, trouble } = useOverview();
+  const { overview, isDatabaseAway } = useOverview();
   return html`
     <header class="title"><h1>Diagnosis</h1></header>
-    ${(overview || trouble) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { trouble })} level="h2" />`}
+    ${(overview || isDatabaseAway) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { isDatabaseAway })} level="h2" />`}
     <${Doctor} />
     <${TestMail} />
     ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { ask } from './ask.js';
 
 const listeners = new Set();
-const state = { overview: undefined, connected: false, trouble: false };
+const state = { overview: undefined, connected: false, isDatabaseAway: false };
 let source;
 let again;
 let wait = 1_000;
@@ -32,16 +32,16 @@ export function connect() {
   source.addEventListener('overview', (event) => {
     heard();
     state.overview = JSON.parse(event.data);
-    state.trouble = false;
+    state.isDatabaseAway = false;
     tell([]);
   });
   source.addEventListener('changed', (event) => {
     heard();
     tell(JSON.parse(event.data).ids);
   });
-  source.addEventListener('trouble', () => {
+  source.addEventListener('database-away', () => {
     heard();
-    state.trouble = true;
+    state.isDatabaseAway = true;
     tell([]);
   });
   source.onerror = () => {

@@ -53,10 +53,10 @@ function App() {
 
 function Shell({ onSignOut }) {
   const { path, query } = useRoute();
-  const { overview, connected, trouble } = useOverview();
+  const { overview, connected, isDatabaseAway } = useOverview();
   const [, first = '', id] = path.split('/');
   const section = sections.find((each) => each.path === `/${first}`);
-  const tone = overview || trouble ? verdictOf(overview ?? {}, { trouble }).tone : 'quiet';
+  const tone = overview || isDatabaseAway ? verdictOf(overview ?? {}, { isDatabaseAway }).tone : 'quiet';
 
   useEffect(() => {
     document.title = `${section?.name ?? 'Postern'}${section?.path === '/' ? '' : ' · Postern'}`;

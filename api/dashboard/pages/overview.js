@@ -9,11 +9,11 @@ import { verdictOf } from './verdict.js';
 import { ago, causeWords, count, plural, span, upTo } from './words.js';
 
 export function Overview() {
-  const { overview, trouble } = useOverview();
-  if (!overview && !trouble)
+  const { overview, isDatabaseAway } = useOverview();
+  if (!overview && !isDatabaseAway)
     return html`<h1 class="unseen">Overview</h1><p class="soft" role="status">Looking …</p>`;
   return html`
-    <${Verdict} verdict=${verdictOf(overview ?? {}, { trouble })} />
+    <${Verdict} verdict=${verdictOf(overview ?? {}, { isDatabaseAway })} />
     ${
       overview &&
       html`
@@ -184,7 +184,7 @@ const tlsWords = ({ tls_mode: mode }) =>
 function Processes({ overview }) {
   const { processes, worker, at } = overview;
   const now = new Date(at).getTime();
-  // Who was replaced by another of its kind is history, not trouble.
+  // Who was replaced by another of its kind is history and no problem.
   const shown = processes.filter(
     ({ process, alive }, index) =>
       alive || (index === processes.findIndex((each) => each.process === process) && index < 12),

@@ -11,8 +11,8 @@ const list = (words) =>
  *   facts: string[], findings?: object[], others: object[]}} `words` are somebody else's, shown as they came; `others`
  *   are of the same kind, without `others` of their own
  */
-export function verdictOf(overview, { trouble = false } = {}) {
-  const [first, ...others] = trouble ? [databaseAway] : problemsOf(overview);
+export function verdictOf(overview, { isDatabaseAway = false } = {}) {
+  const [first, ...others] = isDatabaseAway ? [databaseAway] : problemsOf(overview);
   return { ...first, others };
 }
 
