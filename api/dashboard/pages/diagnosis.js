@@ -1,7 +1,8 @@
 // Diagnosis: what the relay found on its way out, a test mail whose stages arrive as they happen, and the settings as
 // the relay saw them. Never a secret.
 import { useState } from 'preact/hooks';
-import { ask, Problem } from './ask.js';
+import { ask } from './ask.js';
+import { eventsOf } from './events.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
 import { Verdict } from './overview.js';
@@ -136,37 +137,6 @@ function Outcome({ outcome: { name, data } }) {
     ${!isSent && data.reply && html`<pre class="said">${data.reply}</pre>`}
     ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Its whole way</a></p>`}
   </section>`;
-}
-
-/** The events of an answer to a POST, which EventSource cannot ask for. Rejects with a Problem. */
-async function* eventsOf(path, body) {
-  const response = await fetch(path, {
-    method: 'POST',
-    headers: { accept: 'text/event-stream', 'content-type': 'application/json', 'x-postern-dashboard': '1' },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => undefined));
-  let text = '';
-  for await (const piece of piecesOf(response.body.pipeThrough(new TextDecoderStream()))) {
-    text += piece;
-    const blocks = text.split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) =>
-        block
-          .split('\n')
-          .find((line) => line.startsWith(`${name}:`))
-          ?.slice(name.length + 1)
-          .trim();
-      const data = field('data');
-      if (data) yield { name: field('event') ?? 'message', data: JSON.parse(data) };
-    }
-  }
-}
-
-async function* piecesOf(stream) {
-  const reader = stream.getReader();
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
 }
 
 const Examined = ({ examined }) => html`<section>
