@@ -98,10 +98,14 @@ test('what is not in the list is taken away', async () => {
   await owner.query('grant all on customer to postern_relay');
   await owner.query('grant select (content) on message_part to postern_api');
   await owner.query('revoke select on cause from postern_api');
+  // As it was before PostgreSQL 15, and is still on a server that was upgraded.
+  await owner.query('grant create on schema public to public');
   await migrate(database.url, log, {
     roles: { api: 'of the api', relay: 'of the relay', worker: 'of the worker' },
   });
   expect(await readKeys(owner)).toEqual(before);
+  const { rows } = await owner.query("select has_schema_privilege('public', 'public', 'create') as open");
+  expect(rows).toEqual([{ open: false }]);
 });
 
 test('a database of 0.1.0 is upgraded by the migration alone, and the old address still works', async () => {

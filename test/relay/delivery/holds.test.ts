@@ -101,6 +101,20 @@ test.each([
   expect(Math.abs((rows[0]?.wait ?? 0) - wait)).toBeLessThanOrEqual(5);
 });
 
+test('a sender that is refused for one cause and then for another is held for both', async () => {
+  await using database = await freshDatabase();
+  await using opened = openDatabase({ url: database.url, applicationName: 'test' });
+  await announceLanes(opened, [{ key: 'lane', name: 'SMTP', routes: [] }]);
+  for (const cause of ['sender-not-owned', 'sender-domain-not-verified', 'sender-not-owned']) {
+    await holdSender(opened, 'lane', {
+      ...{ sender: boss, cause, detail: notOwned, stage: 'mail', isProbe: false },
+      probeMs: [1_000, 60_000],
+    });
+  }
+  const { rows } = await opened.query<{ causes: string[] }>('select causes from sender_hold');
+  expect(rows[0]?.causes.sort()).toEqual(['sender-domain-not-verified', 'sender-not-owned']);
+});
+
 test("a person's retry asks the provider at once; refused again it says so, taken it frees all of the sender", async () => {
   await using database = await freshDatabase();
   await using provider = await startProvider();
