@@ -259,7 +259,8 @@ create table notice_owed (
   queue_id text collate "C" not null,
   ordinal smallint not null,
   action text not null,
-  due_at timestamp with time zone not null default now()
+  due_at timestamp with time zone not null default now(),
+  first_due_at timestamp with time zone
 );
 create table open_clock (
   only_row boolean not null default true,
@@ -518,6 +519,7 @@ CREATE INDEX lane_refusal_refused_at ON public.lane_refusal USING btree (refused
 CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
 CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);
 CREATE INDEX notice_owed_due ON public.notice_owed USING btree (due_at);
+CREATE INDEX notice_owed_late ON public.notice_owed USING btree (first_due_at) WHERE (first_due_at IS NOT NULL);
 CREATE UNIQUE INDEX one_application_per_account ON public.application USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 CREATE UNIQUE INDEX one_customer_per_address ON public.customer USING btree (lower(email));
 CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((true)) WHERE (finished_at IS NULL);

@@ -24,6 +24,14 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
     },
   });
   metrics.gauge({
+    name: 'postern_notice_oldest_seconds',
+    help: 'How long the notice to a submitter that has waited longest since it was due has waited to be written.',
+    read: async () => {
+      const { rows } = await q.query<{ seconds: number }>(oldestNotice);
+      return [{ value: rows[0]?.seconds ?? 0 }];
+    },
+  });
+  metrics.gauge({
     name: 'postern_lane_open',
     help: 'Whether this provider takes mail now: 1 or 0.',
     labels: ['lane', 'state'],
@@ -66,3 +74,10 @@ const oldestDue = `
     where r.status in ('queued', 'deferred') and r.priority = level.priority and r.next_attempt_at <= now()
     order by r.next_attempt_at limit 1
   ) first`;
+
+// What was put off is due later than it was at first.
+const oldestNotice = `
+  select greatest(0, extract(epoch from now() - least(
+    (select due_at from notice_owed order by due_at limit 1),
+    (select first_due_at from notice_owed where first_due_at is not null order by first_due_at limit 1)
+  )))::float8 as seconds`;

@@ -29,6 +29,7 @@ import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
 import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
+import { notesOnCertificate } from './submitters.ts';
 import { type TimeLimits, usualTimeLimits, within } from './time-limits.ts';
 import { completeSteps, planWalks, type Walk, walkRoute } from './walk.ts';
 
@@ -146,6 +147,7 @@ export async function examine({
       controls: visits.flatMap((each) => each.controls),
       signIns: visits.flatMap((each) => each.signIns),
       notes: [
+        ...notesOnCertificate(reading.environment.relayTls, new Date()),
         ...given,
         ...visits.flatMap(({ notes }) => notes),
         ...(ok

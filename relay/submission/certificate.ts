@@ -28,6 +28,10 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): Certif
   return { cert, key };
 }
 
+/** Of the server's own certificate, which comes first. */
+export const validUntil = ({ cert }: Pick<Certificate, 'cert'>): Date =>
+  new X509Certificate(cert).validToDate;
+
 /**
  * Calls `changed` with the certificate whenever the files hold another one. Files that are wrong are named in the log,
  * once, and the certificate that was read before stays.

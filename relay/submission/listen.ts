@@ -18,7 +18,7 @@ import { firstStatusBy, statusOfAll } from '../policy/first-status.ts';
 import { isAllowedSender } from '../policy/senders.ts';
 import { newQueueId } from '../queue-id.ts';
 import { openAcceptance } from './accept.ts';
-import { readCertificate, watchCertificate } from './certificate.ts';
+import { readCertificate, validUntil, watchCertificate } from './certificate.ts';
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
@@ -404,6 +404,12 @@ export async function listenSubmission({
     started.defer(() => void server.stop());
   }
   started.move();
+  let offered = certificate;
+  metrics?.gauge({
+    name: 'postern_submission_certificate_valid_until_seconds',
+    help: 'When the certificate for submitters runs out, in seconds since 1970; nothing where there is none.',
+    read: async () => (offered ? [{ value: validUntil(offered).getTime() / 1_000 }] : []),
+  });
   const watch =
     settings.relayTls &&
     certificate &&
@@ -411,6 +417,7 @@ export async function listenSubmission({
       log,
       changed: (found) => {
         for (const server of servers) server.updateSecureContext({ ...found });
+        offered = found;
       },
     });
 

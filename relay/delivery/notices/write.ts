@@ -43,7 +43,8 @@ export async function writeNotices(
       onError(error, queueId);
       // So that a mail which cannot be reported does not stand in the way of the others.
       await database.query(
-        `update notice_owed set due_at = now() + interval '1 minute' where queue_id = $1 and due_at <= now()`,
+        `update notice_owed set due_at = now() + interval '1 minute', first_due_at = coalesce(first_due_at, due_at)
+         where queue_id = $1 and due_at <= now()`,
         [queueId],
       );
     }

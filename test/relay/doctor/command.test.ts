@@ -1,9 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { beat } from '../../../relay/client/status/heartbeat.ts';
 import type { Examination } from '../../../relay/doctor/examination.ts';
 import { announceLanes, laneKey } from '../../../relay/lane-state/lanes.ts';
+import { createAuthority } from '../../kit/certificate.ts';
 import { freshDatabase, type TestDatabase, urlOfProcess } from '../../kit/database.ts';
 import type { Provider } from '../../kit/provider.ts';
 import { expectNoSecret, password, providerForTests, runDoctor, type Variables } from './patient.ts';
@@ -156,6 +160,22 @@ describe('with the database of an installation', () => {
     expect(notes.join()).toContain(
       'The relay is postgres in the database, who may change and read everything',
     );
+  });
+
+  test('a certificate for submitters that runs out is noticed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'postern-certificate-'));
+    const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const { cert, key } = await (await createAuthority()).issue();
+    await writeFile(files.cert, cert);
+    await writeFile(files.key, key);
+    await using provider = await providerForTests();
+    const { notes } = await runJson({
+      ...provider.environment(),
+      RELAY_TLS_CERT_FILE: files.cert,
+      RELAY_TLS_KEY_FILE: files.key,
+    });
+    await rm(folder, { recursive: true });
+    expect(notes.join()).toMatch(/The certificate for submitters in RELAY_TLS_CERT_FILE runs out on \d{4}-/);
   });
 
   test('a variable that reached the api but not the relay is the cause', async () => {

@@ -37,7 +37,8 @@ test('a port with TLS from the first byte, and files that change under both port
   const before = await createAuthority();
   const after = await createAuthority();
   const first = await before.issue();
-  const second = await after.issue();
+  const notAfter = new Date('2099-12-31T00:00:00Z');
+  const second = await after.issue({ notAfter });
   const files = await filesWith(first.cert, first.key);
   const tlsPort = await freePort();
   await using stack = await startRelay({ relay: { ...variables(files), RELAY_TLS_PORT: String(tlsPort) } });
@@ -76,6 +77,9 @@ test('a port with TLS from the first byte, and files that change under both port
     await client.authPlain(application.user, application.password).expect('235 *');
   }
   await submitted(old, messageWith('the old session goes on\r\n'));
+  const metrics = await (await fetch(`${stack.relay.healthUrl}/metrics`)).text();
+  const [, validUntil] = /^postern_submission_certificate_valid_until_seconds\S* (\S+)$/m.exec(metrics) ?? [];
+  expect(Number(validUntil)).toBe(notAfter.getTime() / 1_000);
 });
 
 test('without a certificate a client that wants TLS is told the variable, or the log is', async () => {
