@@ -1,7 +1,8 @@
 // Can mail leave right now, and if not, why: everything the first page says, in a few indexed looks.
 import type { Queryable } from '../../deploy/database.ts';
-import { type CauseWords, readCauses } from '../../relay/client/status/causes.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
 import { type Heartbeat, type RelayReport, readHeartbeats } from '../../relay/client/status/heartbeat.ts';
+import type { CauseWords } from '../../relay/client/status/own-causes.ts';
 
 // Beyond this a number says "very many", which is all that matters, and counting on would take its time.
 const countedUpTo = 100_000;

@@ -1,7 +1,8 @@
 // Mail that other applications handed in over SMTP: it has a queue id and recipients, but no row in email.
 import type { Queryable } from '../../deploy/database.ts';
 import { readMessageTimeline } from '../../relay/client/email/timeline.ts';
-import { type CauseWords, readCauses } from '../../relay/client/status/causes.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
+import type { CauseWords } from '../../relay/client/status/own-causes.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { toEventView } from '../emails/email.ts';
 

@@ -1,6 +1,16 @@
 // Where in the conversation a failure happened, when the one who reports it does not say.
 import type { Stage } from '../client/vocabulary.ts';
-import type { Facts } from './facts.ts';
+import type { Symptom } from './failure.ts';
+import type { SystemError } from './system-errors.ts';
+
+/** What tells where a failure happened (facts.ts). */
+type StageEvidence = {
+  readonly words: string;
+  readonly command: string;
+  readonly code: number | undefined;
+  readonly systemError: SystemError | undefined;
+  readonly symptom: Symptom;
+};
 
 const afterTheDot =
   /after (the )?(final |end of data )?dot|end of data message may|(waiting for|reading) (the )?(final|last) (reply|response)|while sending end of data|in reply to end of data|after (end of data|sending (the )?(message )?(body|data))|message may be sent more than once|after data (was|has been) sent/;
@@ -45,8 +55,7 @@ const commands: readonly (readonly [RegExp, Stage])[] = [
 ];
 
 /** The stage the evidence points to; undefined when it could be any. */
-export function stageOf(facts: Omit<Facts, 'stage'>): Stage | undefined {
-  const { words, command, code, systemError, symptom } = facts;
+export function stageOf({ words, command, code, systemError, symptom }: StageEvidence): Stage | undefined {
   if (afterTheDot.test(words)) return 'dot';
   const byCommand = commands.find(([pattern]) => pattern.test(command))?.[1];
   if (byCommand !== undefined) return byCommand;

@@ -1,13 +1,7 @@
 // What a cause means, in words for a person. The relay decides causes and knows the words; every other process
 // shows them, and reads them here.
 import type { Queryable } from '../../../deploy/database.ts';
-import { ownCauses } from './own-causes.ts';
-
-export type CauseWords = {
-  readonly title: string;
-  readonly meaning: string;
-  readonly fix: string;
-};
+import { type CauseWords, ownCauses } from './own-causes.ts';
 
 /**
  * The words for these slugs as the relay wrote them down, and for Postern's own decisions also when no relay has started

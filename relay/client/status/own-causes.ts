@@ -1,6 +1,10 @@
 // What Postern itself decides about mail, told to a person as everything else in the catalogue of relay/verdict. It
 // stands here, because api and worker decide some of it themselves, also before a relay has ever started.
-import type { CauseWords } from './causes.ts';
+export type CauseWords = {
+  readonly title: string;
+  readonly meaning: string;
+  readonly fix: string;
+};
 
 export const ownCauses = {
   'not-configured': {

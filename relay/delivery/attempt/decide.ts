@@ -62,114 +62,121 @@ export type Circumstances = {
 /** Nobody waits for long when we stopped ourselves. */
 const soon = 0;
 
+/** Pure, but for the chance in the time of the next attempt. */
 export function decide(circumstances: Circumstances): Decision {
-  const { recipients, transaction, judge, schedule, onUncertain, resendSeconds, isNotice } = circumstances;
-  const random = circumstances.random ?? Math.random;
+  const { recipients } = circumstances;
+  if (isStale(circumstances)) return { dispositions: [], effects: [], again: [recipients] };
+  const outcomes = recipients.map((recipient) => outcomeOf(circumstances, recipient));
+  const split = recipients.filter((_, index) => outcomes[index] === 'split');
+  const decided = outcomes.filter((outcome) => outcome !== 'split');
+  return {
+    dispositions: decided.map(({ disposition }) => disposition),
+    effects: distinct(decided.flatMap(({ effect }) => effect ?? [])),
+    again: halves(split, recipients.length),
+  };
+}
+
+/** What one recipient becomes and what everybody must know of it; or that its batch was too large. */
+type Outcome = { readonly disposition: Disposition; readonly effect?: Effect | undefined } | 'split';
+
+function outcomeOf(circumstances: Circumstances, recipient: ClaimedRecipient): Outcome {
+  const { transaction } = circumstances;
   const { end } = transaction;
-  const dispositions: Disposition[] = [];
-  const effects: Effect[] = [];
-  const split: ClaimedRecipient[] = [];
+  const refusal = transaction.refused.get(recipient.address);
+  if (refusal) return refused(circumstances, recipient, refusal);
+  if (end.kind === 'silent') return unknown(circumstances, recipient, end.failure);
+  if (end.kind === 'failed') return refused(circumstances, recipient, end.failure);
+  if (end.kind === 'fenced') return become(recipient, 'queued', { delaySeconds: soon });
+  const { code, enhanced, text } = end.reply;
+  if (isYes(code)) return become(recipient, 'sent', {});
+  const symptom = { responseCode: code, reply: text, ...(enhanced ? { enhanced } : {}) };
+  return refused(circumstances, recipient, { stage: 'dot', symptom, timings: transaction.timings });
+}
 
-  if (isStale(circumstances)) return { dispositions, effects, again: [recipients] };
+function refused(circumstances: Circumstances, recipient: ClaimedRecipient, failure: SmtpFailure): Outcome {
+  const { isNotice } = circumstances;
+  const judgement = circumstances.judge(failure);
+  const { verdict, scope, cause } = judgement;
+  const because = { failure, judgement, reason: cause };
+  const isOfLane = scope === 'credential' || scope === 'platform' || scope === 'route';
 
-  for (const recipient of recipients) {
-    const refusal = transaction.refused.get(recipient.address);
-    if (refusal) settle(recipient, refusal);
-    else if (end.kind === 'answered' && isYes(end.reply.code)) {
-      add(recipient, 'sent', { reason: null });
-    } else if (end.kind === 'answered') {
-      const { code, enhanced, text } = end.reply;
-      const symptom = { responseCode: code, reply: text, ...(enhanced ? { enhanced } : {}) };
-      settle(recipient, { stage: 'dot', symptom, timings: transaction.timings });
-    } else if (end.kind === 'silent') {
-      unknown(recipient, end.failure);
-    } else if (end.kind === 'fenced') {
-      add(recipient, 'queued', { reason: null, delaySeconds: soon });
-    } else {
-      settle(recipient, end.failure);
-    }
+  // A lane that refuses <> refuses notices, not mail: it must not be stopped for that.
+  if (verdict === 'fail' || (verdict === 'stop' && isNotice && scope !== 'platform'))
+    return become(recipient, 'bounced', because);
+  if (verdict === 'split' && circumstances.recipients.length > 1) return 'split';
+  if ((verdict === 'stop' || verdict === 'pause') && isOfLane)
+    return refusedByLane(circumstances, recipient, because);
+  if (verdict === 'stop') {
+    const effect = scope === 'sender' ? ({ kind: 'hold-sender', judgement, failure } as const) : undefined;
+    return { ...become(recipient, 'held', because), effect };
   }
-  return { dispositions, effects, again: halves(split, recipients.length) };
+  // retry, and whatever cannot be meant at this point: when in doubt, later.
+  const counts = verdict !== 'pause' && !isOfLane;
+  return become(recipient, 'deferred', {
+    ...because,
+    counts,
+    delaySeconds: retryIn(circumstances, recipient, judgement),
+  });
+}
 
-  function settle(recipient: ClaimedRecipient, failure: SmtpFailure): void {
-    const judgement = judge(failure);
-    const { verdict, scope, cause } = judgement;
-    const because = { failure, judgement, reason: cause };
-    const isTheLanes = scope === 'credential' || scope === 'platform' || scope === 'route';
-    const later = () => retryIn(recipient, judgement);
+type Because = { readonly failure: SmtpFailure; readonly judgement: Judgement; readonly reason: string };
 
-    if (verdict === 'fail' || (verdict === 'stop' && isNotice && scope !== 'platform')) {
-      // A lane that refuses <> refuses notices, not mail: it must not be stopped for that.
-      add(recipient, 'bounced', because);
-    } else if (verdict === 'split' && recipients.length > 1) {
-      split.push(recipient);
-    } else if ((verdict === 'stop' || verdict === 'pause') && isTheLanes) {
-      const isSuspicion = judgement.isSuspicion === true;
-      const kind = isSuspicion ? 'suspect-lane' : verdict === 'stop' ? 'stop-lane' : 'pause-lane';
-      if (!isNotice) effect({ kind, judgement, failure, recipient: recipient.address });
-      if (isSuspicion) add(recipient, 'deferred', { ...because, counts: true, delaySeconds: later() });
-      // When the lane opens again another mail goes first, and shows whether it was this one.
-      else add(recipient, 'queued', { ...because, delaySeconds: isNotice ? later() : aside(failure) });
-    } else if (verdict === 'stop') {
-      if (scope === 'sender') effect({ kind: 'hold-sender', judgement, failure });
-      add(recipient, 'held', because);
-    } else {
-      // retry, and whatever cannot be meant at this point: when in doubt, later.
-      const counts = verdict !== 'pause' && !isTheLanes;
-      add(recipient, 'deferred', { ...because, counts, delaySeconds: later() });
-    }
-  }
+function refusedByLane(circumstances: Circumstances, recipient: ClaimedRecipient, because: Because): Outcome {
+  const { isNotice, schedule } = circumstances;
+  const { failure, judgement } = because;
+  const isSuspicion = judgement.isSuspicion === true;
+  const kind = isSuspicion ? 'suspect-lane' : judgement.verdict === 'stop' ? 'stop-lane' : 'pause-lane';
+  const effect = isNotice ? undefined : ({ kind, judgement, failure, recipient: recipient.address } as const);
+  const later = retryIn(circumstances, recipient, judgement);
+  if (isSuspicion)
+    return { ...become(recipient, 'deferred', { ...because, counts: true, delaySeconds: later }), effect };
+  // When the lane opens again another mail goes first, and shows whether it was this one.
+  const aside = failure.stage === 'mail' ? soon : (schedule[0] ?? soon);
+  return { ...become(recipient, 'queued', { ...because, delaySeconds: isNotice ? later : aside }), effect };
+}
 
-  function unknown(recipient: ClaimedRecipient, failure: SmtpFailure): void {
-    const judgement = judge(failure);
-    const because = { failure, judgement, counts: true };
-    if (recipient.resends > 0) {
-      // Twice without an answer: a person has to ask the recipient before there is a third copy.
-      add(recipient, 'held', { ...because, reason: 'uncertain-twice' });
-    } else {
-      const delaySeconds = onUncertain === 'resend' ? resendSeconds : null;
-      add(recipient, 'uncertain', { ...because, reason: judgement.cause, delaySeconds });
-    }
-  }
+function unknown(
+  { judge, onUncertain, resendSeconds }: Circumstances,
+  recipient: ClaimedRecipient,
+  failure: SmtpFailure,
+): Outcome {
+  const judgement = judge(failure);
+  const because = { failure, judgement, counts: true };
+  // Twice without an answer: a person has to ask the recipient before there is a third copy.
+  if (recipient.resends > 0) return become(recipient, 'held', { ...because, reason: 'uncertain-twice' });
+  const delaySeconds = onUncertain === 'resend' ? resendSeconds : null;
+  return become(recipient, 'uncertain', { ...because, reason: judgement.cause, delaySeconds });
+}
 
-  function aside({ stage }: SmtpFailure): number {
-    return stage === 'mail' ? soon : (schedule[0] ?? soon);
-  }
+function retryIn(
+  { schedule, random = Math.random }: Circumstances,
+  recipient: ClaimedRecipient,
+  { retryAfterSeconds }: Judgement,
+): number {
+  return secondsUntilRetry(schedule, recipient.attempts + 1, { asked: retryAfterSeconds, random: random() });
+}
 
-  function retryIn(recipient: ClaimedRecipient, judgement: Judgement): number {
-    return secondsUntilRetry(schedule, recipient.attempts + 1, {
-      asked: judgement.retryAfterSeconds,
-      random: random(),
-    });
-  }
+function become(
+  recipient: ClaimedRecipient,
+  status: Disposition['status'],
+  {
+    reason = null,
+    delaySeconds = null,
+    counts = status === 'sent' || status === 'bounced',
+    failure = null,
+    judgement = null,
+  }: Partial<Disposition>,
+): { disposition: Disposition } {
+  return { disposition: { recipient, status, reason, delaySeconds, counts, failure, judgement } };
+}
 
-  function add(
-    recipient: ClaimedRecipient,
-    status: Disposition['status'],
-    {
-      reason,
-      delaySeconds = null,
-      counts = status === 'sent' || status === 'bounced',
-      failure = null,
-      judgement = null,
-    }: Partial<Disposition>,
-  ): void {
-    dispositions.push({
-      recipient,
-      status,
-      reason: reason ?? null,
-      delaySeconds,
-      counts,
-      failure,
-      judgement,
-    });
-  }
-
-  function effect(one: Effect): void {
-    // Several recipients refused one by one are several refusals; one answer to their mail is one.
-    const isAnother = one.kind === 'suspect-lane' && one.failure.stage === 'rcpt';
-    if (isAnother || !effects.some(({ kind }) => kind === one.kind)) effects.push(one);
-  }
+/** Several recipients refused one by one are several refusals; one answer to their mail is one. */
+function distinct(effects: readonly Effect[]): Effect[] {
+  return effects.filter(
+    (effect, index) =>
+      (effect.kind === 'suspect-lane' && effect.failure.stage === 'rcpt') ||
+      effects.findIndex(({ kind }) => kind === effect.kind) === index,
+  );
 }
 
 /** The same once it is known that only this mail is refused, and not the lane: it waits alone. */
