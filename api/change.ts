@@ -1,0 +1,73 @@
+// Calls that change something: in a transaction of their own or in one they share, with their Idempotency-Key.
+import type { Response } from 'express';
+import type { Database, Queryable } from '../deploy/database.ts';
+import type { Log } from '../deploy/log.ts';
+import { takeTurn } from '../deploy/turn.ts';
+import { send, sendJson, toJson } from './answer.ts';
+import { inGroups } from './group.ts';
+import { amendAnswer, claimKey, type IdempotentRequest, storeAnswer } from './idempotency.ts';
+import type { Call, Operation } from './operation.ts';
+import { idsOf } from './request-log.ts';
+
+type Change = (request: {
+  asked: Call;
+  idempotent: IdempotentRequest | '' | undefined;
+  response: Response;
+}) => Promise<void>;
+
+/** How requests of this operation change something: in a transaction of their own, or in one they share. */
+export function changer(operation: Operation, { database, log }: { database: Database; log: Log }): Change {
+  const { run } = operation;
+  if (run.kind !== 'changes') return () => Promise.resolve();
+  const { handle, handleMany, idempotency } = run;
+  const alone = (asked: Call) => inTransaction(database, (tx) => handle(asked, tx));
+  const together = handleMany && inGroups({ database, handleMany, alone });
+
+  return async ({ asked, idempotent, response }) => {
+    if (!idempotent) {
+      const answer = await (together ?? alone)(asked);
+      const late = await answer.afterCommit?.();
+      await takeTurn();
+      return send(response, late === undefined ? answer : { ...answer, body: late });
+    }
+
+    const outcome = await inTransaction(database, async (tx) => {
+      const stored = await claimKey(tx, idempotent);
+      if (stored) return { stored };
+      const answer = await handle(asked, tx);
+      const json = toJson(answer.body);
+      await storeAnswer(tx, idempotent, {
+        status: answer.status,
+        answer: idempotency === 'secret' ? null : json,
+        keepUntil: answer.keepKeyUntil,
+      });
+      return { answer, json };
+    });
+    if (outcome.stored) {
+      response.set('idempotency-replayed', 'true');
+      return sendJson(response, outcome.stored.status, outcome.stored.body);
+    }
+    const { answer, json } = outcome;
+    const late = toJson(await answer.afterCommit?.());
+    if (late !== null && idempotency === 'stored' && late !== json) {
+      // Only the mail's status differs; a replay that tells the older one would be true as well.
+      await amendAnswer(database, idempotent, late).catch((error) =>
+        log.warn({ err: error, ...idsOf(asked) }, 'A stored answer could not be amended'),
+      );
+    }
+    send(response, answer, late ?? json);
+  };
+}
+
+/** Two transactions that wait for each other are nobody's fault: one of them is run again. */
+async function inTransaction<T>(database: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await database.transaction(work);
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const isDeadlock = code === '40P01' || code === '40001';
+      if (!isDeadlock || attempt === 3) throw error;
+    }
+  }
+}
