@@ -2,9 +2,10 @@
 import type { Response } from 'express';
 import type { Log } from '../deploy/log.ts';
 import { problemOf } from './error-answer.ts';
+import { startEvents, writeEvent } from './event-stream.ts';
 import type { Answer } from './operation.ts';
 import { problemDocument } from './problem.ts';
-import type { Local } from './request-log.ts';
+import type { RequestLocals } from './request-log.ts';
 
 export const toJson = (body: unknown): string | null => (body === undefined ? null : JSON.stringify(body));
 
@@ -21,26 +22,19 @@ export function sendJson(response: Response, status: number, json: string | null
   else response.set('content-type', 'application/json; charset=utf-8').end(json);
 }
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export async function stream(
+/** Sends the events one by one; a problem thrown on the way is the last of them. */
+export async function sendEvents(
   response: Response,
   events: NonNullable<Answer['events']>,
   log: Log,
 ): Promise<void> {
-  response.status(200).set({
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    // nginx would collect the events otherwise.
-    'x-accel-buffering': 'no',
-  });
-  response.flushHeaders();
-  const tell = (event: string, data: unknown) =>
-    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  startEvents(response, { cacheControl: 'no-store' });
+  const write = (event: string, data: unknown) => writeEvent(response, event, JSON.stringify(data));
   try {
-    for await (const { event, data } of events) tell(event, data);
+    for await (const { event, data } of events) write(event, data);
   } catch (error) {
-    const local = response.locals as Local;
-    tell('problem', problemDocument(problemOf(error, log, local), local.requestId));
+    const local = response.locals as RequestLocals;
+    write('problem', problemDocument(problemOf(error, log, local), local.requestId));
   }
   response.end();
 }

@@ -1,16 +1,16 @@
-// Serves the declared operations: who asks, how often, with which fields, in one transaction with their
-// Idempotency-Key, and one translation of everything that can go wrong. It never listens, so tests can hold it.
+// Builds the app out of its parts: what every request passes, the pages, and the operations. It never listens, so tests
+// can hold it.
 import express, { type Express, type RequestHandler } from 'express';
 import type { Budget } from '../deploy/budget.ts';
-import { crossOrigin } from './cors.ts';
-import { explain } from './error-answer.ts';
+import { allowOrigins } from './cors.ts';
+import { answerErrors } from './error-answer.ts';
 import { bodyBudget } from './json-body.ts';
 import type { Operation } from './operation.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
 import { Problem } from './problem.ts';
-import { introduce } from './request-log.ts';
+import { logRequests } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
-import { type Ground, serve } from './serve.ts';
+import { type AppDependencies, serve } from './serve.ts';
 import { openTurns } from './turns.ts';
 
 /**
@@ -25,7 +25,7 @@ export function buildApp({
   corsOrigins = [],
   budget = bodyBudget(operations),
   ...given
-}: Omit<Ground, 'budget' | 'turns'> & {
+}: Omit<AppDependencies, 'budget' | 'turns'> & {
   budget?: Budget;
   /** Told of every request when it is over. */
   answered?: (request: AnsweredRequest) => void;
@@ -34,7 +34,7 @@ export function buildApp({
   trustedProxies?: readonly string[];
   corsOrigins?: readonly string[];
 }): Express {
-  const ground = { ...given, budget, turns: openTurns() };
+  const dependencies = { ...given, budget, turns: openTurns() };
   const app = express();
   app.set('etag', false);
   app.set('case sensitive routing', true);
@@ -42,18 +42,18 @@ export function buildApp({
   app.set('trust proxy', trustedProxies.length > 0 ? [...trustedProxies] : false);
   app.disable('x-powered-by');
 
-  app.use(introduce(ground.log, answered));
+  app.use(logRequests(dependencies.log, answered));
   app.use(securityHeaders);
-  if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
+  if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   for (const page of pages) app.use(page);
   for (const operation of operations) {
-    app[operation.method](routeOf(operation), serve(operation, ground));
+    app[operation.method](routeOf(operation), serve(operation, dependencies));
   }
   for (const [route, methods] of methodsByRoute(operations)) app.all(route, refuseMethod(methods));
   app.use((request) => {
     throw new Problem('not-found', `There is nothing at ${request.path}.`);
   });
-  app.use(explain(ground.log));
+  app.use(answerErrors(dependencies.log));
   return app;
 }
 

@@ -7,25 +7,28 @@ import { send, sendJson, toJson } from './answer.ts';
 import { inGroups } from './group.ts';
 import { amendAnswer, claimKey, type IdempotentRequest, storeAnswer } from './idempotency.ts';
 import type { Call, Operation } from './operation.ts';
-import { idsOf } from './request-log.ts';
+import { requestIds } from './request-log.ts';
 
 type Change = (request: {
-  asked: Call;
+  call: Call;
   idempotent: IdempotentRequest | '' | undefined;
   response: Response;
 }) => Promise<void>;
 
 /** How requests of this operation change something: in a transaction of their own, or in one they share. */
-export function changer(operation: Operation, { database, log }: { database: Database; log: Log }): Change {
+export function openChange(
+  operation: Operation,
+  { database, log }: { database: Database; log: Log },
+): Change {
   const { run } = operation;
   if (run.kind !== 'changes') return () => Promise.resolve();
   const { handle, handleMany, idempotency } = run;
-  const alone = (asked: Call) => inTransaction(database, (tx) => handle(asked, tx));
+  const alone = (call: Call) => inTransaction(database, (tx) => handle(call, tx));
   const together = handleMany && inGroups({ database, handleMany, alone });
 
-  return async ({ asked, idempotent, response }) => {
+  return async ({ call, idempotent, response }) => {
     if (!idempotent) {
-      const answer = await (together ?? alone)(asked);
+      const answer = await (together ?? alone)(call);
       const late = await answer.afterCommit?.();
       await takeTurn();
       return send(response, late === undefined ? answer : { ...answer, body: late });
@@ -34,7 +37,7 @@ export function changer(operation: Operation, { database, log }: { database: Dat
     const outcome = await inTransaction(database, async (tx) => {
       const stored = await claimKey(tx, idempotent);
       if (stored) return { stored };
-      const answer = await handle(asked, tx);
+      const answer = await handle(call, tx);
       const json = toJson(answer.body);
       await storeAnswer(tx, idempotent, {
         status: answer.status,
@@ -52,7 +55,7 @@ export function changer(operation: Operation, { database, log }: { database: Dat
     if (late !== null && idempotency === 'stored' && late !== json) {
       // Only the mail's status differs; a replay that tells the older one would be true as well.
       await amendAnswer(database, idempotent, late).catch((error) =>
-        log.warn({ err: error, ...idsOf(asked) }, 'A stored answer could not be amended'),
+        log.warn({ err: error, ...requestIds(call) }, 'A stored answer could not be amended'),
       );
     }
     send(response, answer, late ?? json);

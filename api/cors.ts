@@ -1,7 +1,7 @@
 // Cross-origin requests (https://fetch.spec.whatwg.org/#http-cors-protocol) of the origins in CORS_ORIGINS.
 import type { RequestHandler } from 'express';
 
-export function crossOrigin(origins: readonly string[]): RequestHandler {
+export function allowOrigins(origins: readonly string[]): RequestHandler {
   return (request, response, next) => {
     response.vary('origin');
     const origin = request.get('origin');

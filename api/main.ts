@@ -3,8 +3,9 @@
 // an answer into an error. This process never speaks to the provider and does not know its password.
 import { randomUUID } from 'node:crypto';
 import { measureBudgets, openBudget } from '../deploy/budget.ts';
-import { openDatabase } from '../deploy/database.ts';
+import { type Database, openDatabase } from '../deploy/database.ts';
 import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
+import type { Log } from '../deploy/log.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
@@ -55,16 +56,8 @@ await runProcess(
       }),
     );
 
-    const instance = randomUUID();
-    const tellOthers = () =>
-      beat(database, {
-        instance,
-        process: 'api',
-        report: { provider_variables: environment.providerVariables },
-      }).catch((error) => log.warn({ err: error }, 'The heartbeat could not be written'));
-    await tellOthers();
-    const beating = every(beatIntervalMs, tellOthers, { first: 'after a pause' });
-    resources.defer(() => beating.stop());
+    const heartbeats = await startHeartbeats(database, environment.providerVariables, log);
+    resources.defer(() => heartbeats.stop());
 
     const { from } = environment;
     const onTheWay = openBudget(handOverBytes);
@@ -123,3 +116,14 @@ await runProcess(
     log.info({ event: 'started', port }, `The API listens on port ${port}`);
   },
 );
+
+/** The first is written when this returns. */
+async function startHeartbeats(database: Database, providerVariables: readonly string[], log: Log) {
+  const instance = randomUUID();
+  const write = () =>
+    beat(database, { instance, process: 'api', report: { provider_variables: providerVariables } }).catch(
+      (error) => log.warn({ err: error }, 'The heartbeat could not be written'),
+    );
+  await write();
+  return every(beatIntervalMs, write, { first: 'after a pause' });
+}

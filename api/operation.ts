@@ -1,5 +1,5 @@
-// One operation of the API, declared once: app.ts serves it, faults.ts reads its fields with these schemas,
-// and openapi.ts describes it from them.
+// One operation of the API, declared once: serve.ts serves it, faults.ts reads its fields with these schemas,
+// and openapi/ describes it from them.
 import type { z } from 'zod';
 import type { Queryable } from '../deploy/database.ts';
 import type { Principal, Scope } from './authenticate.ts';

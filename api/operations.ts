@@ -1,4 +1,4 @@
-// Every operation of the API in one list: what app.ts serves and openapi.ts describes.
+// Every operation of the API in one list: what app.ts serves and openapi/ describes.
 import type { Database } from '../deploy/database.ts';
 import { customerOperations } from './customers/operations.ts';
 import { diagnosisOperations } from './diagnosis/operations.ts';

@@ -172,7 +172,7 @@ type Particulars = {
 
 /**
  * Thrown by whoever finds that a request cannot be fulfilled, so that an open transaction rolls back;
- * app.ts turns it into the answer. Everything in it is shown to the caller.
+ * error-answer.ts turns it into the answer. Everything in it is shown to the caller.
  */
 export class Problem extends Error {
   readonly type: ProblemType;

@@ -14,16 +14,19 @@ import {
 import type { Principal } from './authenticate.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
 
-/** A request on its way, with its id and its start. */
-export type Local = { requestId: string; traceparent: string; principal?: Principal };
+/** What `response.locals` holds of a request. */
+export type RequestLocals = { requestId: string; traceparent: string; principal?: Principal };
 
-export type Ids = Pick<Local, 'requestId' | 'traceparent'>;
+export type RequestIds = Pick<RequestLocals, 'requestId' | 'traceparent'>;
 
 /** What every line of the log about a request says. */
-export const idsOf = ({ requestId, traceparent }: Ids) => ({ requestId, traceId: traceIdOf(traceparent) });
+export const requestIds = ({ requestId, traceparent }: RequestIds) => ({
+  requestId,
+  traceId: traceIdOf(traceparent),
+});
 
 /** Gives the request its id and its line in the log: the route, never the address with what it may contain. */
-export function introduce(log: Log, answered: (request: AnsweredRequest) => void): RequestHandler {
+export function logRequests(log: Log, answered: (request: AnsweredRequest) => void): RequestHandler {
   return (request, response, next) => {
     const given = request.get('x-request-id');
     const requestId = given !== undefined && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
@@ -31,7 +34,7 @@ export function introduce(log: Log, answered: (request: AnsweredRequest) => void
     const header = request.get('traceparent');
     const span = startRequestSpan(request.method, header);
     const traceparent = span ? traceparentOf(span) : joinTrace(header);
-    Object.assign(response.locals, { requestId, traceparent } satisfies Local);
+    Object.assign(response.locals, { requestId, traceparent } satisfies RequestLocals);
     response.set('x-request-id', requestId);
     response.on('close', () => {
       const { method } = request;
@@ -41,7 +44,7 @@ export function introduce(log: Log, answered: (request: AnsweredRequest) => void
       answered({ method, route, status, seconds: ms / 1000 });
       const line = {
         event: 'request',
-        ...idsOf({ requestId, traceparent }),
+        ...requestIds({ requestId, traceparent }),
         method,
         route,
         status,

@@ -4,9 +4,9 @@ import type { Budget } from '../deploy/budget.ts';
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { takeTurn } from '../deploy/turn.ts';
-import { send, stream } from './answer.ts';
+import { send, sendEvents } from './answer.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
-import { changer } from './change.ts';
+import { openChange } from './change.ts';
 import { readParts } from './faults.ts';
 import { fingerprintOf, readIdempotencyKey } from './idempotency.ts';
 import { jsonBody } from './json-body.ts';
@@ -14,10 +14,10 @@ import { networkOf } from './network.ts';
 import type { Call, Operation } from './operation.ts';
 import { Problem } from './problem.ts';
 import { defaultPerMinute, type RateLimit } from './rate-limit.ts';
-import type { Local } from './request-log.ts';
+import type { RequestLocals } from './request-log.ts';
 import type { Turns } from './turns.ts';
 
-export type Ground = {
+export type AppDependencies = {
   readonly database: Database;
   readonly authenticate: Authenticate;
   readonly limit: RateLimit;
@@ -27,41 +27,44 @@ export type Ground = {
   readonly turns: Turns;
 };
 
-export function serve(operation: Operation, ground: Ground): RequestHandler {
-  const change = changer(operation, ground);
-  const parseBody = operation.body ? jsonBody(operation, ground.budget) : undefined;
+export function serve(operation: Operation, dependencies: AppDependencies): RequestHandler {
+  const change = openChange(operation, dependencies);
+  const parseBody = operation.body ? jsonBody(operation, dependencies.budget) : undefined;
 
   return async (request, response) => {
     const principal =
       operation.scope === 'public'
         ? stranger
         : // Who is signed in to the dashboard was recognised before (api/dashboard/).
-          ((response.locals as Local).principal ??
-          (await ground.authenticate(request.get('authorization'), request.ip ?? '')));
+          ((response.locals as RequestLocals).principal ??
+          (await dependencies.authenticate(request.get('authorization'), request.ip ?? '')));
     if (operation.scope !== 'public') permit(principal, operation.scope);
-    for (const [name, value] of Object.entries(await permitRate(operation, ground, principal, request))) {
+    for (const [name, value] of Object.entries(
+      await permitRate(operation, dependencies, principal, request),
+    )) {
       response.set(name, value);
     }
 
     if (parseBody) await parseBody(request, response);
     await takeTurn();
-    const asked = {
+    const call = {
       ...readFields(operation, request),
       principal,
-      requestId: (response.locals as Local).requestId,
-      traceparent: (response.locals as Local).traceparent,
+      requestId: (response.locals as RequestLocals).requestId,
+      traceparent: (response.locals as RequestLocals).traceparent,
       ifMatch: request.get('if-match'),
       get gone() {
-        return hangUpOf(response);
+        return hangUpSignal(response);
       },
       wantsEvents: request.accepts(['json', 'text/event-stream']) === 'text/event-stream',
     };
 
     // Strangers have no key; they may do little, and that is limited by the minute.
-    using _ = operation.scope === 'public' ? undefined : await ground.turns.take(principal.id, operation);
+    using _ =
+      operation.scope === 'public' ? undefined : await dependencies.turns.take(principal.id, operation);
     if (operation.run.kind === 'reads') {
-      const answer = await operation.run.handle(asked);
-      return answer.events ? stream(response, answer.events, ground.log) : send(response, answer);
+      const answer = await operation.run.handle(call);
+      return answer.events ? sendEvents(response, answer.events, dependencies.log) : send(response, answer);
     }
     const key = operation.method === 'post' ? readIdempotencyKey(request.get('idempotency-key')) : undefined;
     const idempotent = key && {
@@ -72,13 +75,13 @@ export function serve(operation: Operation, ground: Ground): RequestHandler {
       path: request.path,
       fingerprint: await fingerprintOf(request.body as unknown),
     };
-    await change({ asked, idempotent, response });
+    await change({ call, idempotent, response });
   };
 }
 
 async function permitRate(
   operation: Operation,
-  { limit }: Ground,
+  { limit }: AppDependencies,
   principal: Principal,
   request: Request,
 ): Promise<Readonly<Record<string, string>>> {
@@ -105,7 +108,7 @@ function readFields(operation: Operation, request: Request): Pick<Call, 'path' |
   return { path: path?.data, query: query && values[0], body: body && values[query ? 1 : 0] };
 }
 
-function hangUpOf(response: Response): AbortSignal {
+function hangUpSignal(response: Response): AbortSignal {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   return gone.signal;
