@@ -1,5 +1,9 @@
 // The certificate that the relay shows to submitters: on the day after its last one they all stop sending.
-import { type CertificateFiles, readCertificate, validUntil } from '../submission/certificate.ts';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { RelayEnvironment } from '../../deploy/environment.ts';
+
+type CertificateFiles = Pick<NonNullable<RelayEnvironment['relayTls']>, 'certFile'>;
 
 const dayMs = 86_400_000;
 /** Whoever renews by a program does so earlier. */
@@ -19,9 +23,9 @@ export function notesOnCertificate(files: CertificateFiles | undefined, now: Dat
   ];
 }
 
-function untilWhen(files: CertificateFiles): Date | undefined {
+function untilWhen({ certFile }: CertificateFiles): Date | undefined {
   try {
-    return validUntil(readCertificate(files));
+    return new X509Certificate(readFileSync(certFile)).validToDate;
   } catch {
     return undefined;
   }

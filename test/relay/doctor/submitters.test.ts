@@ -8,11 +8,10 @@ import { createAuthority } from '../../kit/certificate.ts';
 test('the doctor names a certificate for submitters that runs out within two weeks', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'postern-certificate-'));
   try {
-    const { cert, key } = await (await createAuthority()).issue();
-    const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+    const { cert } = await (await createAuthority()).issue();
+    const files = { certFile: join(folder, 'cert.pem') };
     expect(notesOnCertificate(files, new Date())).toEqual([]);
     await writeFile(files.certFile, cert);
-    await writeFile(files.keyFile, key);
     // It is valid until tomorrow.
     const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
     expect(notesOnCertificate(files, inDays(-15))).toEqual([]);
