@@ -248,22 +248,6 @@ export const codeRules: readonly Rule[] = [
     codes: [4],
     onlyAt: ['auth'],
   },
-  {
-    cause: 'auth-refused',
-    verdict: 'stop',
-    scope: 'credential',
-    stage: 'auth',
-    codes: [5],
-    onlyAt: ['auth'],
-  },
-  {
-    cause: 'auth-refused',
-    verdict: 'stop',
-    scope: 'credential',
-    stage: 'auth',
-    onlyAt: ['auth'],
-    when: (facts) => noReply(facts) && !broken(facts) && facts.symptom.code === 'EAUTH',
-  },
   // Any stage: 421 closes the connection whatever was asked (RFC 5321 §3.8).
   { cause: 'server-421', verdict: 'retry', scope: 'message', stage: 'mail', codes: [421] },
   {

@@ -85,13 +85,6 @@ export const limitRules: readonly Rule[] = [
     says: /too many .{0,30}(connections?|sessions?|threads?)|(concurren\w+|simultaneous|parallel)\b.{0,40}(limit|exceed|too many|maximum|reached|connection|session)|(connections?|sessions?|thread)\b.{0,30}(limit|exceed|maximum|rate|count)|maximum (number of )?(concurrent |simultaneous )?(smtp )?(connections|sessions)/,
   },
   {
-    cause: 'server-421',
-    verdict: 'retry',
-    scope: 'route',
-    stage: 'mail',
-    says: /too many (messages|emails?|transactions|commands|errors)\b.{0,20}(in|per|on|for) (this |one |a |the )?(connection|session)/,
-  },
-  {
     cause: 'daily-limit',
     verdict: 'pause',
     scope: 'credential',

@@ -101,13 +101,6 @@ export const senderRules: readonly Rule[] = [
   // the address
   {
     ...stop,
-    cause: 'auth-missing',
-    scope: 'credential',
-    stage: 'mail',
-    says: /sender address rejected.{0,20}not logged in(?! as)|must be (logged in|authenticated)/,
-  },
-  {
-    ...stop,
     cause: 'sender-domain-unknown',
     says: /sender\b.{0,60}(domain|dns|host)\b.{0,30}(not (found|exist|resolv|known)|does not (exist|resolve)|unknown|invalid|nxdomain|no (mx|a) )|domain of sender\b.{0,40}(not|resolv|exist)|(unresolvable|unknown|invalid|nonexistent|non existent) (sender|from) domain|(sender|from) (domain|address).{0,20}(not resolv|unresolv)|sender address rejected domain not found|sender domain (must|does|not|invalid)|bad sender domain|dns check fail|invalid dns mx/,
   },
