@@ -74,6 +74,17 @@ test('what was claimed but not begun goes back at once, unless it is another’s
   expect(await claimDueEmails(postern.database, { limit: 1 })).toHaveLength(1);
 });
 
+test('what was cancelled after it was claimed does not go back, and keeps no other from it', async () => {
+  await using postern = await startPostern();
+  const { id: cancelled } = await due(postern);
+  const { id: other } = await due(postern);
+  const claimed = await claimDueEmails(postern.database, { limit: 2 });
+  await cancelEmail(postern.database, cancelled, 'ann');
+  await handBack(postern.database, claimed);
+  expect(await readEmail(postern.database, cancelled)).toMatchObject({ status: 'cancelled' });
+  expect(await claimDueEmails(postern.database, { limit: 2 })).toMatchObject([{ id: other }]);
+});
+
 test('mail that is later than its max_lateness expires instead of leaving', async () => {
   await using postern = await startPostern();
   const { id: late } = await insert(postern.database, { dueAt: inSeconds(-3700), maxLateness: 'PT1H' });
