@@ -2,10 +2,10 @@
 // waits 100 ms before the greeting, hopeless clients are sent away, and a stop interrupts no message.
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
-import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { HalfCloseConnection } from './half-close.ts';
 import { type RefusalReason, type RefusalStage, reasonOf, stageOf } from './refusal-reason.ts';
+import { type ConnectionOptions, Server } from './smtp-server.ts';
 
 // A client that is told 5xx this often without one message accepted in between does not listen.
 const mostErrors = 30;
@@ -34,7 +34,7 @@ export type SubmissionOptions = SMTPServerOptions & {
   readonly onRefused?: (session: SMTPServerSession, refused: Refused) => void;
 };
 
-export class SubmissionServer extends SMTPServer {
+export class SubmissionServer extends Server {
   readonly onTlsInVain: NonNullable<SubmissionOptions['onTlsInVain']>;
   readonly ehloNote: NonNullable<SubmissionOptions['ehloNote']>;
   readonly onRefused: NonNullable<SubmissionOptions['onRefused']>;
@@ -52,14 +52,17 @@ export class SubmissionServer extends SMTPServer {
     this.onRefused = onRefused;
   }
 
-  override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
+  override connect(socket: Socket | TLSSocket, options?: ConnectionOptions): void {
     if (this.connections.size >= (this.options.maxClients ?? Number.POSITIVE_INFINITY))
       this.endIdleStranger();
-    const connection = new SubmissionConnection(this, socket, options);
-    this.connections.add(connection);
-    connection.on('error', (error) => this._onError(error));
-    connection.on('connect', (client) => this._onClientConnect(client));
-    connection.init();
+    super.connect(socket, options);
+  }
+
+  protected override newConnection(
+    socket: Socket | TLSSocket,
+    options: ConnectionOptions,
+  ): SubmissionConnection {
+    return new SubmissionConnection(this, socket, options);
   }
 
   /**
@@ -98,18 +101,14 @@ class SubmissionConnection extends HalfCloseConnection {
   readonly #since = performance.now();
   #commands = 0;
 
-  constructor(
-    server: SubmissionServer,
-    socket: Socket | TLSSocket,
-    options: SMTPConnectionOptions | null | undefined,
-  ) {
+  constructor(server: SubmissionServer, socket: Socket | TLSSocket, options: ConnectionOptions) {
     super(server, socket, options);
     this.#server = server;
   }
 
   override init(): void {
     super.init();
-    if (!this.secure) this._socket.once('data', (bytes: Buffer) => this.#endTlsHello(bytes));
+    if (!this.secure) this.socket.once('data', (bytes: Buffer) => this.#endTlsHello(bytes));
     setImmediate(() => this.connectionReady());
   }
 
@@ -121,8 +120,8 @@ class SubmissionConnection extends HalfCloseConnection {
     super.connectionReady(next);
   }
 
-  override _onCommand(command: Buffer, callback?: () => void): void {
-    this.#stage = this._nextHandler ? 'auth' : stageOf(command.toString('latin1', 0, 20));
+  protected override onCommand(command: Buffer, callback?: () => void): void {
+    this.#stage = this.isInAuth ? 'auth' : stageOf(command.toString('latin1', 0, 20));
     if (++this.#commands > mostCommands) {
       this.send(421, '4.7.0 Too many commands without a message');
       return;
@@ -132,33 +131,33 @@ class SubmissionConnection extends HalfCloseConnection {
       setImmediate(() => callback?.());
       return;
     }
-    super._onCommand(command, callback);
+    super.onCommand(command, callback);
   }
 
   get isIdleStranger(): boolean {
     const { user, envelope } = this.session as Partial<SMTPServerSession>;
-    const isBusy = user || envelope?.mailFrom || this._closing || this._closed;
+    const isBusy = user || envelope?.mailFrom || this.isEnding;
     return !isBusy && performance.now() - this.#since > graceMs;
   }
 
   /** RFC 8446 section 5.1: a TLS record of a handshake. No SMTP command begins like that. */
   #endTlsHello(bytes: Buffer): void {
     if (bytes[0] !== 0x16 || bytes[1] !== 0x03) return;
-    const hasCertificate = !this._isDisabled('STARTTLS');
+    const hasCertificate = !this.isDisabled('STARTTLS');
     const hint = hasCertificate
       ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
       : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)';
     this.#server.onTlsInVain(this.remoteAddress, hint);
     this.#refused({ stage: 'connect', reason: 'tls-in-vain', reply: hint });
-    this._socket.destroy();
+    this.socket.destroy();
   }
 
   #wantsTlsInVain(command: Buffer): boolean {
     return (
       !this.secure &&
-      !this._nextHandler &&
+      !this.isInAuth &&
       /^STARTTLS\s*$/i.test(command.toString('latin1')) &&
-      this._isDisabled('STARTTLS')
+      this.isDisabled('STARTTLS')
     );
   }
 
@@ -209,7 +208,7 @@ class SubmissionConnection extends HalfCloseConnection {
 
   /** RFC 2920 section 3.2: the replies to commands that came together go back together, in one write for all of them. */
   #gather(): void {
-    const socket = this._socket;
+    const socket = this.socket;
     if (this.#isGathering || !socket) return;
     this.#isGathering = true;
     socket.cork();
@@ -220,7 +219,7 @@ class SubmissionConnection extends HalfCloseConnection {
   }
 
   leaveUnlessInData(): void {
-    if (!this._dataStream) super.send(421, '4.3.2 Shutting down, try again', false);
+    if (!this.isInData) super.send(421, '4.3.2 Shutting down, try again', false);
   }
 }
 

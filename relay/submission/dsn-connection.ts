@@ -1,6 +1,5 @@
 // What we change about smtp-server's reading of MAIL and RCPT: the parameters of DSN (RFC 3461) are read by us, from
 // the line as it came, and the library sees the command without them.
-import type { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import {
   type MessageRequest,
   type ReadRequest,
@@ -9,8 +8,7 @@ import {
   readRecipientRequest,
 } from './dsn-parameters.ts';
 import { PathConnection } from './path-connection.ts';
-
-type ParsedAddress = ReturnType<SMTPConnection['_parseAddressCommand']>;
+import type { ParsedAddress } from './smtp-server.ts';
 
 // By the object that the library keeps in its envelope; a RCPT that is repeated brings a new one.
 const ofMessages = new WeakMap<object, MessageRequest>();
@@ -29,19 +27,19 @@ export function recipientRequestOf(address: object): RecipientRequest {
 export class DsnConnection extends PathConnection {
   #remember: ((parsed: object) => void) | undefined;
 
-  override handler_MAIL(command: Buffer, callback: () => void): void {
+  protected override onMail(command: Buffer, callback: () => void): void {
     const rest = this.#take(readMessageRequest(command.toString()), ofMessages, callback);
-    if (rest !== undefined) super.handler_MAIL(rest, callback);
+    if (rest !== undefined) super.onMail(rest, callback);
   }
 
-  override handler_RCPT(command: Buffer, callback: () => void): void {
+  protected override onRcpt(command: Buffer, callback: () => void): void {
     const isUtf8 = this.session.envelope.smtpUtf8 === true;
     const rest = this.#take(readRecipientRequest(command.toString(), isUtf8), ofRecipients, callback);
-    if (rest !== undefined) super.handler_RCPT(rest, callback);
+    if (rest !== undefined) super.onRcpt(rest, callback);
   }
 
-  override _parseAddressCommand(name: string, command: Buffer | string): ParsedAddress {
-    const parsed = super._parseAddressCommand(name, command);
+  protected override parseAddress(name: string, command: Buffer | string): ParsedAddress {
+    const parsed = super.parseAddress(name, command);
     if (parsed) this.#remember?.(parsed);
     return parsed;
   }

@@ -3,48 +3,44 @@
 // the connection ends.
 import { DsnConnection } from './dsn-connection.ts';
 
-type Parser = ReturnType<DsnConnection['_createParser']>;
 type Reply = Parameters<DsnConnection['send']>;
 
 export class HalfCloseConnection extends DsnConnection {
   override init(): void {
-    this._socket.allowHalfOpen = true;
+    this.socket.allowHalfOpen = true;
     super.init();
   }
 
-  // The end of the client's commands reaches the parser behind all commands that it still has to answer.
-  override _createParser(): Parser {
-    const parser = super._createParser();
-    parser.on('finish', () => this.#endWhenAnswered());
-    return parser;
+  protected override onLastCommand(): void {
+    this.#endWhenAnswered();
   }
 
   // A last line without its line end is a command to the library, and has no callback: nothing is to come behind it.
-  override _onCommand(command: Buffer, callback: () => void = () => this.#endWhenAnswered()): void {
-    super._onCommand(command, callback);
+  protected override onCommand(command: Buffer, callback: () => void = () => this.#endWhenAnswered()): void {
+    super.onCommand(command, callback);
   }
 
   // In the middle of the handshake no reply is due. The TLS socket takes the property over from the one below.
   override upgrade(callback: () => void, secured?: () => void): void {
-    this._socket.allowHalfOpen = false;
+    this.socket.allowHalfOpen = false;
     super.upgrade(callback, () => {
-      this._socket.allowHalfOpen = true;
+      this.socket.allowHalfOpen = true;
       secured?.();
     });
   }
 
   // The library writes to sockets only that are open on both sides.
   override send(...[code, text, context]: Reply): void {
-    if (!this._upgrading && this._socket.readyState === 'writeOnly') {
-      const enhanced = this._getEnhancedStatusCode(code, context);
-      this._socket.write(replyOf(code, enhanced, Array.isArray(text) ? text : [text ?? '']));
+    if (!this.isInHandshake && this.socket.readyState === 'writeOnly') {
+      const enhanced = this.enhancedCode(code, context);
+      this.socket.write(replyOf(code, enhanced, Array.isArray(text) ? text : [text ?? '']));
     }
     super.send(code, text, context);
   }
 
   #endWhenAnswered(): void {
-    if (this._closing || this._closed || this._handlerPending) return;
-    if (this._dataStream) {
+    if (this.isEnding || this.isAnswering) return;
+    if (this.isInData) {
       // Closing destroys the stream; whoever reads it gives its memory back.
       HalfCloseConnection.prototype.send.call(
         this,
