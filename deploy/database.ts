@@ -47,6 +47,7 @@ const statementTimeoutMs = 30_000;
 // A little longer than the server's own limit: this one only fires when the network swallowed the answer.
 const answerTimeoutMs = 35_000;
 
+// Long because its small functions share one pool and what is known of its transactions.
 export function openDatabase({
   url,
   applicationName,

@@ -28,6 +28,8 @@ const defaultStopSeconds = 25;
  *
  * Stopping aborts `signal`, waits for a `main` that is still starting, and closes `resources` in
  * reverse order. After `stopSeconds` it logs what still hangs and exits 1.
+ *
+ * Long because its small functions share the state of one process: starting, running, stopping.
  */
 export async function runProcess<
   Environment extends {

@@ -32,6 +32,7 @@ export type Reading = {
   add(name: VariableName, suspicion: Suspicion): void;
 };
 
+// Long because its small functions share what was read and found in one pass.
 export function openReading(source: Source): Reading {
   const findings: Finding[] = [];
   const alreadyRead = new Map<VariableName, unknown>();

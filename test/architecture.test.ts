@@ -23,19 +23,12 @@ const scripts = (
 const longFunctions = [
   'a function given to runProcess',
   'answerFor',
-  'examine',
   'listenSubmission',
   'openAcceptance',
-  'openAlerts',
-  'openDatabase',
   'openHandOver',
-  'openReading',
   'openRefusals',
   'receive',
-  'runProcess',
-  'startChild',
   'startDrain',
-  'startPreflight',
 ];
 const importCircles: string[] = [];
 

@@ -29,6 +29,8 @@ const settleMs = 100;
  * Starts `node SCRIPT FLAGS…`. Its raw output goes to FOLDER/log/NAME.log, the readable one to ours. A process
  * that dies is started again after a second, or, with `waitsForChange`, at the next `restart`. Before it was first
  * ready, or when it says that its settings are wrong (exit 78, EX_CONFIG), `onGiveUp` hears why instead.
+ *
+ * Long because its small functions share the state of one child process.
  */
 export async function startChild({
   name,

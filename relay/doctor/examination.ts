@@ -109,7 +109,7 @@ export type SignIn = {
 };
 
 export type Examination = {
-  /** Mail can permission. */
+  /** Mail can leave. */
   readonly ok: boolean;
   readonly at: string;
   readonly ms: number;

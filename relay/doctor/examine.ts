@@ -119,47 +119,64 @@ export async function examine({
   clearTimeout(ending);
   end.abort();
 
-  const problem = findings.find(({ severity }) => severity === 'problem');
-  const working = visits.find(({ route }) => route !== null);
-  const modeDiagnosis =
-    environment.deliveryMode === 'capture'
-      ? diagnoseSetting('capture-mode', ['DELIVERY_MODE'], platform.id)
-      : undefined;
-  const isProcessStopped = problem !== undefined && (visits.length === 0 || !isAboutSecondProvider(problem));
-  const diagnosis =
-    (isProcessStopped ? diagnoseFinding(problem, findings) : undefined) ??
-    (working ? undefined : visits.find((each) => each.diagnosis !== undefined)?.diagnosis) ??
-    modeDiagnosis ??
-    null;
-  const ok = diagnosis === null && working !== undefined;
-  const troubles = visits.filter((each) => each.diagnosis && each !== working);
   return redact<Examination>(
     {
-      ok,
       at,
       ms: Math.round(performance.now() - since),
       platform,
-      diagnosis,
-      route: ok ? (working?.route ?? null) : null,
       findings,
       settings: reading.settings,
       walks: visits.flatMap(({ walks }) => walks),
       controls: visits.flatMap((each) => each.controls),
       signIns: visits.flatMap((each) => each.signIns),
-      notes: [
-        ...notesOnCertificate(reading.environment.relayTls, new Date()),
-        ...given,
-        ...visits.flatMap(({ notes }) => notes),
-        ...(ok
-          ? troubles.map(
-              ({ diagnosis: other }) =>
-                `The other provider does not work (${other?.cause}: ${other?.title}); look at ${other?.variables.join(', ')}.`,
-            )
-          : []),
-      ],
+      ...outcomeOf(visits, { findings, platform, notes: given, environment }),
     },
     reading.secrets,
   );
+}
+
+type Outcome = Pick<Examination, 'ok' | 'diagnosis' | 'route' | 'notes'>;
+
+/** Whether mail can leave, by which route, and what keeps it from leaving. */
+function outcomeOf(
+  visits: readonly Visit[],
+  {
+    findings,
+    platform,
+    notes,
+    environment,
+  }: {
+    findings: readonly EnvironmentFinding[];
+    platform: Platform;
+    notes: readonly string[];
+    environment: Examining['reading']['environment'];
+  },
+): Outcome {
+  const problem = findings.find(({ severity }) => severity === 'problem');
+  const working = visits.find(({ route }) => route !== null);
+  const isProcessStopped = problem !== undefined && (visits.length === 0 || !isAboutSecondProvider(problem));
+  const diagnosis =
+    (isProcessStopped ? diagnoseFinding(problem, findings) : undefined) ??
+    (working ? undefined : visits.find((each) => each.diagnosis !== undefined)?.diagnosis) ??
+    (environment.deliveryMode === 'capture'
+      ? diagnoseSetting('capture-mode', ['DELIVERY_MODE'], platform.id)
+      : null);
+  const ok = diagnosis === null && working !== undefined;
+  const failing = ok ? visits.filter((each) => each.diagnosis && each !== working) : [];
+  return {
+    ok,
+    diagnosis,
+    route: ok ? working.route : null,
+    notes: [
+      ...notesOnCertificate(environment.relayTls, new Date()),
+      ...notes,
+      ...visits.flatMap((each) => each.notes),
+      ...failing.map(
+        ({ diagnosis: other }) =>
+          `The other provider does not work (${other?.cause}: ${other?.title}); look at ${other?.variables.join(', ')}.`,
+      ),
+    ],
+  };
 }
 
 /** A second provider that is set up wrong does not keep the first from sending. */
@@ -172,7 +189,7 @@ type Visit = {
   readonly controls: readonly ControlReport[];
   readonly signIns: readonly SignIn[];
   readonly notes: readonly string[];
-  /** The route by which mail can permission. */
+  /** The route by which mail can leave. */
   readonly route: string | null;
   readonly diagnosis?: Diagnosis;
 };

@@ -1,5 +1,5 @@
 // `npm run doctor`: tells whether mail can leave from here, and if not, which stage fails, why, and what to type where.
-// Exit code 0 only when mail can permission. Prints no secret and spends at most one AUTH for each credential.
+// Exit code 0 only when mail can leave. Prints no secret and spends at most one AUTH for each credential.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -42,7 +42,7 @@ type Wishes = NonNullable<ReturnType<typeof readWishes>>;
 process.env.RES_OPTIONS ??= 'timeout:1 attempts:2';
 process.exit(await run(readWishes()));
 
-/** @returns the exit code: 0 when mail can permission, 1 when it cannot, 2 when it was not understood what to do */
+/** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */
 async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
   if (wishes === undefined || wishes.help) {
     process.stderr.write(usage);

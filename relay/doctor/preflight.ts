@@ -38,7 +38,11 @@ type Start = {
 
 const usualPauseMs = 3 * 60_000;
 
-/** Examines now and again until disposed. Mail never waits for it, and nothing it meets ends the relay. */
+/**
+ * Examines now and again until disposed. Mail never waits for it, and nothing it meets ends the relay.
+ *
+ * Long because its small functions share the last examination and the one under way.
+ */
 export function startPreflight({
   environment,
   database,

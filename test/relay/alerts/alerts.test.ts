@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { openLog } from '../../../deploy/log.ts';
 import { openMetrics } from '../../../deploy/metrics.ts';
-import { type Alert, openAlerts, type TimeLimits } from '../../../relay/alerts/alerts.ts';
+import { type Alert, openAlerts } from '../../../relay/alerts/alerts.ts';
+import type { WebhookWaits } from '../../../relay/alerts/webhook-queue.ts';
 import { until } from '../../kit/until.ts';
 
 type IsFromPostern = (headers: IncomingHttpHeaders, body: Buffer, secret: string, now?: number) => boolean;
@@ -34,7 +35,7 @@ const wrongPassword: Alert = {
   stage: 'auth',
   detail: '535 5.7.8 No',
 };
-const patience: TimeLimits = {
+const waits: WebhookWaits = {
   answerMs: 2_000,
   firstRetryMs: 20,
   longestRetryMs: 40,
@@ -75,7 +76,7 @@ test('an alert says what to do here, and both of its signatures can be checked',
     relayPassword,
     metrics,
     place: (lane) => ({ host: `${lane}.example`.toLowerCase(), platform: 'coolify' }),
-    patience,
+    waits,
   });
   alerts.raise(wrongPassword);
   const { headers, body } = await until(() => receiver.taken[0], { what: 'the alert' });
@@ -103,7 +104,7 @@ test('an alert says what to do here, and both of its signatures can be checked',
 
 test('without a secret of its own an alert has the old signature only', async () => {
   await using receiver = await startReceiver();
-  await using alerts = openAlerts({ log, url: receiver.url, relayPassword, patience });
+  await using alerts = openAlerts({ log, url: receiver.url, relayPassword, waits });
   alerts.raise(wrongPassword);
   const { headers } = await until(() => receiver.taken[0], { what: 'the alert' });
   expect(headers['webhook-signature']).toBeUndefined();
@@ -113,7 +114,7 @@ test('without a secret of its own an alert has the old signature only', async ()
 test('a receiver that is away gets every alert later, in order, each under one id; redirects are not followed', async () => {
   const answers = [500, 302, 503];
   await using receiver = await startReceiver(() => answers.shift() ?? 200);
-  await using alerts = openAlerts({ log, url: receiver.url, secret, relayPassword, patience });
+  await using alerts = openAlerts({ log, url: receiver.url, secret, relayPassword, waits });
   alerts.raise(wrongPassword);
   alerts.raise({ ...wrongPassword, kind: 'lane-open' });
   await until(() => receiver.taken.length === 5, { what: 'four attempts and the second alert' });
@@ -133,7 +134,7 @@ test('what is not taken in time is given up and counted, and what waits is bound
     url: receiver.url,
     relayPassword,
     metrics,
-    patience: { ...patience, giveUpMs: 200 },
+    waits: { ...waits, giveUpMs: 200 },
   });
   expect(await lost()).toBe(0);
   alerts.raise(wrongPassword);
@@ -151,7 +152,7 @@ test('a relay that stops tries what still waits once more', async () => {
     log,
     url: receiver.url,
     relayPassword,
-    patience: { ...patience, firstRetryMs: 60_000, longestRetryMs: 60_000 },
+    waits: { ...waits, firstRetryMs: 60_000, longestRetryMs: 60_000 },
   });
   alerts.raise(wrongPassword);
   await until(() => receiver.taken.length === 1, { what: 'the first attempt' });

@@ -23,7 +23,7 @@ async function runJson(environment: Variables, args: string[] = []): Promise<Exa
 }
 
 describe('the command', () => {
-  test('exits with 0 and one green line when mail can permission; nothing is coloured off a terminal', async () => {
+  test('exits with 0 and one green line when mail can leave; nothing is coloured off a terminal', async () => {
     await using provider = await providerForTests();
     const { code, output, firstLine } = await run(provider.environment());
     expect({ code, firstLine }).toEqual({
