@@ -1,7 +1,7 @@
 // What the page of one email asks for: everything about it, how it looks, its source and its attachments.
 import { type Request, Router } from 'express';
 import type { Database } from '../../deploy/database.ts';
-import { readAttachments } from '../../relay/client/email/attachment.ts';
+import { openAttachments } from '../../relay/client/email/attachment.ts';
 import { readDeliveries } from '../../relay/client/email/delivery.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
 import { readTimeline } from '../../relay/client/email/timeline.ts';
@@ -16,7 +16,7 @@ import { sendJson } from './exchange.ts';
 import {
   countRemote,
   listAttachments,
-  readSource,
+  openSource,
   sendAttachment,
   sendPreview,
   sendSource,
@@ -47,15 +47,15 @@ export function emailRoutes({ database }: { database: Database }): Router {
     await sendPreview(database, response, shownEmail(await findEmail(request)));
   });
   router.get('/dashboard/emails/:id/source', async (request, response) => {
-    const source = await readSource(database, await findEmail(request));
+    const source = await openSource(database, await findEmail(request));
     if (!source) throw new Problem('not-found', 'The source of this mail is not kept any more.');
-    sendSource(response, source);
+    await sendSource(response, source);
   });
   router.get('/dashboard/emails/:id/attachments/:ordinal', async (request, response) => {
     const email = await findEmail(request);
-    const attachment = (await readAttachments(database, email.id))[Number(request.params.ordinal)];
+    const attachment = (await openAttachments(database, email.id))[Number(request.params.ordinal)];
     if (!attachment) throw new Problem('not-found', 'There is no such attachment.');
-    sendAttachment(response, attachment);
+    await sendAttachment(response, attachment);
   });
   return router;
 

@@ -1,12 +1,13 @@
 // A mail as it looks: its HTML in isolation, its source, its attachments. Whatever the mail contains, nothing of it runs,
 // nothing is loaded from anywhere, and nobody outside learns that somebody looked.
-import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { Queryable } from '../../deploy/database.ts';
-import { composeMessage } from '../../relay/client/compose/compose.ts';
-import { type Attachment, readAttachments } from '../../relay/client/email/attachment.ts';
+import { layOutMessage } from '../../relay/client/compose/compose.ts';
+import { type AttachedFile, openAttachments } from '../../relay/client/email/attachment.ts';
 import type { Email } from '../../relay/client/email/email.ts';
-import { readMessageSource } from '../../relay/client/email/source.ts';
+import { openMessageSource } from '../../relay/client/email/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
@@ -16,82 +17,117 @@ const isolation =
 
 /** Answers with the HTML of the mail, or its text, as a document that can do nothing. */
 export async function sendPreview(q: Queryable, response: Response, email: Email): Promise<void> {
-  const attachments = email.html?.includes('cid:') ? await readAttachments(q, email.id) : [];
-  response
-    .set({
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': isolation,
-      'cache-control': 'private, no-store',
-      'referrer-policy': 'no-referrer',
-    })
-    .end(isolatedHtml(email.html ?? '', attachments));
+  const files = email.html?.includes('cid:') ? await openAttachments(q, email.id) : [];
+  response.set({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': isolation,
+    'cache-control': 'private, no-store',
+    'referrer-policy': 'no-referrer',
+  });
+  await sendPieces(response, written(isolatedHtml(email.html ?? '', files)));
 }
+
+/** So many octets of images are shown; behind them, the HTML keeps their `cid:` addresses. */
+const mostImageBytes = 64 * 1024 * 1024;
 
 /**
  * The policy already blocks what is loaded; these elements are taken out of use because some of what they do, such as
  * resolving a name ahead of time or moving to another address, is not loading.
  */
-export function isolatedHtml(html: string, attachments: readonly Attachment[]): string {
-  const withoutElements = html.replaceAll(
-    /<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi,
-    '<$1x-$2',
-  );
+export function isolatedHtml(html: string, files: readonly AttachedFile[]): (string | AttachedFile)[] {
+  const tame = html.replaceAll(/<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi, '<$1x-$2');
   const images = new Map(
-    attachments.flatMap(({ contentId, contentType, content }) =>
-      contentId !== undefined && /^image\/(?:png|jpeg|gif|webp)$/i.test(contentType)
-        ? [[contentId, `data:${contentType};base64,${content.toString('base64')}`]]
+    files.flatMap((file) =>
+      file.contentId !== undefined && /^image\/(?:png|jpeg|gif|webp)$/i.test(file.contentType)
+        ? [[file.contentId, file]]
         : [],
     ),
   );
-  const whole = withoutElements.replaceAll(
-    /\bcid:([^"'\s)>]+)/gi,
-    (given, id: string) => images.get(id) ?? given,
-  );
-  return `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light"><style>html{background:#fff}</style>${whole}`;
+  const parts: (string | AttachedFile)[] = [
+    '<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light"><style>html{background:#fff}</style>',
+  ];
+  let at = 0;
+  let bytes = 0;
+  for (const { 0: given, 1: contentId = '', index } of tame.matchAll(/\bcid:([^"'\s)>]+)/gi)) {
+    const image = images.get(contentId);
+    if (!image || bytes + image.size > mostImageBytes) continue;
+    parts.push(tame.slice(at, index), image);
+    bytes += image.size;
+    at = index + given.length;
+  }
+  return [...parts, tame.slice(at)];
 }
 
-/** How many things the HTML would have loaded from elsewhere. */
+/** Images as `data:` addresses. Their pieces are whole groups of three octets, so that the base64 of each stands alone. */
+async function* written(parts: readonly (string | AttachedFile)[]): AsyncGenerator<string> {
+  for (const part of parts) {
+    if (typeof part === 'string') yield part;
+    else {
+      yield `data:${part.contentType};base64,`;
+      for await (const piece of part.pieces()) yield piece.toString('base64');
+    }
+  }
+}
+
+/** Answers piece by piece, as fast as the browser reads: nobody holds the whole. */
+async function sendPieces(response: Response, pieces: AsyncIterable<Buffer | string>): Promise<void> {
+  await pipeline(Readable.from(pieces), response).catch((error: { code?: string }) => {
+    // Whoever closed the window wants no more of it.
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
+}
+
+/**
+ * How many things the HTML would have loaded from elsewhere. Each expression reads a text once, however it is written:
+ * the HTML may be 5 MB of blanks.
+ */
 export function countRemote(html: string | null): number {
   const inAttributes =
-    html?.match(/\b(?:src|srcset|background|poster)\s*=\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
-  const inStyles = html?.match(/url\(\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
-  const links = html?.match(/<link\b[^>]*\bhref\s*=\s*["']?\s*(?:https?:)?\/\//gi) ?? [];
+    html?.match(/\b(?:src|srcset|background|poster)\s*=\s*(?:["']\s*)?(?:https?:)?\/\//gi) ?? [];
+  const inStyles = html?.match(/url\(\s*(?:["']\s*)?(?:https?:)?\/\//gi) ?? [];
+  const links = html?.match(/<link\b[^<>]*\bhref\s*=\s*(?:["']\s*)?(?:https?:)?\/\//gi) ?? [];
   return inAttributes.length + inStyles.length + links.length;
 }
 
 /** The message as it was handed over, or as it will be: bytes in their transfer encoding, for reading. */
-export async function readSource(q: Queryable, email: Email): Promise<Buffer | undefined> {
-  const source = await readBytes(q, email);
+export async function openSource(q: Queryable, email: Email): Promise<AsyncGenerator<Buffer> | undefined> {
+  const source = await openBytes(q, email);
   return source && hidesLink(email) ? headerOf(source) : source;
 }
 
 /** Answers with the source, as text to read. */
-export function sendSource(response: Response, source: Buffer): void {
-  response
-    .set({
-      'content-type': 'text/plain; charset=utf-8',
-      'content-security-policy': "default-src 'none'; sandbox",
-      'cache-control': 'private, no-store',
-    })
-    .end(source);
+export async function sendSource(response: Response, source: AsyncIterable<Buffer>): Promise<void> {
+  response.set({
+    'content-type': 'text/plain; charset=utf-8',
+    'content-security-policy': "default-src 'none'; sandbox",
+    'cache-control': 'private, no-store',
+  });
+  await sendPieces(response, source);
 }
 
 /** An invitation that was sent keeps its link to itself, in whatever transfer encoding the body is. */
-function headerOf(source: Buffer): Buffer {
-  const end = source.indexOf('\r\n\r\n');
-  return Buffer.concat([
-    source.subarray(0, end < 0 ? 0 : end + 4),
-    Buffer.from('(The body of an invitation is not shown once it was sent: its link lets people in.)\r\n'),
-  ]);
+async function* headerOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head = Buffer.alloc(0);
+  for await (const piece of source) {
+    head = Buffer.concat([head, piece]);
+    const end = head.indexOf('\r\n\r\n');
+    if (end >= 0) {
+      yield head.subarray(0, end + 4);
+      break;
+    }
+  }
+  yield Buffer.from(
+    '(The body of an invitation is not shown once it was sent: its link lets people in.)\r\n',
+  );
 }
 
-async function readBytes(q: Queryable, email: Email): Promise<Buffer | undefined> {
+async function openBytes(q: Queryable, email: Email): Promise<AsyncGenerator<Buffer> | undefined> {
   if (email.queueId !== null) {
-    const source = await readMessageSource(q, email.queueId);
+    const source = await openMessageSource(q, email.queueId);
     if (source) return source;
   }
   if (email.erasedAt !== null || email.from === null) return undefined;
-  return composeMessage({ ...email, from: email.from }, await readAttachments(q, email.id));
+  return layOutMessage({ ...email, from: email.from }, await openAttachments(q, email.id)).pieces();
 }
 
 export type AttachmentView = {
@@ -111,14 +147,13 @@ export async function listAttachments(q: Queryable, emailId: string): Promise<At
 }
 
 /** Answers with one attachment, always as a file to keep: none is ever shown as a page of ours. */
-export function sendAttachment(response: Response, { filename, content }: Attachment): void {
-  response.attachment(filename);
-  response
-    .set({
-      'content-type': 'application/octet-stream',
-      'content-security-policy': "default-src 'none'; sandbox",
-      'cache-control': 'private, no-store',
-      etag: `"${createHash('sha256').update(content).digest('base64url')}"`,
-    })
-    .end(content);
+export async function sendAttachment(response: Response, file: AttachedFile): Promise<void> {
+  response.attachment(file.filename);
+  response.set({
+    'content-type': 'application/octet-stream',
+    'content-length': String(file.size),
+    'content-security-policy': "default-src 'none'; sandbox",
+    'cache-control': 'private, no-store',
+  });
+  await sendPieces(response, file.pieces());
 }

@@ -8,12 +8,14 @@ import { longestRoundMs, watchRounds } from '../kit/longest-round.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 
+const adminPassword = 'invented for this test';
+
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
     processes: ['api'],
     provider: false,
-    api: { SMTP_FROM_EMAIL: 'shop@example.com' },
+    api: { SMTP_FROM_EMAIL: 'shop@example.com', ADMIN_PASSWORD: adminPassword },
   });
 });
 afterAll(() => stack[Symbol.asyncDispose]());
@@ -73,6 +75,32 @@ test('sixteen uploads of 24 MB at once are all committed, in less than 400 MB', 
   );
   expect(rows[0]?.count).toBe(16);
   expect(await peakMb()).toBeLessThan(400);
+});
+
+test('thirty windows of the dashboard that show these mails and read slowly take little memory', async () => {
+  const { rows } = await stack.database.query<{ id: string }>('select email_id as id from email_attachment');
+  const page = { 'x-postern-dashboard': '1' };
+  const signedIn = await stack.api.post(
+    '/dashboard/sign-in',
+    { password: adminPassword },
+    { key: null, headers: page },
+  );
+  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const closed = new AbortController();
+  const paths = rows.flatMap(({ id }) => [`${id}/source`, `${id}/attachments/0`]).slice(0, 30);
+  const windows = await Promise.all(
+    paths.map((path) =>
+      fetch(`${stack.api.url}/dashboard/emails/${path}`, {
+        headers: { ...page, cookie },
+        signal: closed.signal,
+      }),
+    ),
+  );
+  // Each has begun, and nobody reads on.
+  const firsts = await Promise.all(windows.map((window) => window.body?.getReader().read()));
+  expect([windows.map(({ status }) => status), firsts.length]).toEqual([Array(30).fill(200), 30]);
+  expect(await peakMb()).toBeLessThan(400);
+  closed.abort();
 });
 
 test.each([

@@ -233,15 +233,24 @@ describe('looking at a mail', () => {
 
   test('takes elements out of use that would act without loading', () => {
     for (const element of ['link', 'BASE', 'meta', 'iframe', 'object', 'embed'])
-      expect(isolatedHtml(`<${element} x></${element}>`, [])).toContain(`<x-${element} x></x-${element}>`);
-    expect(isolatedHtml('<p>a link, a base</p>', [])).toContain('<p>a link, a base</p>');
+      expect(isolatedHtml(`<${element} x></${element}>`, []).join('')).toContain(
+        `<x-${element} x></x-${element}>`,
+      );
+    expect(isolatedHtml('<p>a link, a base</p>', []).join('')).toContain('<p>a link, a base</p>');
   });
 
   test('counts what would have been loaded', () => {
     expect(countRemote(html)).toBe(2);
     expect(countRemote('<p style="background:url(https://example.com/a.png)">')).toBe(1);
     expect(countRemote('<a href="https://example.com/">')).toBe(0);
+    expect(countRemote('<link rel=x href = " //example.com/a.css">')).toBe(1);
     expect(countRemote(null)).toBe(0);
+  });
+
+  // An expression that begins again at each of them would take hours.
+  test.each(['src=', 'url(', '<link href='])('megabytes of blanks behind %s are counted at once', (start) => {
+    expect(countRemote(`${start}${' '.repeat(5_000_000)}x`)).toBe(0);
+    expect(countRemote(start.repeat(1_000_000))).toBe(0);
   });
 
   test('an attachment is only ever a file to keep', async () => {
