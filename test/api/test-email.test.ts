@@ -42,6 +42,18 @@ describe('a test mail', () => {
     expect(JSON.stringify(config)).not.toContain(stack.provider.password);
   });
 
+  test('asks the provider about a sender that is held, whenever that would have been asked about', async () => {
+    await using stack = await startStack({ processes });
+    const { rowCount } = await stack.database.query(
+      `insert into sender_hold (lane, sender, cause, detail, stage, next_probe_at)
+       select key, $1, 'sender-not-owned', '553 not owned', 'dot', now() + interval '1 hour' from lane`,
+      [stack.provider.user],
+    );
+    expect(rowCount).toBe(1);
+    const { body } = await stack.api.post('/api/v1/test-email', {});
+    expect(body).toMatchObject({ sent: true });
+  });
+
   test('that a wrong password stops says so, with the stage and the fix, and does not leave later', async () => {
     await using stack = await startStack({ processes, relay: { SMTP_PASSWORD: 'not the password' } });
     const { status, body } = await stack.api.post('/api/v1/test-email', {});

@@ -95,6 +95,23 @@ describe('the budget of AUTH', () => {
   });
 });
 
+test('a sender that was held, and is taken from the one who examines, is held no longer', async () => {
+  await using database = await freshDatabase();
+  await using provider = await startProvider();
+  await using relay = await startRelay(database, provider, 50);
+  await examined(relay);
+  await database.query(
+    `insert into sender_hold (lane, sender, cause, detail, stage, next_probe_at)
+     select key, $1, 'sender-not-owned', '553 not owned', 'mail', now() + interval '1 hour' from lane`,
+    [provider.environment().SMTP_FROM_EMAIL],
+  );
+  await database.query(`update lane set proven_at = now() - interval '301 seconds'`);
+  await until(
+    async () => (await database.query('select from sender_hold where lifted_at is not null')).rowCount === 1,
+    { what: 'the hold to be lifted' },
+  );
+});
+
 describe('what the preflight found', () => {
   test('speaks from log, readiness and heartbeat before the first mail', async () => {
     await using provider = await startProvider();
