@@ -116,7 +116,7 @@ describe('imports', () => {
   test.each([
     ['api/app.ts', '../relay/client/email.ts'],
     ['api/app.ts', '../deploy/log.ts'],
-    ['api/customers/create.ts', '../problem.ts'],
+    ['api/customers/create-customer.ts', '../problem.ts'],
     ['api/main.ts', '../package.json'],
     ['api/app.ts', 'express'],
     ['api/app.ts', 'node:http'],
