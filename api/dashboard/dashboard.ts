@@ -55,7 +55,7 @@ function switchedOff(): Router {
     sendPage(response, {
       title: 'Postern',
       body:
-        '<h1>Postern is running</h1><p>Its dashboard is off, because nobody could sign in: set <code>ADMIN_PASSWORD</code> ' +
+        '<h1>Postern is running</h1><p>The dashboard is off, because <code>ADMIN_PASSWORD</code> is not set. Set it ' +
         'for the api and restart it.</p><p><a href="/docs/api">The API</a></p>',
     });
   });
@@ -95,7 +95,7 @@ function keepWriting(database: Database, log: Log, stopping: AbortSignal): void 
       while (!stopping.aborted && (await writeDocuments(database)) > 0);
     } catch (error) {
       // The database is away, or stopping; the next time does what this one did not.
-      log.debug({ err: error }, 'The dashboard could not write what it looks at');
+      log.debug({ err: error }, 'Dashboard statistics and search index could not be updated');
     }
   };
   const writing = every(writesEveryMs, write, { first: 'after a pause' });

@@ -39,7 +39,7 @@ export async function sendExamination(database: Database, response: Response): P
     if (waitedMs > (run?.isTaken ? overWithinMs : begunWithinMs)) {
       send('problem', {
         title: 'The relay does not answer',
-        detail: 'It gave word a moment ago, and does not examine. Look at its log, or restart it.',
+        detail: 'The relay is running but did not start the examination. Read its log, or restart it.',
       });
       break;
     }

@@ -77,7 +77,7 @@ export function openSessions({
       await permitGuess(request, browser, { limit, refused });
       if (!(await matches(given))) {
         refused('wrong');
-        throw new Problem('unauthenticated', 'That is not the password. It is ADMIN_PASSWORD of the api.');
+        throw new Problem('unauthenticated', 'Wrong password. It is the value of ADMIN_PASSWORD of the api.');
       }
       const token = randomBytes(32).toString('base64url');
       await insertSession(database, await hashOf(token), lastsHours);

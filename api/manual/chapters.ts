@@ -21,7 +21,7 @@ export const chapters: readonly Chapter[] = [
     slug: 'coolify',
     title: 'Postern on Coolify',
     file: 'deploy/coolify/README.md',
-    about: 'Eight steps, and what becomes of special characters in a password.',
+    about: 'Eight steps, and what to do about special characters in a password.',
   },
   {
     slug: 'use-it-from',
@@ -33,12 +33,12 @@ export const chapters: readonly Chapter[] = [
     slug: 'security',
     title: 'Security',
     file: 'SECURITY.md',
-    about: 'What is protected from whom, what is not, and how to report a fault.',
+    about: 'What is protected, what is not, and how to report a weakness.',
   },
   {
     slug: 'changes',
     title: 'Changes',
     file: 'CHANGELOG.md',
-    about: 'What each release added and asks of you.',
+    about: 'What each release adds, and how to upgrade.',
   },
 ];

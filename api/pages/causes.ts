@@ -17,7 +17,7 @@ export function causesPage(database: Queryable): Router {
     );
     const body =
       '<h1>Why mail waits or fails</h1><p class="soft"><a href="/docs">Manual</a></p>' +
-      (entries.join('') || '<p>The relay writes this page when it starts for the first time.</p>');
+      (entries.join('') || '<p>This page is empty until the relay has started once.</p>');
     sendPage(response, { title: 'Why mail waits or fails', body });
   });
   return router;

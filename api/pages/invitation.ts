@@ -7,7 +7,7 @@ const script = `
 const token = new URLSearchParams(location.hash.slice(1)).get('token');
 const button = document.querySelector('button');
 const say = (text) => { document.querySelector('#outcome').textContent = text; };
-if (!token) { button.disabled = true; say('This link is incomplete. Please open the whole link of the mail.'); }
+if (!token) { button.disabled = true; say('This link is incomplete. Please open the complete link from the email.'); }
 button.addEventListener('click', async () => {
   button.disabled = true;
   try {
@@ -20,7 +20,7 @@ button.addEventListener('click', async () => {
     if (response.ok) say('Welcome, ' + answer.owner.name + '. The invitation is accepted.');
     else { say(answer.detail); button.disabled = response.status < 500; }
   } catch {
-    say('That did not work. Please try again.');
+    say('The action failed. Please try again.');
     button.disabled = false;
   }
 });

@@ -31,13 +31,13 @@ export function manualPages(reference: readonly Section[]): Router {
   router.get('/docs/files/*path', async (request, response) => {
     const path = (request.params.path as unknown as string[]).join('/');
     const file = (await read()).files.get(path);
-    if (!file) throw new Problem('not-found', 'The manual has no such file.');
+    if (!file) throw new Problem('not-found', 'File not found in the manual.');
     response.set({ 'content-type': 'text/plain; charset=utf-8' }).end(file);
   });
 
   router.get('/docs/:chapter', async (request, response) => {
     const page = (await read()).pages.get(request.params.chapter);
-    if (!page) throw new Problem('not-found', 'The manual has no such page. /docs lists all of them.');
+    if (!page) throw new Problem('not-found', 'Page not found. /docs lists all pages of the manual.');
     const headings = page.headings.filter(({ level }) => level === 2);
     const nav = headings.map(({ id, text }) => `<a href="#${id}">${e(text)}</a>`).join(' · ');
     sendPage(response, {
@@ -52,7 +52,11 @@ export function manualPages(reference: readonly Section[]): Router {
 const contents = () => {
   const rows = [
     ...chapters.map(({ slug, title, about }) => [`/docs/${slug}`, title, about]),
-    ['/docs/api', 'API reference', 'Every operation, its body, its answers. Also as OpenAPI 3.1.'],
+    [
+      '/docs/api',
+      'API reference',
+      'Every operation with its request and its responses. Also as OpenAPI 3.1.',
+    ],
     ['/docs/causes', 'Why mail waits or fails', 'Every cause, and what to do about it.'],
   ].map(
     ([href = '', title = '', about = '']) =>
@@ -70,7 +74,7 @@ function results(query: string, found: readonly Found[]): string {
       `<p><a href="${e(href)}">${e(heading)}</a> <span class="soft">${e(page)}</span><br>${e(excerpt)}</p>`,
   );
   const none = query
-    ? `<p>Nothing holds all of these words: ${e(query)}</p>`
+    ? `<p>No page contains all of these words: ${e(query)}</p>`
     : '<p>Type a word to look for.</p>';
   return `<h1>Search</h1>${searchForm(query)}${entries.join('') || none}`;
 }

@@ -23,7 +23,7 @@ export function requestMetrics(metrics: Metrics) {
   });
   const observe = metrics.histogram({
     name: 'postern_http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer.',
+    help: 'Time from the first byte of a request to the last byte of its answer.',
     labels: ['method', 'route'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   });

@@ -46,8 +46,7 @@ export function referencePages(
   router.get('/docs/api', (_request, response) => sendPage(response, { title: 'Postern API', body }));
   router.get('/problems/:type', (request, response) => {
     const type = request.params.type as ProblemType;
-    if (!Object.hasOwn(problemTypes, type))
-      throw new Problem('not-found', 'There is no such type of problem.');
+    if (!Object.hasOwn(problemTypes, type)) throw new Problem('not-found', 'Unknown type of problem.');
     sendPage(response, { title: problemTypes[type].title, body: writeProblem(type) });
   });
   return router;

@@ -69,7 +69,7 @@ test('a search finds a variable, an operation and a type of problem, and says wh
   expect((await page('/docs/search?q=scheduled%20cancel')).text).toContain('/docs/api#');
   expect((await page('/docs/search?q=idempotency')).text).toContain('/problems/');
   expect((await page('/docs/search?q=zzzz%3Cscript%3E')).text).toContain(
-    'Nothing holds all of these words: zzzz&lt;script&gt;',
+    'No page contains all of these words: zzzz&lt;script&gt;',
   );
   expect((await page('/docs/search')).text).toContain('Type a word to look for.');
 });

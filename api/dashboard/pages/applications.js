@@ -33,8 +33,8 @@ export function Applications({ query: { status = 'submitted', after, id } }) {
     <${Fault} error=${error} />
     ${
       applications.length === 0 && !loading
-        ? html`<${Empty} title=${status === 'submitted' ? 'Nobody waits for an answer.' : 'None.'}>
-            <p>They come in by <code>POST /api/onboarding/applications</code>.</p></${Empty}>`
+        ? html`<${Empty} title=${status === 'submitted' ? 'No applications are waiting.' : 'None.'}>
+            <p>Applications arrive through <code>POST /api/onboarding/applications</code>.</p></${Empty}>`
         : html`<table class="rows">
             <thead><tr><th class="state">Status</th><th>Company</th><th>Contact</th><th class="when">Since</th></tr></thead>
             <tbody>${applications.map(
@@ -47,7 +47,7 @@ export function Applications({ query: { status = 'submitted', after, id } }) {
             )}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
     ${id && html`<${Application} id=${id} key=${id} onClose=${() => goWith({ id: undefined })} onChange=${look} />`}`;
@@ -86,7 +86,7 @@ function Application({ id, onClose, onChange }) {
       <dt>Contact</dt><dd>${application.contact_name} <span class="soft">${application.email}</span></dd>
       ${line('Phone', application.phone)}${line('Website', application.website)}${line('Message', application.message)}
       ${line('Reason', application.reason)}${line('Note', application.note)}
-      ${customerId && html`<dt>Customer</dt><dd><a href=${`/customers?id=${customerId}`}>${made?.customer.name ?? 'its account'}</a></dd>`}
+      ${customerId && html`<dt>Customer</dt><dd><a href=${`/customers?id=${customerId}`}>${made?.customer.name ?? 'its customer'}</a></dd>`}
       ${made?.invitation && html`<dt>Invitation</dt><dd><${Invitation} invitation=${made.invitation} /></dd>`}
     </dl>
     ${
@@ -108,7 +108,7 @@ function Application({ id, onClose, onChange }) {
         <footer>
           <button type="button" onClick=${onClose}>Close</button>
           <${Action} kind="danger" does=${remove} onError=${setFault}
-            confirm=${{ title: `Delete the application of ${application.company}?`, text: 'It is gone for good. Archiving puts it away instead.', yes: 'Delete', danger: true }}>Delete</${Action}>
+            confirm=${{ title: `Delete the application of ${application.company}?`, text: 'This cannot be undone. Archive it instead to remove it from this list only.', yes: 'Delete', danger: true }}>Delete</${Action}>
           ${status !== 'archived' && html`<${Action} does=${does('archive')} onError=${setFault}>Archive</${Action}>`}
           ${status === 'submitted' && html`<button type="button" onClick=${() => setRejecting(true)}>Reject</button>`}
           ${['submitted', 'rejected'].includes(status) && html`<${Action} kind="primary" does=${does('approve', { sendInvitation: invite })} onError=${setFault}>Approve</${Action}>`}
@@ -134,8 +134,8 @@ function Reject({ id, onDone, onBack }) {
     }
   };
   return html`<form onSubmit=${submit}>
-    <${Field} label="Why" hint="Kept with the application, and told in the mail."><input name="reason" maxlength="1000" /></${Field}>
-    <label class="check"><input type="checkbox" name="mail" defaultChecked /> Tell the applicant by mail</label>
+    <${Field} label="Reason" hint="Stored with the application, and included in the email."><input name="reason" maxlength="1000" /></${Field}>
+    <label class="check"><input type="checkbox" name="mail" defaultChecked /> Tell the applicant by email</label>
     <${Fault} error=${error} />
     <footer><button type="button" onClick=${onBack}>Back</button><button class="danger">Reject</button></footer>
   </form>`;

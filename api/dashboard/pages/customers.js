@@ -28,7 +28,7 @@ export function Customers({ query: { q = '', after, id } }) {
     <${Fault} error=${error} />
     ${
       customers.length === 0 && !loading
-        ? html`<${Empty} title=${q ? 'Nobody matches.' : 'No customer yet.'} />`
+        ? html`<${Empty} title=${q ? 'No customers match.' : 'No customers yet.'} />`
         : html`<table class="rows">
             <thead><tr><th class="state">Status</th><th>Name</th><th>Owner</th><th class="when">Since</th></tr></thead>
             <tbody>${customers.map(
@@ -42,7 +42,7 @@ export function Customers({ query: { q = '', after, id } }) {
             )}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
     ${
@@ -82,7 +82,7 @@ function Customer({ id, onClose, onChange }) {
           <dt>Status</dt><dd><${State} status=${customer.status} /></dd>
           <dt>Address</dt><dd>${customer.email}</dd>
           <dt>Owner</dt><dd>${owner.name} <span class="soft">${owner.email}</span></dd>
-          <dt>Invitation</dt><dd>${invitation ? html`<${Invitation} invitation=${invitation} />` : 'none was sent'}</dd>
+          <dt>Invitation</dt><dd>${invitation ? html`<${Invitation} invitation=${invitation} />` : 'not sent'}</dd>
           <dt>Since</dt><dd><${Time} time=${customer.created_at} /></dd>
         </dl>
         <footer>
@@ -97,10 +97,10 @@ function Customer({ id, onClose, onChange }) {
             customer.status === 'inactive'
               ? html`<${Action} does=${does('/reactivate')} onError=${setFault}>Reactivate</${Action}>`
               : html`<${Action} does=${does('/deactivate')} onError=${setFault}
-                  confirm=${{ title: `Deactivate ${customer.name}?`, text: 'Its invitation ends, and its mail that has not left is withdrawn.', yes: 'Deactivate' }}>Deactivate</${Action}>`
+                  confirm=${{ title: `Deactivate ${customer.name}?`, text: 'Its invitation ends, and its emails that were not sent yet are cancelled.', yes: 'Deactivate' }}>Deactivate</${Action}>`
           }
           <${Action} kind="danger" does=${does('', 'DELETE')} onError=${setFault}
-            confirm=${{ title: `Delete ${customer.name}?`, text: 'The customer, its owner and its invitation are gone for good. Mail that has left stays listed.', yes: 'Delete', danger: true }}>Delete</${Action}>
+            confirm=${{ title: `Delete ${customer.name}?`, text: 'The customer, its owner and its invitation are deleted. This cannot be undone. Sent emails stay in the list.', yes: 'Delete', danger: true }}>Delete</${Action}>
           <button type="button" onClick=${onClose}>Close</button>
         </footer>`
     }
@@ -111,7 +111,7 @@ export const Invitation = ({ invitation }) => html`
   ${
     invitation.status
       ? html`<a href=${`/emails/${invitation.email_id}`}><${Status} status=${invitation.status} /></a>`
-      : html`<span class="soft">its mail is forgotten</span>`
+      : html`<span class="soft">its email is no longer stored</span>`
   }
   ${' '}<span class="soft">
     ${
@@ -145,7 +145,7 @@ function NewCustomer({ onClose }) {
     <form onSubmit=${submit}>
       <${Field} label="Name"><input name="name" required maxlength="200" /></${Field}>
       <${Field} label="Address"><input name="email" type="email" required /></${Field}>
-      <${Field} label="Owner’s name" hint="Blank: the same as the customer."><input name="ownerName" maxlength="200" /></${Field}>
+      <${Field} label="Owner’s name" hint="Empty: the same as the customer."><input name="ownerName" maxlength="200" /></${Field}>
       <${Field} label="Owner’s address"><input name="ownerEmail" type="email" /></${Field}>
       <label class="check"><input type="checkbox" name="invite" defaultChecked /> Send the invitation</label>
       <${Fault} error=${error} />

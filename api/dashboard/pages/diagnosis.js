@@ -21,7 +21,7 @@ export function Diagnosis() {
     <${Settings} />
     <${UnknownReplies} />
     <section>
-      <h2>Closer still</h2>
+      <h2>In a terminal</h2>
       <p>Where the relay runs, <code>npm run doctor</code> does the same in a terminal, as it is or as JSON.${' '}
         <code>npm run diagnose "535 5.7.8 …"</code> explains a pasted error.</p>
     </section>`;
@@ -45,15 +45,15 @@ function Doctor() {
     } catch (error) {
       setOutcome({
         name: 'problem',
-        data: { title: 'The doctor could not be asked', detail: error.message, ...error.body },
+        data: { title: 'The doctor could not be started', detail: error.message, ...error.body },
       });
     } finally {
       setBusy(false);
     }
   };
   return html`<section aria-label="The doctor">
-    <h2>Ask the doctor</h2>
-    <p class="soft">The relay walks the way to the provider, stage by stage, signs in once and sends nothing.</p>
+    <h2>The doctor</h2>
+    <p class="soft">The relay tests the connection to the provider, stage by stage. It signs in once and sends nothing.</p>
     <p><button type="button" class="primary" onClick=${run} disabled=${busy}>${busy ? 'Examining …' : 'Run the doctor'}</button></p>
     ${walks.map((walk) => html`<${Walked} key=${walk.route + walk.family} walk=${walk} busy=${busy} />`)}
     <div aria-live="polite">${outcome && html`<${Found} outcome=${outcome} />`}</div>
@@ -76,7 +76,7 @@ const Walked = ({ walk: { host, port, family, steps }, busy }) => html`<section 
 function Found({ outcome: { name, data } }) {
   const found = data.diagnosis ?? (name === 'problem' ? data : null);
   return html`<section class=${`now ${name === 'result' && data.ok ? 'good' : 'bad'} outcome`}>
-    <p class="lead">${found ? found.title : `Mail can leave by ${data.route}.`}</p>
+    <p class="lead">${found ? found.title : `Mail can leave through ${data.route}.`}</p>
     ${found && html`<p>${found.meaning ?? found.detail}</p>`}
     ${found?.because && html`<p class="soft">${found.because}</p>`}
     ${found?.fix && html`<p class="fix"><b>Do this:</b> ${found.fix}</p>`}
@@ -108,10 +108,10 @@ function TestMail() {
     }
   };
   return html`<section>
-    <h2>Send a test mail</h2>
+    <h2>Send a test email</h2>
     <form class="line-form" onSubmit=${submit}>
-      <${Field} label="To" hint="Blank: to the From address, the one mailbox that is certainly yours."><input name="to" type="email" /></${Field}>
-      <button class="primary" disabled=${busy}>${busy ? 'On its way …' : 'Send it'}</button>
+      <${Field} label="To" hint="Empty: to the From address."><input name="to" type="email" /></${Field}>
+      <button class="primary" disabled=${busy}>${busy ? 'Sending …' : 'Send'}</button>
     </form>
     ${stages.length > 0 && html`<${Stages} stages=${stages} />`}
     <div aria-live="polite">${outcome && html`<${Outcome} outcome=${outcome} />`}</div>
@@ -135,7 +135,7 @@ function Outcome({ outcome: { name, data } }) {
     ${!isSent && data.title && data.detail !== data.title && html`<p>${data.detail}</p>`}
     ${!isSent && data.fix && html`<p class="fix"><b>Do this:</b> ${data.fix}</p>`}
     ${!isSent && data.reply && html`<pre class="said">${data.reply}</pre>`}
-    ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Its whole way</a></p>`}
+    ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Show this email</a></p>`}
   </section>`;
 }
 
@@ -144,7 +144,7 @@ const Examined = ({ examined }) => html`<section>
   <ol class="stages examined">
     ${examined.walks.map(
       ({ route, host, port, family, failed_at: failedAt, cause, reply }) => html`<li key=${route + family}>
-        <span class=${`status ${failedAt ? 'bad' : 'good'}`}>${failedAt ? `not past ${failedAt}` : 'works'}</span>
+        <span class=${`status ${failedAt ? 'bad' : 'good'}`}>${failedAt ? `failed at ${failedAt}` : 'works'}</span>
         <span>${host}:${port}</span>
         <span><span class="soft">${family ?? ''} ${cause ? sentence(cause) : ''}</span> ${reply && html`<code>${reply}</code>`}</span>
       </li>`,
@@ -186,9 +186,9 @@ function Settings() {
   const row = (name, tone, word, says) => html`<tr key=${name + says}>
     <td class="name"><code>${name}</code></td><td><span class=${`status ${tone}`}>${word}</span></td><td class="says">${says}</td></tr>`;
   return html`<section>
-    <h2>Settings, as the relay saw them when it started</h2>
+    <h2>Settings of the relay, read at its start</h2>
     <table class="rows settings">
-      <thead><tr><th class="name">Variable</th><th class="state">State</th><th>What about it</th></tr></thead>
+      <thead><tr><th class="name">Variable</th><th class="state">State</th><th>Details</th></tr></thead>
       <tbody>
         ${value.missing.map((name) =>
           row(
@@ -214,8 +214,8 @@ function Settings() {
           row(name, 'good', 'set', `${length} characters, fingerprint ${fingerprint}`),
         )}
         ${value.from && row('SMTP_FROM_EMAIL', 'good', 'set', value.from)}
-        ${value.delivery_mode && row('DELIVERY_MODE', 'quiet', value.delivery_mode, value.delivery_mode === 'deliver' ? 'Mail leaves.' : 'Not everything leaves, on purpose.')}
-        ${value.max_message_size && row('RELAY_MAX_MESSAGE_SIZE', 'quiet', bytes(value.max_message_size), 'The largest message that is taken.')}
+        ${value.delivery_mode && row('DELIVERY_MODE', 'quiet', value.delivery_mode, value.delivery_mode === 'deliver' ? 'Mail leaves.' : 'Not all mail leaves: this setting keeps it here.')}
+        ${value.max_message_size && row('RELAY_MAX_MESSAGE_SIZE', 'quiet', bytes(value.max_message_size), 'The largest message that is accepted.')}
         ${value.allowed_senders.length > 0 && row('SMTP_ALLOWED_SENDERS', 'quiet', 'senders', value.allowed_senders.join(', '))}
       </tbody>
     </table>

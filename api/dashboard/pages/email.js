@@ -23,8 +23,8 @@ import {
 export function EmailPage({ id }) {
   const { value, error } = useLoaded(() => ask(`/dashboard/emails/${id}`), [id], { about: id });
   if (error && !value)
-    return html`<h1>No such mail</h1><${Fault} error=${error} /><p><a href="/emails">To all mail</a></p>`;
-  if (!value) return html`<h1 class="unseen">Email</h1><p class="soft" role="status">Looking …</p>`;
+    return html`<h1>Email not found</h1><${Fault} error=${error} /><p><a href="/emails">All emails</a></p>`;
+  if (!value) return html`<h1 class="unseen">Email</h1><p class="soft" role="status">Loading …</p>`;
   const { email, events, attachments, remote, causes } = value;
   return html`
     <nav class="crumbs" aria-label="Where this is"><a href="/emails">Emails</a></nav>
@@ -37,7 +37,7 @@ export function EmailPage({ id }) {
     <${Envelope} email=${email} />
     <div class="mail-columns">
       <section>
-        <h2>Its way</h2>
+        <h2>Timeline</h2>
         <${Timeline} events=${events} causes=${causes} />
       </section>
       <section>
@@ -66,7 +66,7 @@ function Now({ email, causes }) {
     ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${words.fix} /></p>`}
     ${
       hold?.next_probe_at &&
-      html`<p class="soft">The provider is asked again ${ago(hold.next_probe_at)}, or at once when you try again now.</p>`
+      html`<p class="soft">The next attempt is ${ago(hold.next_probe_at)}. "Try again now" does it at once.</p>`
     }
     ${
       isTrouble &&
@@ -107,9 +107,9 @@ function sentenceOf(email) {
   if (paused && status === 'pending') return 'On hold until somebody releases it.';
   if (status === 'pending' && new Date(due) > Date.now())
     return `Leaves ${ago(due)}, on ${inZone(due, email.time_zone)}.`;
-  if (status === 'pending') return 'Waits for the relay to take it.';
+  if (status === 'pending') return 'Waits for the hand-over to the relay.';
   if (status === 'sent')
-    return `The provider took responsibility at ${at(finished)}${lateness === null ? '' : `, ${span(Math.max(0, lateness))} after it was due`}.`;
+    return `The provider accepted it at ${at(finished)}${lateness === null ? '' : `, ${span(Math.max(0, lateness))} after it was due`}.`;
   return statusWords[status].means;
 }
 
@@ -124,7 +124,7 @@ function Actions({ email }) {
       body: { act: name, ids: [email.id] },
     });
     if (results[0].outcome !== 'done')
-      throw new Error(`It is ${results[0].status} by now, so that is not possible any more.`);
+      throw new Error(`Not possible any more: the email is now ${results[0].status}.`);
   };
   const isAtHome = queueId === null;
   const lanes = overview?.relay?.lanes ?? [];
@@ -148,14 +148,14 @@ function Actions({ email }) {
       html`<${Action} kind="primary" does=${act('release')} onError=${setError}>Release</${Action}>`,
     status === 'uncertain' || (status === 'held' && email.reason === 'uncertain-twice')
       ? html`
-        <${Action} does=${act('resolve-sent')} onError=${setError}>It did arrive</${Action}>
+        <${Action} does=${act('resolve-sent')} onError=${setError}>It arrived</${Action}>
         <${Action} does=${act('resolve-resend')} onError=${setError}
-          confirm=${{ title: 'Send it again?', text: 'If it did arrive after all, the recipient gets it twice.', yes: 'Send again' }}>Send it again</${Action}>
-        <${Action} does=${act('resolve-cancelled')} onError=${setError}>Not wanted any more</${Action}>`
+          confirm=${{ title: 'Send it again?', text: 'If it arrived, the recipient gets it twice.', yes: 'Send again' }}>Send it again</${Action}>
+        <${Action} does=${act('resolve-cancelled')} onError=${setError}>Do not send again</${Action}>`
       : null,
     ['pending', 'queued', 'deferred', 'held'].includes(status) &&
       html`<${Action} kind="danger" does=${act('cancel')} onError=${setError}
-        confirm=${{ title: 'Cancel this mail?', text: 'Nothing of it will be sent. This cannot be taken back.', yes: 'Cancel the mail', no: 'Keep it', danger: true }}>Cancel</${Action}>`,
+        confirm=${{ title: 'Cancel this email?', text: 'It will not be sent. This cannot be undone.', yes: 'Cancel the email', no: 'Keep it', danger: true }}>Cancel</${Action}>`,
   ].filter(Boolean);
   if (buttons.length === 0) return null;
   return html`<div class="actions" role="group" aria-label="Actions">${buttons}<${Fault} error=${error} /></div>`;
@@ -168,7 +168,7 @@ function Envelope({ email }) {
     ${line('To', email.to)}${line('Cc', email.cc)}${line('Bcc', email.bcc)}
     <dt>From</dt><dd>${email.from ? mailbox(email.from) : html`<span class="soft">not known yet</span>`}</dd>
     ${line('Reply to', email.reply_to)}
-    <dt>Asked for</dt><dd><${Time} time=${email.created_at} /> <span class="soft">${email.kind}</span></dd>
+    <dt>Created</dt><dd><${Time} time=${email.created_at} /> <span class="soft">${email.kind}</span></dd>
     ${
       email.kind === 'scheduled' || new Date(email.scheduled_datetime) - new Date(email.created_at) > 5_000
         ? html`<dt>Due</dt><dd>${inZone(email.scheduled_datetime, email.time_zone)}${email.time_zone ? ` (${email.time_zone})` : ''}
@@ -198,7 +198,7 @@ function Looks({ email, attachments, remote }) {
     if ((view !== 'Source' && view !== 'Headers') || source !== undefined) return;
     fetch(`/dashboard/emails/${email.id}/source`)
       .then(async (response) => {
-        if (!response.ok) throw new Error('The source of this mail is not kept any more.');
+        if (!response.ok) throw new Error('The source of this email is no longer stored.');
         setSource(await response.text());
       })
       .catch(setError);
@@ -211,7 +211,7 @@ function Looks({ email, attachments, remote }) {
     event.currentTarget.children[index].focus();
   };
   return html`
-    <div class="tabs" role="tablist" aria-label="How it looks" onKeyDown=${key}>
+    <div class="tabs" role="tablist" aria-label="View" onKeyDown=${key}>
       ${there.map(
         ({
           name,
@@ -222,10 +222,10 @@ function Looks({ email, attachments, remote }) {
       )}
     </div>
     <div id="look" role="tabpanel" aria-labelledby=${`tab-${view}`} class="look">
-      ${view === 'HTML' && remote > 0 && html`<p class="note">${plural(remote, 'remote thing')} not loaded: looking tells nobody.</p>`}
+      ${view === 'HTML' && remote > 0 && html`<p class="note">${plural(remote, 'remote resource')} not loaded, so the sender cannot see that you read it.</p>`}
       ${
         view === 'HTML' &&
-        html`<iframe title="The mail as HTML" sandbox="" referrerpolicy="no-referrer" src=${`/dashboard/emails/${email.id}/preview`}></iframe>`
+        html`<iframe title="The email as HTML" sandbox="" referrerpolicy="no-referrer" src=${`/dashboard/emails/${email.id}/preview`}></iframe>`
       }
       ${view === 'Text' && html`<pre class="text" tabindex="0">${email.text}</pre>`}
       ${view === 'Headers' && html`<pre class="source" tabindex="0">${source?.split(/\r?\n\r?\n/, 1)[0] ?? ''}</pre>`}

@@ -28,17 +28,17 @@ export function Emails({ query }) {
     <${Bulk} search=${search} chosen=${chosen} onDone=${() => setChosen(new Set())} any=${emails.length > 0} />
     ${
       emails.length === 0 && !loading && !error
-        ? html`<${Empty} title=${text || statuses || kind ? 'Nothing matches.' : 'No mail yet.'}>
+        ? html`<${Empty} title=${text || statuses || kind ? 'No emails match.' : 'No emails yet.'}>
             ${
               text || statuses || kind
-                ? html`<p>Words are found by their beginning, addresses too: <code>ann@</code>. <a href="/emails">Show all mail</a></p>`
-                : html`<p>Send the first one from <a href="/diagnosis">Diagnosis</a>, or through <a href="/docs/api" target="_blank">the API</a>.</p>`
+                ? html`<p>The search finds the beginnings of words and addresses: <code>ann@</code>. <a href="/emails">Show all emails</a></p>`
+                : html`<p>Send a test email from <a href="/diagnosis">Diagnosis</a>, or through <a href="/docs/api" target="_blank">the API</a>.</p>`
             }
           </${Empty}>`
         : html`<${Rows} emails=${emails} causes=${value?.causes} chosen=${chosen} setChosen=${setChosen} loading=${loading} />`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>`;
 }
@@ -60,8 +60,8 @@ function Search({ search }) {
   };
   return html`<search class="search">
     <div class="line">
-      <input ref=${field} type="search" onInput=${type} placeholder="Words of the subject, a name or an address"
-        aria-label="Search mail" defaultValue=${search.text} spellcheck="false" />
+      <input ref=${field} type="search" onInput=${type} placeholder="Subject, name or address"
+        aria-label="Search emails" defaultValue=${search.text} spellcheck="false" />
       <label class="inline"><span>Kind</span>
         <select value=${search.kind} onChange=${(event) => goWith({ kind: event.target.value, after: undefined })}>
           <option value="">any</option>
@@ -103,7 +103,7 @@ function Rows({ emails, causes, chosen, setChosen, loading }) {
   });
   return html`<table class="rows" ref=${table} aria-busy=${loading}>
     <thead><tr>
-      <th class="pick"><input type="checkbox" aria-label="Choose all on this page" checked=${isAll}
+      <th class="pick"><input type="checkbox" aria-label="Select all on this page" checked=${isAll}
         onChange=${() => setChosen(isAll ? new Set() : new Set(emails.map(({ id }) => id)))} /></th>
       <th class="state">Status</th><th class="main">Subject</th><th>To</th><th class="when">When</th>
     </tr></thead>
@@ -117,7 +117,7 @@ function Rows({ emails, causes, chosen, setChosen, loading }) {
           causeWords(email.reason, causes).title;
         return html`<tr key=${email.id} class=${chosen.has(email.id) ? 'chosen' : ''}
           onClick=${(event) => !event.target.closest('a, input') && !getSelection().toString() && go(`/emails/${email.id}`)}>
-          <td class="pick"><input type="checkbox" aria-label=${`Choose ${email.subject}`} checked=${chosen.has(email.id)}
+          <td class="pick"><input type="checkbox" aria-label=${`Select ${email.subject}`} checked=${chosen.has(email.id)}
             onChange=${() => toggle(email.id)} /></td>
           <td><${Status} status=${email.status} paused=${email.paused && email.status === 'pending'} /></td>
           <td class="main"><a class="subject" href=${`/emails/${email.id}`}>${email.subject || '(no subject)'}</a>
@@ -138,24 +138,24 @@ const bulkActs = [
   {
     act: 'retry',
     name: 'Try again',
-    says: 'Puts what is held, deferred, bounced or expired back into the queue, for an attempt at once.',
+    says: 'Tries held, deferred, bounced and expired emails again at once.',
   },
   {
     act: 'cancel',
     name: 'Cancel',
-    says: 'Withdraws what has not left. What has left, or may have, stays as it is.',
+    says: 'Cancels emails that were not sent yet. Emails that were sent, or may have been, do not change.',
     danger: true,
   },
-  { act: 'hold', name: 'Hold', says: 'Keeps what still waits for its time until somebody releases it.' },
-  { act: 'release', name: 'Release', says: 'Lets go what was put on hold.' },
+  { act: 'hold', name: 'Hold', says: 'Keeps pending emails until somebody releases them.' },
+  { act: 'release', name: 'Release', says: 'Releases emails that were put on hold.' },
 ];
 
 function Bulk({ search, chosen, onDone, any }) {
   const [wanted, setWanted] = useState();
   const hasSearch = search.text || search.statuses || search.kind;
   if (!any || (chosen.size === 0 && !hasSearch)) return null;
-  return html`<div class="bulk" role="group" aria-label="Actions on many mails">
-    <span>${chosen.size > 0 ? `${plural(chosen.size, 'mail')} chosen:` : 'With all that match:'}</span>
+  return html`<div class="bulk" role="group" aria-label="Actions on several emails">
+    <span>${chosen.size > 0 ? `${plural(chosen.size, 'email')} chosen:` : 'With all that match:'}</span>
     ${bulkActs.map(
       (each) =>
         html`<button type="button" key=${each.act} class="small" onClick=${() => setWanted(each)}>${each.name}</button>`,
@@ -198,14 +198,14 @@ function BulkDialog({ wanted, search, chosen, onClose }) {
   };
 
   const shown = found && upTo(found.count, found.counted_up_to);
-  return html`<${Dialog} title=${`${wanted.name}: ${shown ?? '…'} ${found?.count === 1 ? 'mail' : 'mails'}`}
+  return html`<${Dialog} title=${`${wanted.name}: ${shown ?? '…'} ${found?.count === 1 ? 'email' : 'emails'}`}
     onClose=${() => onClose(progress !== undefined)}>
     <p>${wanted.says}</p>
     <${Fault} error=${error} />
     ${
       progress &&
       html`<p role="status"><progress max=${found.count || 1} value=${progress.done + progress.late}></progress>
-        ${count(progress.done)} done${progress.late > 0 ? `, ${count(progress.late)} left as they were` : ''}.</p>`
+        ${count(progress.done)} done${progress.late > 0 ? `, ${count(progress.late)} not changed` : ''}.</p>`
     }
     <footer>
       ${

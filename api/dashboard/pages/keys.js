@@ -7,9 +7,9 @@ import { goWith } from './route.js';
 import { count } from './words.js';
 
 const scopes = [
-  ['send', 'Send', 'Sends mail and reads what became of it.'],
+  ['send', 'Send', 'Sends email and reads its status.'],
   ['read', 'Read', 'Reads, but sees no bodies.'],
-  ['admin', 'Admin', 'May do everything, keys included.'],
+  ['admin', 'Admin', 'Everything, including keys.'],
 ];
 
 export function Keys({ query: { after } }) {
@@ -33,9 +33,9 @@ export function Keys({ query: { after } }) {
     <${Fault} error=${error} />
     ${
       keys.length === 0 && !loading
-        ? html`<${Empty} title="No key yet."><p>Give every application its own, so that each can be revoked by itself.</p></${Empty}>`
+        ? html`<${Empty} title="No keys yet."><p>Give each application its own key, so that you can revoke one without the others.</p></${Empty}>`
         : html`<table class="rows keys">
-            <thead><tr><th class="main">Name</th><th>May</th><th>Ends in</th><th>A minute</th><th class="when">Made</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
+            <thead><tr><th class="main">Name</th><th>May</th><th>Ends in</th><th>Requests a minute</th><th class="when">Created</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
             <tbody>${keys.map(
               (key) => html`<tr key=${key.id}>
                 <td class="main"><b>${key.name}</b></td>
@@ -47,13 +47,13 @@ export function Keys({ query: { after } }) {
                   key.revoked_at
                     ? html`<span class="status quiet">revoked</span>`
                     : html`<${Action} kind="small danger" does=${revoke(key.id)}
-                        confirm=${{ title: `Revoke ${key.name}?`, text: 'Whoever uses it is refused from now on. This cannot be taken back.', yes: 'Revoke', danger: true }}>Revoke</${Action}>`
+                        confirm=${{ title: `Revoke ${key.name}?`, text: 'Requests with this key are refused from now on. This cannot be undone.', yes: 'Revoke', danger: true }}>Revoke</${Action}>`
                 }</td>
               </tr>`,
             )}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
     ${
@@ -83,8 +83,8 @@ function NewKey({ onClose }) {
     }
   };
   if (made)
-    return html`<${Dialog} title="Keep this key now" onClose=${onClose}>
-      <p>It is shown once; only its digest is stored.</p>
+    return html`<${Dialog} title="Copy this key now" onClose=${onClose}>
+      <p>It is shown only once. Postern stores only its digest.</p>
       <p class="secret">${made.secret}</p>
       <footer><${Copy} text=${made.secret} label="Copy the key" /><button type="button" class="primary" onClick=${onClose}>I have it</button></footer>
     </${Dialog}>`;
@@ -99,7 +99,7 @@ function NewKey({ onClose }) {
         )}
       </fieldset>
       <${Fault} error=${error} />
-      <footer><button type="button" onClick=${onClose}>Back</button><button class="primary">Make the key</button></footer>
+      <footer><button type="button" onClick=${onClose}>Back</button><button class="primary">Create the key</button></footer>
     </form>
   </${Dialog}>`;
 }

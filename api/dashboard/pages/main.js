@@ -69,13 +69,13 @@ function Shell({ onSignOut }) {
     onSignOut();
   };
   const page = !section
-    ? html`<${Empty} title="There is no such page."><a href="/">To the overview</a></${Empty}>`
+    ? html`<${Empty} title="Page not found."><a href="/">Overview</a></${Empty}>`
     : id
       ? html`<${section.one} id=${id} key=${id} />`
       : html`<${section.page} query=${query} key=${section.path} />`;
 
   return html`
-    <a class="skip" href="#main" data-document>To the content</a>
+    <a class="skip" href="#main" data-document>Skip to the content</a>
     <header class="side">
       <a class="brand" href="/" aria-label="Postern, overview">
         <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
@@ -113,7 +113,7 @@ function Theme() {
   useEffect(() => applyTheme(theme), [theme]);
   const next = themes[(themes.indexOf(theme) + 1) % themes.length];
   return html`<button type="button" class="plain" onClick=${() => setTheme(next)}
-    title=${`Colours: ${theme}. Press for ${next}.`}>${theme === 'system' ? 'Auto' : theme === 'dark' ? 'Dark' : 'Light'}</button>`;
+    title=${`Colours: ${theme}. Click for ${next}.`}>${theme === 'system' ? 'Auto' : theme === 'dark' ? 'Dark' : 'Light'}</button>`;
 }
 
 function applyTheme(theme) {

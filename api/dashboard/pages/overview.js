@@ -40,7 +40,7 @@ export function Verdict({ verdict, level = 'h1' }) {
       </div>`,
     )}
     ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> <${Prose} text=${fix} /></p>`}
-    ${words && html`<pre class="said" aria-label="What was said">${words}</pre>`}
+    ${words && html`<pre class="said" aria-label="Reply">${words}</pre>`}
     ${facts.length > 0 && html`<p class="facts">${facts.join(' ')}</p>`}
     ${
       others.length > 0 &&
@@ -51,7 +51,7 @@ export function Verdict({ verdict, level = 'h1' }) {
               <summary><${Prose} text=${other.title} /></summary>
               ${other.meaning && html`<p><${Prose} text=${other.meaning} /></p>`}
               ${other.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${other.fix} /></p>`}
-              ${other.words && html`<pre class="said" aria-label="What was said">${other.words}</pre>`}
+              ${other.words && html`<pre class="said" aria-label="Reply">${other.words}</pre>`}
               ${other.facts.length > 0 && html`<p class="facts">${other.facts.join(' ')}</p>`}
             </details>
           </li>`,
@@ -62,13 +62,13 @@ export function Verdict({ verdict, level = 'h1' }) {
 }
 
 const steps = [
-  { status: 'pending', name: 'Pending', says: 'waits for its time' },
+  { status: 'pending', name: 'Pending', says: 'due later' },
   { status: 'queued', name: 'Queued', says: 'in the relay' },
-  { status: 'sending', name: 'Sending', says: 'right now' },
+  { status: 'sending', name: 'Sending', says: 'now' },
   { status: 'deferred', name: 'Deferred', says: 'will be tried again' },
 ];
 const aside = [
-  { status: 'held', name: 'Held', says: 'for a person or a setting' },
+  { status: 'held', name: 'Held', says: 'action needed' },
   { status: 'uncertain', name: 'Uncertain', says: 'no final reply' },
 ];
 const ends = [
@@ -104,7 +104,7 @@ function Attention() {
   const emails = value?.data.slice(0, 6) ?? [];
   if (emails.length === 0) return null;
   return html`<section>
-    <header class="bar"><h2>Needs a look</h2><a href="/emails?statuses=held,uncertain,bounced,deferred">All of it</a></header>
+    <header class="bar"><h2>Needs attention</h2><a href="/emails?statuses=held,uncertain,bounced,deferred">Show all</a></header>
     <ul class="list">
       ${emails.map(
         (email) => html`<li key=${email.id}><a href=${`/emails/${email.id}`}>
@@ -130,7 +130,7 @@ function Plots() {
   const { value, error } = useLoaded(() => ask(`/dashboard/minutes?hours=${hours}`), [hours]);
   return html`<section>
     <header class="bar">
-      <h2>How it went</h2>
+      <h2>Throughput</h2>
       <div class="choice" role="group" aria-label="Time span">
         ${windows.map(
           ([each, name]) => html`<button type="button" key=${each} aria-pressed=${each === hours}
@@ -153,8 +153,8 @@ function Routes({ overview }) {
   const { relay, causes } = overview;
   const routes = relay?.routes ?? [];
   return html`<section>
-    <h2>Ways out</h2>
-    ${routes.length === 0 && html`<p class="soft">None yet: no provider can be used.</p>`}
+    <h2>Provider connections</h2>
+    ${routes.length === 0 && html`<p class="soft">None: no provider is configured completely.</p>`}
     <ul class="facts-list">
       ${routes.map((route) => {
         const lane = relay.lanes?.find(({ name }) => name === route.lane);
@@ -169,7 +169,7 @@ function Routes({ overview }) {
             <div class="soft">${isGood ? 'works' : (words?.title ?? route.state)}${
               (route.certificate_days_left ?? null) === null
                 ? ''
-                : `, certificate for ${plural(route.certificate_days_left, 'day')}`
+                : `, certificate valid for ${plural(route.certificate_days_left, 'day')}`
             }</div>
           </div>
         </li>`;
@@ -206,7 +206,7 @@ function Processes({ overview }) {
                       ? `, handed over ${count(worker.handed_over)}`
                       : ''
                   }`
-                : `silent: last seen ${ago(seenAt, now)}`
+                : `not running, last seen ${ago(seenAt, now)}`
             }</div>
           </div>
         </li>`,

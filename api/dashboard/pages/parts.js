@@ -6,7 +6,7 @@ import { ago, at, inFull, statusWords } from './words.js';
 
 export const Status = ({ status, paused = false }) => html`
   <span class=${`status ${paused ? 'quiet' : (statusWords[status]?.tone ?? 'quiet')}`}
-    title=${paused ? 'Held by a person until it is released.' : statusWords[status]?.means}>
+    title=${paused ? 'Put on hold by a person.' : statusWords[status]?.means}>
     ${paused ? 'on hold' : status}
   </span>`;
 
@@ -77,7 +77,7 @@ export function Action({ does, children, kind = '', confirm, onError, disabled =
       onError?.(undefined);
     } catch (error) {
       if (onError) onError(error);
-      else await askPerson({ title: 'That did not work', text: error.message, yes: 'Close', no: null });
+      else await askPerson({ title: 'The action failed', text: error.message, yes: 'Close', no: null });
     } finally {
       setBusy(false);
     }

@@ -112,7 +112,7 @@ export function ThroughputPlot({ minutes, hours }) {
   const total = sent.reduce((all, each) => all + each, 0);
   // A line along the bottom would look like something that happens.
   const isCalm = failed.every((each) => each === 0);
-  return html`<${Plot} title=${hours > 6 ? 'Mails in ten minutes' : 'Mails a minute'}
+  return html`<${Plot} title=${hours > 6 ? 'Emails per 10 minutes' : 'Emails per minute'}
     summary=${`${count(total)} sent in ${hours === 1 ? 'an hour' : `${hours} hours`}`}
     series=${[{ name: 'sent', tone: '--good', fill: true }, { name: 'bounced or expired', tone: '--bad' }]}
     data=${[times, sent, isCalm ? failed.map(() => null) : failed]} atLeast=${4} format=${(value) => (Number.isInteger(value) ? count(value) : '')} />`;
@@ -127,8 +127,8 @@ export function LatenessPlot({ minutes, hours }) {
   const half = groups.map((group) => worst(group, 'p50'));
   const most = groups.map((group) => worst(group, 'p99'));
   const known = most.filter((value) => value !== null);
-  return html`<${Plot} title="From due to the provider’s 250"
-    summary=${known.length === 0 ? 'nothing was sent' : `at most ${span(Math.max(...known))} for 99 of 100`}
-    series=${[{ name: 'half of them', tone: '--mark', fill: true }, { name: '99 of 100', tone: '--care' }]}
+  return html`<${Plot} title="Time from due to sent"
+    summary=${known.length === 0 ? 'nothing was sent' : `at most ${span(Math.max(...known))} for 99 %`}
+    series=${[{ name: 'median', tone: '--mark', fill: true }, { name: '99 %', tone: '--care' }]}
     data=${[times, half, most]} atLeast=${100} format=${span} />`;
 }

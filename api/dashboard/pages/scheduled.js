@@ -58,13 +58,13 @@ export function Scheduled({ query: { status = 'pending', after } }) {
                     <${Action} kind="small" does=${change(email, 'send-now')} onError=${setFault}
                       confirm=${{ title: 'Send it now?', text: `“${email.subject}” is due ${ago(email.scheduled_datetime)}.`, yes: 'Send now' }}>Send now</${Action}>
                     <${Action} kind="small danger" does=${change(email, 'cancel')} onError=${setFault}
-                      confirm=${{ title: 'Cancel this mail?', text: 'Nothing of it will be sent. This cannot be taken back.', yes: 'Cancel the mail', no: 'Keep it', danger: true }}>Cancel</${Action}>`
+                      confirm=${{ title: 'Cancel this email?', text: 'It will not be sent. This cannot be undone.', yes: 'Cancel the email', no: 'Keep it', danger: true }}>Cancel</${Action}>`
                 }</td>
               </tr>`,
             )}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the soonest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Soonest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Later</button>`}
     </nav>
     ${
@@ -105,7 +105,7 @@ function Move({ email, onClose }) {
   return html`<${Dialog} title="Move to another time" onClose=${() => onClose(false)}>
     <form onSubmit=${submit}>
       <p class="soft">${email.subject}</p>
-      <${Field} label="Local time" hint="The clock on the wall in that time zone, changes of the clocks included.">
+      <${Field} label="Local time" hint="The local time in that time zone. Daylight saving time is taken into account.">
         <input type="datetime-local" name="time" required defaultValue=${localIn(email.scheduled_datetime, zone)} />
       </${Field}>
       <${Field} label="Time zone">

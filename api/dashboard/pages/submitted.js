@@ -17,7 +17,7 @@ export function Submitted({ query: { after } }) {
   const messages = value?.data ?? [];
   return html`
     <header class="title"><h1>Over SMTP</h1></header>
-    <p class="soft">What other applications handed to the relay themselves.</p>
+    <p class="soft">Emails that other applications submitted to the relay over SMTP.</p>
     <${Fault} error=${error} />
     ${
       messages.length === 0 && !loading
@@ -40,7 +40,7 @@ export function Submitted({ query: { after } }) {
           )}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
-      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>To the newest</button>`}
+      ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
     ${after === undefined && html`<${Refusals} />`}`;
@@ -53,8 +53,8 @@ function Refusals() {
   if (refusals.length === 0) return html`<${Fault} error=${error} />`;
   return html`
     <section aria-labelledby="refusals"><h2 id="refusals">Refused</h2>
-      <p class="soft">What the relay did not take, and its last answer. The same refusal within an hour is one line.</p>
-      <table class="rows"><thead><tr><th>Who</th><th>At</th><th>Why</th><th>Times</th><th class="when">Last</th></tr></thead>
+      <p class="soft">Submissions that the relay refused, with its reply. Repeats within an hour are one line.</p>
+      <table class="rows"><thead><tr><th>Client</th><th>Command</th><th>Reply</th><th>Count</th><th class="when">Last</th></tr></thead>
         <tbody>${refusals.map(
           (
             refusal,
@@ -70,8 +70,8 @@ function Refusals() {
 
 export function SubmittedPage({ id }) {
   const { value, error } = useLoaded(() => ask(`/dashboard/submitted/${id}`), [id], { about: id });
-  if (error && !value) return html`<h1>No such message</h1><${Fault} error=${error} />`;
-  if (!value) return html`<p class="soft" role="status">Looking …</p>`;
+  if (error && !value) return html`<h1>Message not found</h1><${Fault} error=${error} />`;
+  if (!value) return html`<p class="soft" role="status">Loading …</p>`;
   const { message, events, causes } = value;
   return html`
     <nav class="crumbs" aria-label="Where this is"><a href="/submitted">Over SMTP</a></nav>
@@ -88,11 +88,11 @@ export function SubmittedPage({ id }) {
       })}
     </ul>
     <dl class="envelope">
-      <dt>Sender</dt><dd>${message.sender || html`<span class="soft">none: it is a notice</span>`}</dd>
+      <dt>Sender</dt><dd>${message.sender || html`<span class="soft">empty: it is a notice</span>`}</dd>
       <dt>By</dt><dd>${message.credential}</dd>
       <dt>Size</dt><dd>${bytes(message.size)}</dd>
       <dt>Message id</dt><dd><code>${message.message_id}</code></dd>
       <dt>Queue id</dt><dd><code>${message.id}</code></dd>
     </dl>
-    <section><h2>Its way</h2><${Timeline} events=${events} causes=${causes} /></section>`;
+    <section><h2>Timeline</h2><${Timeline} events=${events} causes=${causes} /></section>`;
 }

@@ -22,33 +22,33 @@ const stages = [
 const shortNames = { greeting: 'greet', starttls: 'tls', accepted: '250' };
 
 const titles = {
-  created: () => 'Asked for',
+  created: () => 'Created',
   updated: () => 'Changed',
   paused: () => 'Put on hold',
   resumed: () => 'Released from hold',
-  'hand-over-failed': () => 'The relay did not take it',
+  'hand-over-failed': () => 'Hand-over to the relay failed',
   'hand-over-refused': () => 'The relay refused it',
-  queued: () => 'The relay took responsibility',
+  queued: () => 'Accepted by the relay',
   attempt: ({ route, host, port, stage }) =>
-    `${stage === 'accepted' ? 'Handed to the provider' : 'An attempt'} by ${host ? `${host}:${port}` : route}`,
-  sent: () => 'Sent: the provider took responsibility',
+    `${stage === 'accepted' ? 'Accepted by the provider' : 'Attempt'} through ${host ? `${host}:${port}` : route}`,
+  sent: () => 'Sent: the provider accepted it',
   deferred: ({ retryInSeconds }) =>
     `Deferred${retryInSeconds ? `: tried again in ${span(retryInSeconds * 1_000)}` : ''}`,
-  bounced: () => 'Bounced: refused for good',
+  bounced: () => 'Bounced: refused permanently',
   uncertain: () => 'Uncertain: all data was sent, no final reply came',
   held: () => 'Held',
   released: () => 'Released',
-  requeued: () => 'Put back into the queue',
+  requeued: () => 'Queued again',
   expired: () => 'Expired',
   cancelled: () => 'Cancelled',
-  captured: () => 'Captured: it stays here',
+  captured: () => 'Captured: not sent, because of DELIVERY_MODE',
   resolved: ({ outcome }) =>
     ({
-      sent: 'A person says: it arrived',
-      resend: 'A person says: send it again',
-      cancelled: 'A person says: not wanted any more',
+      sent: 'Marked as arrived by a person',
+      resend: 'Sent again by a person',
+      cancelled: 'Cancelled by a person',
     })[outcome] ?? 'Decided by a person',
-  notified: () => 'The sender was told',
+  notified: () => 'The sender was notified',
 };
 
 const tones = {
@@ -121,7 +121,7 @@ function Conversation({ detail }) {
   // A session that is used again begins at MAIL.
   const isReused = !('tcp' in timings) && shown.indexOf(stage) >= shown.indexOf('mail');
   return html`<div class="conversation">
-    <ol aria-label=${`Got as far as ${stage}`}>
+    <ol aria-label=${`Last stage: ${stage}`}>
       ${shown.map((each, index) => {
         const state =
           index < ended || isGood
@@ -134,8 +134,8 @@ function Conversation({ detail }) {
         return html`<li key=${each} class=${state} title=${`${each}: ${
           {
             passed: 'passed',
-            reused: 'passed before, the session was used again',
-            ended: 'ended here',
+            reused: 'passed earlier, the connection was reused',
+            ended: 'failed here',
             never: 'not reached',
           }[state]
         }${timings[each] === undefined ? '' : `, ${span(timings[each])}`}`}><span>${shortNames[each] ?? each}</span></li>`;

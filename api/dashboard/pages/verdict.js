@@ -19,7 +19,7 @@ export function verdictOf(overview, { isDatabaseAway = false } = {}) {
 const databaseAway = {
   tone: 'bad',
   title: 'PostgreSQL does not answer',
-  fix: 'Look at the database and its log. Mail that was accepted is kept in it; nothing new is accepted meanwhile.',
+  fix: 'Check the database and its log. Accepted mail is safe in the database. Until it answers, nothing new is accepted.',
   facts: [],
 };
 
@@ -36,7 +36,7 @@ function problemsOf(overview) {
 
 const keptWords = ({ waiting }) => {
   const count = Object.values(waiting).reduce((sum, each) => sum + each, 0);
-  return count > 0 ? [`${plural(count, 'mail')} ${count === 1 ? 'waits' : 'wait'}; nothing is lost.`] : [];
+  return count > 0 ? [`${plural(count, 'email')} ${count === 1 ? 'waits' : 'wait'}; nothing is lost.`] : [];
 };
 
 function relayAway(overview) {
@@ -45,8 +45,8 @@ function relayAway(overview) {
     return {
       tone: 'bad',
       title: 'The relay has not started yet',
-      meaning: 'It alone talks to the provider. Mail is accepted and kept until it runs.',
-      fix: 'Start the relay, or look at its log: it says there what keeps it from starting.',
+      meaning: 'Only the relay sends mail to the provider. Until it runs, mail is accepted and kept.',
+      fix: 'Start the relay. If it does not start, its log says why.',
       facts,
     };
   }
@@ -55,7 +55,7 @@ function relayAway(overview) {
     tone: 'bad',
     title: 'The relay is not running',
     meaning: `It was last seen ${ago(beat?.seenAt)}. Mail is accepted and kept until it is back.`,
-    fix: 'Start it again and look at the end of its log for why it stopped.',
+    fix: 'Start the relay again. The end of its log says why it stopped.',
     facts,
   };
 }
@@ -70,8 +70,8 @@ function waysOut(overview) {
       {
         tone: 'quiet',
         title: testMode,
-        meaning: 'Every mail is kept here to be looked at, as DELIVERY_MODE=capture asks for.',
-        fix: 'Set DELIVERY_MODE=deliver for the relay and restart it when mail is to leave.',
+        meaning: 'DELIVERY_MODE=capture keeps every email here, for you to read.',
+        fix: 'To send mail, set DELIVERY_MODE=deliver for the relay and restart it.',
         facts: keptWords(overview),
       },
     ];
@@ -91,7 +91,11 @@ function waysOut(overview) {
     ...(relay.preflight?.stand_in ? [standIn] : []),
     ...shut.map((lane) => {
       const verdict = closedVerdict(lane, overview);
-      return { ...verdict, tone: 'care', title: `Mail leaves by ${open[0].name} alone. ${verdict.title}` };
+      return {
+        ...verdict,
+        tone: 'care',
+        title: `Mail leaves only through ${open[0].name}. ${verdict.title}`,
+      };
     }),
     ...heldSenders(open, overview, relay.preflight !== undefined && !relay.preflight.stand_in),
     ...badRoutes(overview),
@@ -102,9 +106,8 @@ function waysOut(overview) {
 const standIn = {
   tone: 'quiet',
   title: testMode,
-  meaning:
-    'A stand-in provider on this machine takes every mail and sends nothing on, because SMTP_HOST is not set.',
-  fix: 'Set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL, and start again, when mail is to leave.',
+  meaning: 'SMTP_HOST is not set. A stand-in provider on this machine accepts every email and sends none.',
+  fix: 'To send mail, set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL, and start again.',
   facts: [],
 };
 
@@ -180,8 +183,8 @@ function heldSenders(lanes, { relay, causes }, others) {
           ...(others ? ['Mail from other senders leaves.'] : []),
           ...nextProbe(held),
           held.sender === relay.from
-            ? 'The doctor, a test mail or "Try again" on one of its mails asks the provider at once.'
-            : '"Try again" on one of its mails asks the provider at once.',
+            ? 'The doctor, a test email or "Try again" on one of these emails asks the provider at once.'
+            : '"Try again" on one of these emails asks the provider at once.',
         ],
       };
     }),
@@ -189,7 +192,7 @@ function heldSenders(lanes, { relay, causes }, others) {
 }
 
 const nextProbe = ({ next_probe_at: at }) =>
-  at && new Date(at) > Date.now() ? [`Tried again ${ago(at)}.`] : [];
+  at && new Date(at) > Date.now() ? [`Next attempt ${ago(at)}.`] : [];
 
 function badRoutes(overview) {
   const { relay, causes } = overview;
@@ -199,7 +202,7 @@ function badRoutes(overview) {
       const words = causeWords(route.cause, causes);
       return {
         tone: 'care',
-        title: `Mail leaves by the other way: ${route.host}:${route.port} does not work`,
+        title: `${route.host}:${route.port} does not work, mail leaves through another connection`,
         meaning: words?.title && `${words.title}. ${words.meaning ?? ''}`,
         fix: words?.fix,
         facts: factsOf(overview),
@@ -215,8 +218,8 @@ function pacedLanes(open, overview) {
   return [
     {
       tone: 'care',
-      title: 'Mail leaves as fast as your limits allow',
-      meaning: `SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY is reached; there is room again ${ago(paced.paced_until)}.`,
+      title: 'Mail waits for your own limits',
+      meaning: `SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY is reached. The next email leaves ${ago(paced.paced_until)}.`,
       facts: keptWords(overview),
     },
   ];
@@ -230,8 +233,8 @@ function otherProblems(overview) {
     found.push({
       tone: 'care',
       title: 'No worker is running',
-      meaning: 'Scheduled mail, and mail that could not be handed over at once, waits for it.',
-      fix: 'Start the worker and look at the end of its log.',
+      meaning: 'Scheduled emails, and emails that the api could not hand over, wait for the worker.',
+      fix: 'Start the worker. The end of its log says why it stopped.',
       facts: [],
     });
   }
@@ -254,7 +257,7 @@ function heldForPeople({ held = [], relay, causes }) {
       const words = causeWords(reason, causes);
       return {
         tone: 'care',
-        title: `${plural(number, 'mail')} ${number === 1 ? 'is' : 'are'} held: ${lowerFirst(words.title)}`,
+        title: `${plural(number, 'email')} ${number === 1 ? 'is' : 'are'} held: ${lowerFirst(words.title)}`,
         meaning: words.meaning,
         fix: words.fix,
         facts: [],
@@ -269,8 +272,8 @@ function heldForPeople({ held = [], relay, causes }) {
 function examining(overview) {
   return {
     tone: 'quiet',
-    title: 'The way to the provider is being examined',
-    meaning: 'The relay has just started. Mail is accepted meanwhile; nothing is lost.',
+    title: 'The connection to the provider is being tested',
+    meaning: 'The relay has just started. Mail is accepted; nothing is lost.',
     facts: keptWords(overview),
   };
 }
@@ -306,9 +309,9 @@ function factsOf({ lastSent, relay, oldestDue, waiting, at }) {
   const route = (relay.routes ?? []).find(({ state }) => state === 'good');
   const late = oldestDue ? new Date(at) - new Date(oldestDue) : 0;
   return [
-    route && `By ${route.host}:${route.port}.`,
-    lastSent ? `The provider took the last mail ${ago(lastSent.at)}.` : 'No mail has been sent yet.',
-    late > 60_000 && `The oldest mail in the queue has waited ${span(late)}.`,
+    route && `Through ${route.host}:${route.port}.`,
+    lastSent ? `The provider accepted the last email ${ago(lastSent.at)}.` : 'No email has been sent yet.',
+    late > 60_000 && `The oldest email in the queue has waited ${span(late)}.`,
     waiting.held > 0 && `${count(waiting.held)} held.`,
     waiting.uncertain > 0 && `${count(waiting.uncertain)} uncertain.`,
   ].filter(Boolean);

@@ -2,20 +2,20 @@
 
 /** tone: what it looks like; means: one sentence for whoever meets the word for the first time. */
 export const statusWords = {
-  pending: { tone: 'waiting', means: 'Waits for its time, or for the hand-over to the relay.' },
-  queued: { tone: 'waiting', means: 'The relay has it and sends it with the next free connection.' },
-  sending: { tone: 'moving', means: 'On its way to the provider right now.' },
-  deferred: { tone: 'care', means: 'The provider asked to try again later; it will be.' },
-  held: { tone: 'stopped', means: 'Kept until configuration or a person lets it go.' },
+  pending: { tone: 'waiting', means: 'Not due yet, or waiting for the hand-over to the relay.' },
+  queued: { tone: 'waiting', means: 'In the queue of the relay; sent over the next free connection.' },
+  sending: { tone: 'moving', means: 'Being sent to the provider now.' },
+  deferred: { tone: 'care', means: 'The attempt failed for now and will be repeated.' },
+  held: { tone: 'stopped', means: 'Waits for a change of the configuration or for a person.' },
   uncertain: {
     tone: 'care',
-    means: 'All data was sent, but the final reply never came: it may have arrived.',
+    means: 'All data was sent, but no final reply came. It may have arrived.',
   },
-  sent: { tone: 'good', means: 'The provider took responsibility. More is not known.' },
-  bounced: { tone: 'bad', means: 'The provider refused it for good.' },
-  expired: { tone: 'bad', means: 'Its time was over before it could leave.' },
-  cancelled: { tone: 'quiet', means: 'Withdrawn before anything was sent.' },
-  captured: { tone: 'quiet', means: 'Kept here on purpose: DELIVERY_MODE does not let it out.' },
+  sent: { tone: 'good', means: 'The provider accepted it. Postern does not know whether it was delivered.' },
+  bounced: { tone: 'bad', means: 'The provider refused it permanently.' },
+  expired: { tone: 'bad', means: 'It was not sent in time.' },
+  cancelled: { tone: 'quiet', means: 'Cancelled before anything was sent.' },
+  captured: { tone: 'quiet', means: 'Not sent, because of DELIVERY_MODE.' },
 };
 
 export const waitingStatuses = ['pending', 'queued', 'sending', 'deferred', 'held', 'uncertain'];
@@ -99,7 +99,7 @@ export function ago(time, now = Date.now()) {
 
 /** When a recipient's turn is; one that is due and waits for the way to open has no time to name. */
 export function nextAttempt({ next_attempt_at: at, attempts }) {
-  const turn = new Date(at) > Date.now() ? `next attempt ${ago(at)}` : 'its turn has come';
+  const turn = new Date(at) > Date.now() ? `next attempt ${ago(at)}` : 'next attempt: now';
   return `${turn}, ${plural(attempts, 'attempt')} so far`;
 }
 

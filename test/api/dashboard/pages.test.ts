@@ -64,7 +64,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await page.goto(`${stack.api.url}/keys`);
     await page.getByLabel('Password').fill('open barley');
     await page.keyboard.press('Enter');
-    await page.getByRole('alert').getByText('That is not the password').waitFor();
+    await page.getByRole('alert').getByText('Wrong password').waitFor();
     await page.getByLabel('Password').fill(adminPassword);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Keys', exact: true }).waitFor();
@@ -104,7 +104,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     const page = await open(`/emails/${await idOf(stack, 'Evil order')}`);
     const frame = page.frameLocator('iframe');
     await frame.getByText('Your order is on its way').waitFor();
-    await page.getByText('2 remote things not loaded').waitFor();
+    await page.getByText('2 remote resources not loaded').waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await frame.locator('#away').click();
     await frame.getByRole('button', { name: 'Send' }).click();
@@ -119,15 +119,15 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await page.context().close();
   });
 
-  test('one email tells its way from being asked for to the reply of the provider', async () => {
+  test('the timeline of an email runs from its creation to the reply of the provider', async () => {
     const page = await open(`/emails/${await idOf(stack, 'Your order 4712 has shipped')}`);
     await page.frameLocator('iframe').getByText('It is on its way').waitFor();
     const way = page.locator('.timeline > li .title');
     expect(await way.allInnerTexts()).toEqual([
-      'Asked for',
-      'The relay took responsibility',
-      expect.stringMatching(/^Handed to the provider by 127\.0\.0\.1:\d+$/),
-      'Sent: the provider took responsibility',
+      'Created',
+      'Accepted by the relay',
+      expect.stringMatching(/^Accepted by the provider through 127\.0\.0\.1:\d+$/),
+      'Sent: the provider accepted it',
     ]);
     await page
       .getByText(/^250 .*queued as/)
@@ -137,7 +137,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await page.context().close();
   });
 
-  test('finds a mail as one types, keeps the search in the address, and opens it by keyboard', async () => {
+  test('finds an email while one types, keeps the search in the address, and opens it by keyboard', async () => {
     const page = await open('/');
     await page.keyboard.press('/');
     await page.getByRole('heading', { name: 'Emails' }).waitFor();
@@ -156,7 +156,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
 
   test('shows new mail by itself, also after the api was away', async () => {
     const page = await open('/emails?text=sudden');
-    await page.getByText('Nothing matches').waitFor();
+    await page.getByText('No emails match').waitFor();
     await send(stack, { subject: 'Sudden one' });
     await page.getByRole('link', { name: 'Sudden one' }).waitFor();
 
@@ -174,15 +174,15 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await page.locator('tbody tr').first().waitFor();
     const before = await page.locator('tbody tr').count();
     await page
-      .getByRole('group', { name: 'Actions on many mails' })
+      .getByRole('group', { name: 'Actions on several emails' })
       .getByRole('button', { name: 'Cancel' })
       .click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByText(`Cancel: ${before} mails`).waitFor();
+    await dialog.getByText(`Cancel: ${before} emails`).waitFor();
     await dialog.getByRole('button', { name: `Cancel ${before}` }).click();
     await dialog.getByText(`${before} done`).waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();
-    await page.getByText('Nothing matches').waitFor();
+    await page.getByText('No emails match').waitFor();
     await page.context().close();
   });
 
@@ -230,7 +230,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
 
   test('sends a test mail and shows its stages as they come', async () => {
     const page = await open('/diagnosis');
-    await page.getByRole('button', { name: 'Send it' }).click();
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
     const outcome = page.locator('.outcome');
     await outcome.waitFor({ timeout: 40_000 });
     expect(await outcome.innerText()).toContain('Sent. The provider said: 250');
@@ -250,7 +250,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     expect(await doctor.getByRole('listitem').filter({ hasText: 'tcp' }).first().innerText()).toContain(
       'connected to 127.0.0.1',
     );
-    await doctor.getByText('Mail can leave by').waitFor();
+    await doctor.getByText('Mail can leave through').waitFor();
     expect(await greeting.innerText()).toContain('220');
     expect(await faultsOf(page)).toEqual([]);
     await keepScreenshot(page, 'doctor');
@@ -269,7 +269,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
   test('tells on the overview how long the certificate of the provider is good', async () => {
     const page = await open('/');
     await page
-      .getByText(/certificate for \d+ days?/)
+      .getByText(/certificate valid for \d+ days?/)
       .first()
       .waitFor();
     await page.context().close();
@@ -294,7 +294,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     const page = await open('/keys');
     await page.getByRole('button', { name: 'New key' }).click();
     await page.getByLabel('Name').fill('Shop backend');
-    await page.getByRole('button', { name: 'Make the key' }).click();
+    await page.getByRole('button', { name: 'Create the key' }).click();
     const secret = await page.locator('.secret').innerText();
     expect((await stack.api.get('/api/v1/emails', { key: secret })).status).toBe(200);
     await page.getByRole('button', { name: 'I have it' }).click();
@@ -368,7 +368,7 @@ async function settle(page: Page): Promise<void> {
   await until(
     async () =>
       (await page.locator('[aria-busy=true]').count()) === 0 &&
-      (await page.getByText('Looking …').count()) === 0,
+      (await page.getByText('Loading …').count()) === 0,
   );
 }
 

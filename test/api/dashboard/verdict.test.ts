@@ -86,7 +86,7 @@ test('before the first examination nobody says that mail can leave: the provider
   const relay = { preflight: undefined };
   const sent = { lastSent: { at: minutesAgo(0), id: '1' } };
   for (const each of [overview({ relay }), overview({ ...sent, relay })]) {
-    expect(titles(each)).toEqual(['The way to the provider is being examined']);
+    expect(titles(each)).toEqual(['The connection to the provider is being tested']);
   }
   const verdict = JSON.stringify(verdictOf(overview({ ...sent, relay: { ...relay, lanes: [proven] } })));
   expect(verdict).toMatch(/Mail from shop@example.com is held/);
@@ -128,7 +128,7 @@ test('everything that is wrong is listed, the worst first, and no other mail lea
     'Mail cannot leave: user name or password is wrong',
     'Mail from shop@example.com is held: The account may not send as this address',
     'No worker is running',
-    '2 mails are held: no final reply came twice',
+    '2 emails are held: no final reply came twice',
   ]);
   expect(JSON.stringify(verdictOf(all))).not.toContain('other senders leaves');
 });
@@ -137,7 +137,7 @@ test('a held sender is said with the time of the next try; with an open way, oth
   const { title, facts } = verdictOf(overview({ relay: { lanes: [{ ...lane, held_senders: [held] }] } }));
   expect(title).toMatch(/^Mail from shop@example.com is held/);
   expect(facts).toContain('Mail from other senders leaves.');
-  expect(facts.join(' ')).toMatch(/Tried again in 1 min/);
+  expect(facts.join(' ')).toMatch(/Next attempt in 1 min/);
 });
 
 test.each([
