@@ -51,7 +51,7 @@ export function buildApp({
   }
   for (const [route, methods] of methodsByRoute(operations)) app.all(route, refuseMethod(methods));
   app.use((request) => {
-    throw new Problem('not-found', `There is nothing at ${request.path}.`);
+    throw new Problem('not-found', `Nothing is at ${request.path}.`);
   });
   app.use(answerErrors(dependencies.log));
   return app;
@@ -69,7 +69,7 @@ function methodsByRoute(operations: readonly Operation[]): Map<string, string> {
 
 function refuseMethod(methods: string): RequestHandler {
   return (request) => {
-    throw new Problem('method-not-allowed', `${request.method} is not possible here, but ${methods} is.`, {
+    throw new Problem('method-not-allowed', `${request.method} is not allowed here. Allowed: ${methods}.`, {
       headers: { allow: methods },
     });
   };

@@ -116,7 +116,7 @@ function detailOf(issue: z.core.$ZodIssue, received: unknown): string {
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}${unitOf(issue.origin)}`;
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
   if (issue.code === 'invalid_format') return `must be a valid ${issue.format}`;
-  if (issue.code === 'invalid_union') return 'is none of the accepted shapes';
+  if (issue.code === 'invalid_union') return 'matches none of the accepted forms';
   return issue.message;
 }
 

@@ -47,7 +47,9 @@ export const address = z
   })
   .meta({ format: 'email', examples: ['ann@example.com'] });
 
-export const id = z.uuid().meta({ description: 'A UUID of version 7: sorting by id is sorting by age.' });
+export const id = z
+  .uuid()
+  .meta({ description: 'A UUID of version 7: the order of the ids is the order of creation.' });
 
 export const instant = z.iso
   .datetime({ offset: true })
@@ -77,9 +79,9 @@ export const pageQuery = {
     .max(100, 'must be at most 100')
     .default(20),
   after: z
-    .uuid('must be the `next` of the page before')
+    .uuid('must be the `next` of the previous page')
     .optional()
-    .meta({ description: 'The `next` of the page before.' }),
+    .meta({ description: 'The `next` of the previous page.' }),
 };
 
 /** A page of a list, newest first unless the operation says otherwise. */
@@ -90,7 +92,7 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
     next: z
       .string()
       .nullable()
-      .meta({ description: 'Give it as `after` to read on; null on the last page.' }),
+      .meta({ description: 'Pass it as `after` to read the next page; null on the last page.' }),
   });
 
 /** Makes the answer of a list from rows that were asked for with `limit + 1`. */

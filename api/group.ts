@@ -46,7 +46,7 @@ export function inGroups({
       const answers = await database.transaction((tx) => handleMany(requests, tx));
       for (const [index, { resolve, reject }] of group.entries()) {
         const answer = answers[index];
-        if (!answer) reject(new Error('A request was left without an answer'));
+        if (!answer) reject(new Error('A request got no answer'));
         else if (answer instanceof Problem) reject(answer);
         else resolve(answer);
       }

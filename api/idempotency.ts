@@ -40,13 +40,9 @@ export async function claimKey(tx: Queryable, request: IdempotentRequest): Promi
     values: [lockNumber(request)],
   });
   if (!lock.rows[0]?.taken) {
-    throw new Problem(
-      'request-running',
-      'A request with this Idempotency-Key is being worked on right now.',
-      {
-        headers: { 'retry-after': '1' },
-      },
-    );
+    throw new Problem('request-running', 'A request with this Idempotency-Key is still running.', {
+      headers: { 'retry-after': '1' },
+    });
   }
   // A statement of its own, after the lock: it sees what the lock's last holder committed.
   const { rows } = await tx.query<{ fingerprint: Buffer; status: number; answer: string | null }>({
@@ -61,13 +57,13 @@ export async function claimKey(tx: Queryable, request: IdempotentRequest): Promi
   if (!stored.fingerprint.equals(request.fingerprint)) {
     throw new Problem(
       'idempotency-key-reused',
-      'This Idempotency-Key came with another body before. Use a new key for a new request.',
+      'This Idempotency-Key was used with another body. Use a new key for a new request.',
     );
   }
   if (stored.answer === null && stored.status !== 204) {
     throw new Problem(
       'answer-was-secret',
-      'This request was fulfilled before. Its answer holds a secret, which is shown once and not stored.',
+      'This request was already carried out. Its answer holds a secret, which is shown once and not stored.',
     );
   }
   return { status: stored.status, body: stored.answer };

@@ -66,8 +66,8 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
       ? ([408, 'request-timeout', 'The request took too long to arrive'] as const)
       : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ([431, 'malformed-request', 'The request itself cannot be read'] as const)
-        : ([400, 'malformed-request', 'The request itself cannot be read'] as const);
+        ? ([431, 'malformed-request', 'The HTTP request is not valid'] as const)
+        : ([400, 'malformed-request', 'The HTTP request is not valid'] as const);
   const body = JSON.stringify({ type: `/problems/${type}`, title, status, detail: `${title}.` });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +

@@ -176,7 +176,7 @@ export function changesTogether<
       handleMany: many,
       async handle(call, tx) {
         const [answer] = await many([call], tx);
-        if (!answer) throw new Error(`${declared.id} left a request without an answer`);
+        if (!answer) throw new Error(`${declared.id} gave a request no answer`);
         if (answer instanceof Problem) throw answer;
         return answer;
       },

@@ -13,9 +13,9 @@ export const problemTypes = {
   },
   'malformed-request': {
     status: 400,
-    title: 'The request itself cannot be read',
+    title: 'The HTTP request is not valid',
     advice:
-      'The address, a header or the length of the body is not valid HTTP. Look at the client or a proxy in between.',
+      'The URL, a header or the length of the body is not valid HTTP. Check the client and any proxy in between.',
   },
   unauthenticated: {
     status: 401,
@@ -25,19 +25,19 @@ export const problemTypes = {
   },
   forbidden: {
     status: 403,
-    title: 'This key may not do that',
-    advice: 'The key is valid, but its scopes do not include this. `needed` says which scope would.',
+    title: 'The scope of this key is not sufficient',
+    advice: 'The key is valid, but its scopes do not allow this. `needed` is the scope that does.',
   },
   'not-found': {
     status: 404,
-    title: 'There is no such thing',
+    title: 'Not found',
     advice:
-      'Look at the address and the id. What was deleted, or removed after its retention, is not found either.',
+      'Check the URL and the id. Deleted objects, and objects removed after their retention, are not found either.',
   },
   'method-not-allowed': {
     status: 405,
-    title: 'This address does not know that method',
-    advice: 'The `Allow` header lists what is possible at this address.',
+    title: 'Method not allowed',
+    advice: 'The `Allow` header lists the methods of this URL.',
   },
   'request-timeout': {
     status: 408,
@@ -53,7 +53,7 @@ export const problemTypes = {
     status: 409,
     title: 'The application has a customer account',
     advice:
-      '`ways_out` lists the requests that lead on: archive the application, or delete it together with an account that nobody has used.',
+      '`ways_out` lists the requests that are possible: archive the application, or delete it together with an account that nobody has used.',
   },
   'customer-inactive': {
     status: 409,
@@ -62,13 +62,13 @@ export const problemTypes = {
   },
   'application-state': {
     status: 409,
-    title: 'The application is past that step',
-    advice: '`current_status` says where the application is; the states only move forward.',
+    title: 'The application is in another state',
+    advice: '`current_status` is the state of the application. States only move forward.',
   },
   'invitation-accepted': {
     status: 409,
     title: 'The invitation was accepted already',
-    advice: 'There is nothing left to do: the owner is active and can sign in.',
+    advice: 'No action is needed: the owner is active and can sign in.',
   },
   'invitation-expired': {
     status: 409,
@@ -77,13 +77,14 @@ export const problemTypes = {
   },
   'invitation-revoked': {
     status: 409,
-    title: 'The invitation was replaced or withdrawn',
+    title: 'The invitation was replaced or cancelled',
     advice: 'A newer invitation was sent, or the customer was deactivated. Use the newest link.',
   },
   'email-state': {
     status: 409,
-    title: 'The mail is past that step',
-    advice: '`current_status` says where the mail is. What has left, or may have, cannot be called back.',
+    title: 'The email is in another status',
+    advice:
+      '`current_status` is the status of the email. An email that was sent, or may have been, cannot be cancelled.',
   },
   'request-running': {
     status: 409,
@@ -92,19 +93,19 @@ export const problemTypes = {
   },
   'answer-was-secret': {
     status: 409,
-    title: 'The answer to this request is not told twice',
+    title: 'The answer to this request is shown only once',
     advice:
-      'The first request worked, but its answer held a secret that is not stored. Revoke what it made and make another, with another Idempotency-Key.',
+      'The first request succeeded, but its answer held a secret that is not stored. Revoke the object that it created and create another, with another Idempotency-Key.',
   },
   'precondition-failed': {
     status: 412,
-    title: 'It has changed since you read it',
+    title: 'The object has changed since you read it',
     advice: 'Read it again and repeat the change with the new ETag in `If-Match`.',
   },
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    advice: '`limit` is the number of bytes that this operation takes.',
+    advice: '`limit` is the largest size in bytes that this operation accepts.',
   },
   'unsupported-media-type': {
     status: 415,
@@ -113,8 +114,8 @@ export const problemTypes = {
   },
   'invalid-fields': {
     status: 422,
-    title: 'Some fields are not acceptable',
-    advice: '`errors` names every field at fault at once: where, why, what arrived and what is accepted.',
+    title: 'Some fields are not valid',
+    advice: '`errors` lists every field that is not valid: where, why, what arrived and what is accepted.',
   },
   'idempotency-key-reused': {
     status: 422,
@@ -124,30 +125,29 @@ export const problemTypes = {
   'rate-limited': {
     status: 429,
     title: 'Too many requests',
-    advice: 'Wait for `Retry-After`. The `RateLimit` header of every answer says what is left.',
+    advice: 'Wait for `Retry-After`. The `RateLimit` header of every answer says how many requests are left.',
   },
   'test-email-failed': {
     status: 424,
-    title: 'The test mail did not leave',
-    advice:
-      '`stage` says how far the conversation with the provider got, `cause` why it ended, `fix` what to change.',
+    title: 'The test email was not sent',
+    advice: '`stage` is where it failed, `cause` why, `fix` what to change.',
   },
   internal: {
     status: 500,
     title: 'Internal error',
-    advice: 'A mistake of ours. The log of the api has the details under the request id in `instance`.',
+    advice: 'A fault in Postern. The log of the api has the details under the request id in `instance`.',
   },
   busy: {
     status: 503,
     title: 'Too many large requests at once',
     advice:
-      'The memory for large bodies is in use. Nothing was kept of this one: wait for `Retry-After` and send it again.',
+      'The memory for large bodies is in use. Nothing of this request was stored. Wait for `Retry-After` and send it again.',
   },
   'database-unavailable': {
     status: 503,
-    title: 'The database is away',
+    title: 'The database is unavailable',
     advice:
-      'Nothing is known to have changed. Wait for `Retry-After` and send it again, with an Idempotency-Key if it creates something.',
+      'The request may not have been carried out. Wait for `Retry-After` and send it again, with an Idempotency-Key if it creates something.',
   },
 } as const satisfies Record<string, { status: number; title: string; advice: string }>;
 

@@ -99,7 +99,7 @@ export function openSending({
           : await readStatus(database, id);
       } catch (error) {
         const traceId = typeof claim === 'object' ? traceIdOf(claim.traceparent) : undefined;
-        log.warn({ err: error, emailId: id, traceId }, 'A hand-over was left to the worker');
+        log.warn({ err: error, emailId: id, traceId }, 'Hand-over left to the worker');
         return undefined;
       }
     },

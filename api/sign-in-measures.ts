@@ -10,7 +10,7 @@ export type CountRefused = (reason: RefusedSignIn) => void;
 export function measureSignIns(metrics: Metrics): { key: CountRefused; dashboard: CountRefused } {
   const count = metrics.counter({
     name: 'postern_sign_ins_refused_total',
-    help: 'Wrong API keys and wrong passwords of the dashboard, by door (key, dashboard); throttled are those that came too often to be compared.',
+    help: 'Wrong API keys and wrong dashboard passwords, by door (key, dashboard). Throttled: refused without a check, because there were too many.',
     labels: ['door', 'reason'],
   });
   const at = (door: string): CountRefused => {

@@ -37,7 +37,7 @@ export function openBudget(total: number): Budget {
   async function reserve(bytes: number): Promise<Disposable>;
   async function reserve(bytes: number, waitMs?: number): Promise<Disposable | undefined>;
   async function reserve(bytes: number, waitMs?: number): Promise<Disposable | undefined> {
-    if (bytes > total) throw new RangeError(`${bytes} octets will never fit into a budget of ${total}`);
+    if (bytes > total) throw new RangeError(`${bytes} bytes do not fit into the memory budget of ${total}`);
     const turn = Promise.withResolvers<boolean>();
     const place = { bytes, go: turn.resolve };
     line.push(place);
@@ -101,7 +101,7 @@ export function measureBudgets(metrics: Metrics, budgets: Readonly<Record<string
     Object.entries(budgets).map(([holds, budget]) => ({ labels: { holds }, value: read(budget) }));
   metrics.gauge({
     name: 'postern_memory_budget_bytes',
-    help: 'Memory that this process gives to requests and messages; it follows the memory limit of the container.',
+    help: 'Memory that this process uses for requests and messages at most, from the memory limit of the container.',
     labels: ['holds'],
     read: each(({ total }) => total),
   });

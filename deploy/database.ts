@@ -80,7 +80,7 @@ export function openDatabase({
   // Without a listener of our own an error between two statements of a transaction would end the process:
   // the pool listens only while the client is idle.
   pool.on('connect', (client) => client.on('error', () => {}));
-  pool.on('error', (error) => log?.warn({ err: error }, 'An idle connection to PostgreSQL was lost'));
+  pool.on('error', (error) => log?.warn({ err: error }, 'Idle connection to PostgreSQL lost'));
 
   // Once every connection has a transaction that waits for another connection, none of them goes on: for as long as
   // requests keep coming the process answers nobody, with a database that is well. So it fails at the first one.
@@ -89,7 +89,7 @@ export function openDatabase({
 
   function expectNoTransaction(): void {
     if (transactions.getStore())
-      throw new Error('Within a transaction only the transaction itself may be asked');
+      throw new Error('Inside a transaction, use only the transaction for queries');
   }
 
   async function transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -101,8 +101,7 @@ export function openDatabase({
       const result = await transactions.run(true, () => work(queryable(client)));
       const { command } = await client.query('commit');
       // After a failed statement that `work` swallowed, COMMIT rolls back and calls that a success.
-      if (command !== 'COMMIT')
-        throw new Error('The transaction was rolled back: one of its statements failed');
+      if (command !== 'COMMIT') throw new Error('Transaction rolled back: one of its statements failed');
       return result;
     } catch (error) {
       broken = isUnavailable(error) ? (error as Error) : await rollback(client);

@@ -37,7 +37,7 @@ export function parseDotEnv(text: string, environment: Lookup = {}): Record<stri
     const quote = rest[0];
     if (quote === '"' || quote === "'") {
       const quoted = (quote === '"' ? /^"((?:\\[\s\S]|[^"\\])*)"/ : /^'((?:\\[\s\S]|[^'\\])*)'/).exec(rest);
-      if (quoted === null) throw new DotEnvError(`${where}: the quote at its beginning is never closed.`);
+      if (quoted === null) throw new DotEnvError(`${where}: the quote at its beginning is not closed.`);
       const inside = quoted[1] ?? '';
       rest = rest.slice(quoted[0].length);
       values[name] = quote === '"' ? expand(unescaped(inside), lookup, where) : inside.replaceAll("\\'", "'");

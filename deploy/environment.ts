@@ -48,8 +48,8 @@ function readApiKey(reading: Reading, publicUrl: string | undefined): string {
   if (key === keyOfFirstTry && publicUrl && !isOwnMachine(publicUrl)) {
     reading.add('API_KEY', {
       severity: 'problem',
-      problem: 'is the one of docker-compose.yml for a first try on one machine, which everybody can read',
-      fix: 'Invent a long one, with: openssl rand -hex 32',
+      problem: 'is the published example value of docker-compose.yml',
+      fix: 'Use a long random one: openssl rand -hex 32',
       cause: 'env-placeholder',
     });
   }
@@ -84,7 +84,7 @@ export function listGuessable(source: Source): Finding[] {
 
 const guessable = {
   severity: 'warning',
-  fix: 'Invent a long one, with: openssl rand -hex 32',
+  fix: 'Use a long random one: openssl rand -hex 32',
   cause: 'env-guessable-secret',
 } as const;
 
@@ -233,9 +233,9 @@ function nameUncheckedTls(reading: Reading, source: Source): void {
   reading.findings.push({
     variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
     severity: 'warning',
-    problem: 'is 0; certificates are checked all the same',
+    problem: 'is 0; Postern ignores it and checks certificates',
     shape: shapeOf('0'),
-    fix: 'Remove it. A private authority of the provider belongs into SMTP_CA_FILE.',
+    fix: 'Remove it. Put a private certificate authority of the provider into SMTP_CA_FILE.',
     cause: 'env-tls-unchecked',
   });
 }
@@ -247,7 +247,7 @@ function readTrustedNetworks(reading: Reading): string[] {
   if (open.length > 0) {
     reading.add('RELAY_TRUSTED_NETWORKS', {
       severity: 'problem',
-      problem: `lets strangers send without a password: ${open.join(', ')} is not a network of yours`,
+      problem: `lets anybody send without a password: ${open.join(', ')} is not a network of yours`,
       fix: 'Name only the networks of your own applications, such as 10.1.2.0/24, or give each a login (RELAY_USERS).',
       cause: 'env-open-network',
     });
@@ -286,7 +286,7 @@ function readFrom(mail: Reading): From | undefined {
   if (email && /@(?:.*\.)?(?:example\.(?:com|org|net)|your-?domain\.\w+)$/i.test(email)) {
     mail.add('SMTP_FROM_EMAIL', {
       severity: 'warning',
-      problem: 'is of a domain that only exists in examples',
+      problem: 'has a domain that exists only in examples',
       fix: 'Type an address the provider lets you send from.',
       cause: 'env-placeholder',
     });
@@ -315,8 +315,8 @@ function readRelayUsers(reading: Reading) {
   if (users.some(({ name }) => name === own)) {
     reading.add('RELAY_USERS', {
       severity: 'problem',
-      problem: "holds the name of RELAY_USER, which belongs to Postern's own processes",
-      fix: 'Give the other application a name of its own.',
+      problem: 'contains the name of RELAY_USER, which the processes of Postern use',
+      fix: 'Give the other application another name.',
       cause: 'env-value-garbage',
     });
   }
@@ -324,7 +324,7 @@ function readRelayUsers(reading: Reading) {
   if (weak.length > 0 && !isLoopback(reading.optional('RELAY_BIND'))) {
     reading.add('RELAY_USERS', {
       ...guessable,
-      problem: `has passwords that can be guessed, of: ${weak.map(({ name }) => name).join(', ')}`,
+      problem: `has passwords that can be guessed, for: ${weak.map(({ name }) => name).join(', ')}`,
     });
   }
   return users;
@@ -350,7 +350,7 @@ function readRelayTlsPort(reading: Reading): number | undefined {
     reading.add('RELAY_TLS_PORT', {
       severity: 'problem',
       problem: `is the same port as ${name}`,
-      fix: `Give it a port of its own, such as 465; ${name} stays as it is.`,
+      fix: `Use another port, such as 465. ${name} does not need to change.`,
       cause: 'env-port-garbage',
     });
   }

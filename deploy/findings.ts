@@ -51,7 +51,7 @@ export class EnvironmentError extends Error {
   readonly problems: readonly Finding[];
 
   constructor(problems: readonly Finding[]) {
-    super(['The environment is not usable:', ...problems.map(describeFinding)].join('\n  '));
+    super(['These environment variables have to be changed:', ...problems.map(describeFinding)].join('\n  '));
     this.problems = problems;
   }
 }

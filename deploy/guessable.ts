@@ -16,8 +16,8 @@ export function whyGuessable(secret: string, { atLeast }: { atLeast: number }): 
   if (new Set(secret).size < 5) return 'repeats a few characters, so it can be guessed';
   const rest = secret.replaceAll(usual, '');
   if (rest.replaceAll(/[\W\d_]/g, '').length < 4 && rest !== secret) {
-    return 'is made of words that are tried first, so it can be guessed';
+    return 'consists of common words, so it can be guessed';
   }
-  if (counts(secret.toLowerCase())) return 'counts up or down, so it can be guessed';
+  if (counts(secret.toLowerCase())) return 'is a sequence, so it can be guessed';
   return undefined;
 }

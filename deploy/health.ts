@@ -30,7 +30,7 @@ export async function listenHealth({
 }): Promise<HealthListener> {
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
-      log.error({ err: error }, 'The health port could not answer');
+      log.error({ err: error }, 'Health port failed');
       response.writeHead(500).end();
     });
   });

@@ -54,8 +54,8 @@ function inspectAny(text: string): Suspicion[] {
   if (/\$\{|\{\{.*\}\}|\$\([^)]*\)|^\$[A-Za-z_]\w*$|^%[A-Za-z_]\w*%$/.test(text)) {
     found.push(
       problem(
-        'still holds a reference that nobody filled in',
-        'Type the value itself, or make the platform replace the reference (it must name a variable that is set).',
+        'still contains a reference that was not replaced',
+        'Type the value itself, or make sure that the reference names a variable that is set.',
         'env-interpolated',
       ),
     );
@@ -63,7 +63,7 @@ function inspectAny(text: string): Suspicion[] {
   if (/^(?:undefined|null|none|nil|nan|\(null\)|\[object \w+\])$/i.test(text)) {
     found.push(
       problem(
-        'is the word a program writes when it has no value',
+        'is what a program writes when it has no value',
         'Type the real value, or leave the variable out.',
         'env-placeholder',
       ),
@@ -80,7 +80,7 @@ function inspectAny(text: string): Suspicion[] {
     found.push(
       problem(
         'begins with a whole line of a file (export, or NAME=)',
-        'Type only what stands behind the equals sign.',
+        'Type only the part after the equals sign.',
         'env-leftover',
       ),
     );
@@ -90,7 +90,7 @@ function inspectAny(text: string): Suspicion[] {
 
 const invisible: readonly (readonly [RegExp, string])[] = [
   [/(?! )\p{Zs}/u, 'no-break or other special space'],
-  [/(?!\uFEFF)\p{Cf}/u, 'character of no width'],
+  [/(?!\uFEFF)\p{Cf}/u, 'zero-width character'],
   [/\uFEFF/u, 'byte order mark'],
   [/\uFFFD/u, 'character that was lost in a wrong encoding'],
   [/[“”„‟«»‘’‚‛]/u, 'typographic quote'],
@@ -107,7 +107,7 @@ function inspectInvisible(text: string): Suspicion[] {
     return [
       problem(
         `contains ${many}, at ${places.length === 1 ? 'place' : 'places'} ${listed} of ${characters.length}`,
-        'Type it by hand instead of copying it; where it truly belongs to the value, give the value as NAME_BASE64.',
+        'Type the value by hand instead of copying it. If the character belongs to the value, give the value as NAME_BASE64.',
         'env-invisible',
       ),
     ];
@@ -151,7 +151,7 @@ function inspectPassword(text: string): Suspicion[] {
     found.push(
       warning(
         'contains a backslash in front of $, ! or `',
-        'Such a backslash is meant for a shell and stays in the value everywhere else; if it is not part of it, remove it.',
+        'Only a shell removes such a backslash. If it is not part of the value, remove it.',
         'env-escaped',
       ),
     );
@@ -159,7 +159,7 @@ function inspectPassword(text: string): Suspicion[] {
   if (/\s#/.test(text)) {
     found.push(
       warning(
-        'contains a space and #, as a comment that became part of the value',
+        'contains a space and #, which may be a comment',
         'If it is a comment, remove it; comments belong on a line of their own.',
         'env-comment-truncation',
       ),
@@ -169,7 +169,7 @@ function inspectPassword(text: string): Suspicion[] {
     found.push(
       warning(
         'contains $$',
-        'Doubling $ is for files of Docker Compose only; if you doubled it, type it once.',
+        '$$ stands for $ only in files of Docker Compose. If you doubled it, type it once.',
         'env-interpolated',
       ),
     );

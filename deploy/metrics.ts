@@ -73,7 +73,7 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
             const values = await read();
             for (const { labels: given, value } of values) this.set({ ...given }, value);
           } catch (error) {
-            log.warn({ err: error, metric: name }, 'A metric could not be read');
+            log.warn({ err: error, metric: name }, 'Metric could not be read');
           }
         },
       });

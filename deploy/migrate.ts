@@ -112,12 +112,12 @@ async function whyNotCurrent(database: Database, migrations: Migration[]): Promi
     );
     return next && `migration ${next.name} is not applied; run node deploy/migrate.ts`;
   } catch (error) {
-    if (isUnavailable(error)) return `PostgreSQL is away (${(error as Error).message})`;
+    if (isUnavailable(error)) return `PostgreSQL is unavailable (${(error as Error).message})`;
     const code = String((error as { code?: unknown }).code);
     if (code === undefinedTable) return 'it has no schema yet; run node deploy/migrate.ts';
     // A migration that runs at this moment creates the role and lets it in.
     if (noAccess.has(code)) {
-      return `it does not let this process in (${(error as Error).message}); run node deploy/migrate.ts with the same DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD as in the DATABASE_URL of each process`;
+      return `it refuses the login of this process (${(error as Error).message}); run node deploy/migrate.ts with the same DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD as in the DATABASE_URL of each process`;
     }
     throw error;
   }
@@ -232,7 +232,7 @@ async function applyInSteps(connection: Connection, migration: Migration): Promi
     const index = /^create (?:unique )?index concurrently ([a-z_]+) /.exec(statement)?.[1];
     if (!index) {
       throw new Error(
-        'A migration without a transaction holds nothing but "create index concurrently NAME …" in small letters',
+        'A migration without a transaction may contain only "create index concurrently NAME …" in small letters',
       );
     }
     const { rows } = await connection.query<{ valid: boolean }>(

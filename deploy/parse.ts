@@ -49,7 +49,7 @@ const parsers: {
   choice: (text, options) =>
     options.includes(text)
       ? ok(text)
-      : garbage('is not one of the known words', `Type one of: ${options.join(', ')}.`),
+      : garbage('is not one of the allowed values', `Type one of: ${options.join(', ')}.`),
   boolean: (text) =>
     text === 'true' || text === 'false'
       ? ok(text === 'true')
@@ -97,7 +97,9 @@ function parseDigits(text: string): number | undefined {
 function parsePort(text: string): Parsed<number> {
   const port = parseDigits(text);
   if (port === undefined) {
-    const problem = /^\d+\D|\D\d+$/.test(text) ? 'has words or signs beside the number' : 'is not a number';
+    const problem = /^\d+\D|\D\d+$/.test(text)
+      ? 'has other characters besides the number'
+      : 'is not a number';
     return garbage(problem, 'Type digits only, such as 465.', 'env-port-garbage');
   }
   if (port > 65535) return garbage('is above 65535', 'Type a port between 1 and 65535.', 'env-port-garbage');
@@ -123,22 +125,22 @@ function parseHost(text: string): Parsed<string> {
   }
   if (text.includes('/')) {
     return garbage(
-      'has a path behind the host',
-      'Type the bare host name, without / and what follows.',
+      'has a path after the host',
+      'Type the bare host name, without / and the rest.',
       'env-host-garbage',
     );
   }
   if (/^[^:]+:\d+$/.test(text)) {
     return garbage(
-      'has a port behind the host',
-      'Type the host alone; the port has a variable of its own.',
+      'has a port after the host',
+      'Type the host alone. The port has its own variable.',
       'env-host-garbage',
     );
   }
   if (text.includes('@')) {
     return garbage(
       'has a user or a password in front of the host',
-      'Type the host alone; user and password have variables of their own.',
+      'Type the host alone. User and password have their own variables.',
       'env-host-garbage',
     );
   }
@@ -186,14 +188,14 @@ function parseSender(text: string): Parsed<string> {
   if (text === '*') return ok(text);
   if (text.replace(/^\*@/, '').includes('*') || /^@/.test(text) || !text.includes('@')) {
     return garbage(
-      'holds a wildcard that matches nothing',
-      'Possible are whole addresses, *@example.com for one domain (each subdomain is an entry of its own), and * for all.',
+      'contains a wildcard that matches nothing',
+      'Use whole addresses, *@example.com for one domain (each subdomain needs its own entry), or * for all.',
     );
   }
   const parsed = parseAddress(text.replace(/^\*@/, 'anyone@'));
   return 'value' in parsed
     ? ok(text)
-    : garbage('holds something that is not an address', 'Type a comma list of addresses, *@domain or *.');
+    : garbage('contains something that is not an address', 'Type a comma list of addresses, *@domain or *.');
 }
 
 function parseNetwork(text: string): Parsed<string> {
@@ -202,7 +204,7 @@ function parseNetwork(text: string): Parsed<string> {
   const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
   return rest.length === 0 && bits !== undefined && bits <= most
     ? ok(text)
-    : garbage('holds something that is not a network', 'Type a comma list of CIDRs, such as 10.0.0.0/8.');
+    : garbage('contains something that is not a network', 'Type a comma list of CIDRs, such as 10.0.0.0/8.');
 }
 
 // The names Express knows for ranges of addresses.
@@ -212,7 +214,7 @@ function parseOrigin(text: string): Parsed<string> {
   return URL.parse(text)?.origin === text
     ? ok(text)
     : garbage(
-        'holds something that is not an origin',
+        'contains something that is not an origin',
         'Type scheme and host without a path, such as https://app.example.com.',
       );
 }
@@ -232,7 +234,7 @@ function parseWebhookSecret(text: string): Parsed<string> {
   const isBase64 = bytes.toString('base64').replace(/=+$/, '') === base64.replace(/=+$/, '');
   if (isBase64 && bytes.length >= 24 && bytes.length <= 64) return ok(text);
   return garbage(
-    isBase64 ? `holds ${bytes.length} bytes where 24 to 64 are needed` : 'is not base64',
+    isBase64 ? `has ${bytes.length} bytes, but needs 24 to 64` : 'is not base64',
     'Type whsec_ and what `openssl rand -base64 32` prints, without a space between them.',
   );
 }
@@ -247,7 +249,7 @@ function parseDatabaseUrl(text: string): Parsed<string> {
   return URL.canParse(text)
     ? ok(text)
     : garbage(
-        'cannot be taken apart',
+        'is not a valid URL',
         'Percent-encode special characters of the password (# is %23, / is %2F, : is %3A, @ is %40).',
         'env-url-encoding',
       );
@@ -259,13 +261,13 @@ function parseCredentials(text: string): Parsed<Credential[]> {
     const [name, password] = [item.slice(0, colon), item.slice(colon + 1)];
     return colon > 0 && password
       ? ok({ name, password })
-      : garbage('holds something that is not name:password', 'Type name:password,name:password.');
+      : garbage('contains something that is not name:password', 'Type name:password,name:password.');
   });
   if ('mistake' in credentials) return credentials;
   const names = new Set(credentials.value.map(({ name }) => name));
   return names.size === credentials.value.length
     ? credentials
-    : garbage('holds one name twice', 'Give every application a name of its own.');
+    : garbage('contains one name twice', 'Give each application its own name.');
 }
 
 /** Blanks around a comma are part of how people write lists, not of the items. */

@@ -53,8 +53,8 @@ export async function runProcess<
   const stopping = new AbortController();
   let isStopping = false;
 
-  process.on('unhandledRejection', (error) => dieOf(error, 'A promise was rejected and nobody listened'));
-  process.on('uncaughtException', (error) => dieOf(error, 'An error was thrown and nobody caught it'));
+  process.on('unhandledRejection', (error) => dieOf(error, 'Unhandled promise rejection'));
+  process.on('uncaughtException', (error) => dieOf(error, 'Uncaught exception'));
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 
@@ -99,7 +99,7 @@ export async function runProcess<
       if (exitCode === 0) await started;
       await resources.disposeAsync();
     } catch (error) {
-      log.error({ err: error }, 'Something did not close cleanly');
+      log.error({ err: error }, 'A resource did not close cleanly');
       exitCode = 1;
     }
     log.info('Stopped');

@@ -120,7 +120,7 @@ function readTlsMode(reading: Reading, prefix: Prefix, port: number | undefined)
     reading.add(`${prefix}_SECURE`, {
       severity: 'problem',
       problem: `is ${secure}, which contradicts ${where}`,
-      fix: `Remove ${prefix}_SECURE (it is not needed) or set it to ${!secure}: it is true only where TLS begins with the first byte.`,
+      fix: `Remove ${prefix}_SECURE (it is not needed) or set it to ${!secure}: true is only for implicit TLS (port 465).`,
       cause: 'env-tls-contradiction',
     });
   }
@@ -128,7 +128,7 @@ function readTlsMode(reading: Reading, prefix: Prefix, port: number | undefined)
     reading.add(`${prefix}_USE_TLS`, {
       severity: 'problem',
       problem: `is ${useTls}, which contradicts ${where}`,
-      fix: `Remove ${prefix}_USE_TLS (it is not needed) or set it to ${!useTls}: it is true only where TLS begins with STARTTLS.`,
+      fix: `Remove ${prefix}_USE_TLS (it is not needed) or set it to ${!useTls}: true is only for STARTTLS (port 587).`,
       cause: 'env-tls-contradiction',
     });
   }
@@ -165,7 +165,7 @@ function readFailover(
     return undefined;
   }
   if (ownPort === primary.port) {
-    contradict('is the same as the port it should stand in for', 'Type another port or remove it.');
+    contradict('is the same as the port that it should replace', 'Type another port or remove it.');
     return undefined;
   }
   // A provider without TLS is a sink on the own network. Its neighbour ports belong to somebody else.
@@ -173,7 +173,7 @@ function readFailover(
   const port = ownPort ?? otherPort;
   if (port === undefined) return undefined;
   if (port === 0) {
-    contradict('is 0, which nobody can connect to', 'Type a port between 1 and 65535.');
+    contradict('is 0, which is not a usable port', 'Type a port between 1 and 65535.');
     return undefined;
   }
   const derived = primary.tlsMode === 'none' ? 'none' : usualTlsMode(port);
@@ -216,7 +216,7 @@ function checkHost(
   if (port === 0) {
     reading.add(`${prefix}_PORT`, {
       severity: 'problem',
-      problem: 'is 0, which nobody can connect to',
+      problem: 'is 0, which is not a usable port',
       fix: 'Type 465 or 587.',
       cause: 'env-port-garbage',
     });
@@ -227,8 +227,8 @@ function checkHost(
   if (isOurself) {
     reading.add(`${prefix}_HOST`, {
       severity: 'problem',
-      problem: 'is this relay itself: mail would go round in a circle',
-      fix: "Type the provider's mail server; the relay is what others send to.",
+      problem: 'is this relay itself: mail would loop',
+      fix: 'Type the mail server of the provider, not the relay.',
       cause: 'env-loop',
     });
   } else if (loopback.test(host)) {
@@ -249,7 +249,7 @@ function checkHost(
     reading.add(`${prefix}_HOST`, {
       severity: 'warning',
       problem:
-        'is another door of the provider (reading mail, a web page, mail from outside), not the one for sending',
+        'is another server of the provider (for reading mail, for the web, or for incoming mail), not the one for sending',
       fix: "Type the provider's SMTP (outgoing) server; its name often begins with smtp or mail.",
       cause: 'wrong-service-host',
     });
@@ -257,13 +257,13 @@ function checkHost(
     reading.add(`${prefix}_HOST`, {
       severity: 'warning',
       problem: 'ends with a dot',
-      fix: 'Remove it: certificates name the host without the dot.',
+      fix: 'Remove the dot: certificates name the host without it.',
       cause: 'env-host-garbage',
     });
   } else if (!host.includes('.') && !host.includes(':')) {
     reading.add(`${prefix}_HOST`, {
       severity: 'warning',
-      problem: 'is a name without a dot: only this network can know it',
+      problem: 'is a name without a dot, which only this network can resolve',
       fix: "Type the provider's full name, such as smtp.example.com, unless it is a service beside this one.",
       cause: 'local-name',
     });
@@ -294,7 +294,7 @@ function checkLogin(
   if (clear && !reading.isMissing(`${prefix}_PASSWORD`)) {
     reading.add(clear, {
       severity: 'problem',
-      problem: 'is none although there is a password, which would travel in clear',
+      problem: 'is none although there is a password: it would be sent unencrypted',
       fix: 'Remove it (TLS is then used), or remove the password.',
       cause: 'env-cleartext-password',
     });
@@ -304,7 +304,7 @@ function checkLogin(
   if (loginDomain && fromDomain && loginDomain !== fromDomain) {
     reading.add('SMTP_FROM_EMAIL', {
       severity: 'warning',
-      problem: `is of another domain than ${prefix}_USER; many providers refuse such senders`,
+      problem: `has another domain than ${prefix}_USER; many providers refuse such senders`,
       fix: 'Use an address of the same domain, or make sure that the provider knows this sender.',
       cause: 'env-from-mismatch',
     });

@@ -110,7 +110,7 @@ export function openReading(source: Source): Reading {
     if (otherText) {
       report(otherText.setAs, otherText.text, variable, {
         severity: 'problem',
-        problem: `is set to something else than ${first.setAs}, and both mean the same`,
+        problem: `has another value than ${first.setAs}, and both mean the same`,
         fix: `Keep ${first.setAs} and remove ${otherText.setAs}.`,
         cause: 'env-alias-conflict',
       });

@@ -55,7 +55,7 @@ const providerBlock = {
     type: 'port',
     default: '465',
     readBy: ['relay'],
-    help: '465 (TLS from the first byte) or 587 (STARTTLS).',
+    help: '465 (implicit TLS) or 587 (STARTTLS).',
   },
   SMTP_USER: {
     group: 'Provider',
@@ -85,13 +85,13 @@ const providerBlock = {
     group: 'Provider',
     type: 'boolean',
     readBy: ['relay'],
-    help: 'Accepted for familiarity: true with 587, false with 465. Not needed.',
+    help: 'Accepted for compatibility: true with 587, false with 465. Not needed.',
   },
   SMTP_SECURE: {
     group: 'Provider',
     type: 'boolean',
     readBy: ['relay'],
-    help: 'Accepted for familiarity: false with 587, true with 465. Not needed.',
+    help: 'Accepted for compatibility: false with 587, true with 465. Not needed.',
   },
   SMTP_FAILOVER: {
     group: 'Provider',
@@ -119,14 +119,14 @@ const providerBlock = {
     group: 'Provider',
     type: 'file',
     readBy: ['relay'],
-    help: 'A PEM file with a further certificate authority to trust.',
+    help: 'A PEM file with an additional certificate authority to trust.',
   },
   SMTP_TIMEOUT: {
     group: 'Provider',
     type: 'count',
     default: '30',
     readBy: ['relay'],
-    help: 'Seconds for connect and greeting of one route. Never shortens the wait for the final reply.',
+    help: 'Seconds for connect and greeting of one route. The wait for the final reply is not shortened.',
   },
   SMTP_MAX_CONNECTIONS: {
     group: 'Provider',
@@ -203,14 +203,14 @@ export const variables = {
     type: 'text',
     secret: true,
     readBy: ['migrate'],
-    help: 'The same of postern_relay, for the relay.',
+    help: 'The password of the role postern_relay, for the relay.',
   },
   DATABASE_WORKER_PASSWORD: {
     group: 'Everything',
     type: 'text',
     secret: true,
     readBy: ['migrate'],
-    help: 'The same of postern_worker, for the worker.',
+    help: 'The password of the role postern_worker, for the worker.',
   },
   LOG_LEVEL: {
     group: 'Everything',
@@ -228,7 +228,7 @@ export const variables = {
     readBy: everyone,
     help: 'Mail addresses in the logs: masked (a***@example.com) or full.',
   },
-  API_PORT: { group: 'API', type: 'port', default: '3000', readBy: ['api'], help: 'Where the API listens.' },
+  API_PORT: { group: 'API', type: 'port', default: '3000', readBy: ['api'], help: 'The port of the API.' },
   API_BIND: {
     group: 'API',
     type: 'host',
@@ -249,20 +249,20 @@ export const variables = {
     type: 'text',
     secret: true,
     readBy: ['api'],
-    help: 'Sign-in to the dashboard; unset switches the dashboard off.',
+    help: 'The password of the dashboard. Unset: the dashboard is off.',
   },
   PUBLIC_URL: {
     group: 'API',
     type: 'url',
     required: 'process',
     readBy: ['api'],
-    help: 'The address people reach the product at: the base of links in invitations.',
+    help: 'The public address of the api: the base of links in invitations.',
   },
   TRUSTED_PROXIES: {
     group: 'API',
     type: 'proxies',
     readBy: ['api'],
-    help: 'Whose X-Forwarded-For is believed: a comma list of addresses, CIDRs, loopback, linklocal or uniquelocal.',
+    help: 'Proxies whose X-Forwarded-For is used: a comma list of addresses, CIDRs, loopback, linklocal or uniquelocal.',
   },
   CORS_ORIGINS: {
     group: 'API',
@@ -275,7 +275,7 @@ export const variables = {
     type: 'host',
     default: 'relay',
     readBy: ['api', 'worker', 'relay'],
-    help: 'Where api and worker find the relay. The relay reads it to notice a provider that is itself.',
+    help: 'The host name of the relay, for api and worker. The relay uses it to detect that SMTP_HOST is itself.',
   },
   RELAY_PORT: {
     group: 'Relay',
@@ -304,7 +304,7 @@ export const variables = {
     secret: true,
     required: 'process',
     readBy: ['api', 'relay', 'worker'],
-    help: "The password of Postern's own processes at the relay; invent a long one.",
+    help: "The password of Postern's own processes at the relay. Use a long random one.",
   },
   RELAY_USERS: {
     group: 'Relay',
@@ -323,7 +323,7 @@ export const variables = {
     group: 'Relay',
     type: 'networks',
     readBy: ['relay'],
-    help: "A comma list of CIDRs that may send a password without TLS although they may hide others, such as Docker's gateway.",
+    help: "A comma list of CIDRs that may send a password without TLS although other clients may be behind them, such as Docker's gateway.",
   },
   RELAY_TLS_CERT_FILE: {
     group: 'Relay',
@@ -341,7 +341,7 @@ export const variables = {
     group: 'Relay',
     type: 'port',
     readBy: ['relay'],
-    help: 'A second port where TLS begins with the first byte (465); needs the certificate. Unset: off.',
+    help: 'A second port with implicit TLS, such as 465. Needs the certificate. Unset: off.',
   },
   RELAY_SENDER_REWRITE: {
     group: 'Relay',
@@ -372,13 +372,13 @@ export const variables = {
     aliases: ['SMTP_FROM'],
     required: 'provider',
     readBy: ['relay', 'api', 'worker'],
-    help: 'The sender of mail that names none: a bare address the provider lets you send from.',
+    help: 'The default sender: a bare address that the provider allows you to send from.',
   },
   SMTP_FROM_NAME: {
     group: 'Provider',
     type: 'text',
     readBy: ['relay', 'api', 'worker'],
-    help: 'The name shown beside it.',
+    help: 'The display name of the default sender.',
   },
   ...secondBlock,
   DELIVERY_MODE: {
@@ -408,7 +408,7 @@ export const variables = {
     type: 'duration',
     default: '3d',
     readBy: ['relay'],
-    help: 'How long a message is tried before it expires.',
+    help: 'How long Postern tries to send a message before it expires.',
   },
   RETRY_SCHEDULE: {
     group: 'Delivery',
@@ -422,7 +422,7 @@ export const variables = {
     type: 'https-url',
     secret: true,
     readBy: ['relay'],
-    help: 'Where alerts are posted when mail cannot carry them. HTTPS only.',
+    help: 'Where alerts are posted as JSON. HTTPS only.',
   },
   ALERT_WEBHOOK_SECRET: {
     group: 'Delivery',
@@ -436,7 +436,7 @@ export const variables = {
     type: 'count',
     default: '10',
     readBy: ['worker'],
-    help: 'Jobs at once, and sixteen mails on their way to the relay for each of them, 128 at most.',
+    help: 'Jobs at once. For each job, 16 emails at once are handed over to the relay, 128 at most.',
   },
   WORKER_POLL_INTERVAL: {
     group: 'Worker',

@@ -84,7 +84,7 @@ export function startDrain(
         if (databaseAway) log.info('PostgreSQL is back');
         databaseAway = false;
       } catch (error) {
-        if (!databaseAway) log.error({ err: error }, 'Could not look for due mail');
+        if (!databaseAway) log.error({ err: error }, 'Due emails could not be read');
         databaseAway = isUnavailable(error);
         sleepMs = pauseWithoutDatabaseMs;
       }
@@ -123,10 +123,10 @@ export function startDrain(
     if (!result) return undefined;
     answered(result.outcome, email.overdueMs + now() - at);
     if (result.outcome === 'away') {
-      if (relayAway === null) log.warn({ why: result.why }, 'Mail waits for the relay');
+      if (relayAway === null) log.warn({ why: result.why }, 'The relay is not reachable; due emails wait');
       relayAway = result.why;
     } else {
-      if (relayAway !== null) log.info('The relay takes mail again');
+      if (relayAway !== null) log.info('The relay is reachable again');
       relayAway = null;
       if (result.outcome === 'accepted') handedOver++;
     }

@@ -59,7 +59,7 @@ export function startJobs({ database, log, tasks }: { database: Database; log: L
         if (stopping.signal.aborted) await runner.stop();
         await runner.promise;
       } catch (error) {
-        if (!stopping.signal.aborted) log.warn({ err: error }, 'The job runner stopped; starting it again');
+        if (!stopping.signal.aborted) log.warn({ err: error }, 'Job runner stopped; starting it again');
       }
       pool = null;
       stop = undefined;
@@ -74,7 +74,7 @@ export function startJobs({ database, log, tasks }: { database: Database; log: L
     },
     async [Symbol.asyncDispose]() {
       stopping.abort();
-      await stop?.().catch((error) => log.warn({ err: error }, 'The job runner did not stop cleanly'));
+      await stop?.().catch((error) => log.warn({ err: error }, 'Job runner did not stop cleanly'));
       await running;
     },
   };

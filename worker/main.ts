@@ -104,12 +104,12 @@ await runProcess(
       if (dead.length > 0) log.warn({ workers: dead }, 'Unlocked the jobs of workers that died');
       const released = await releaseOnceConfigured(database, from);
       if (released > 0)
-        log.info({ released }, 'A From address is known now; mail that waited for it goes on');
+        log.info({ released }, 'From address configured; emails that waited for it are due again');
     };
     const tending = (async () => {
-      await tend().catch((error) => log.warn({ err: error }, 'Could not say that this worker lives'));
+      await tend().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
       for await (const _ of setInterval(beatIntervalMs, undefined, { signal })) {
-        await tend().catch((error) => log.warn({ err: error }, 'Could not say that this worker lives'));
+        await tend().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
       }
     })().catch(() => {});
     resources.defer(() => tending);

@@ -13,12 +13,12 @@ export function measureHandOvers(
 ): (outcome: HandOverResult['outcome'], latenessMs: number) => void {
   const count = metrics.counter({
     name: 'postern_hand_overs_total',
-    help: 'Emails that this worker tried to hand to the relay, by what came of it.',
+    help: 'Emails that this worker tried to hand over to the relay, by outcome.',
     labels: ['outcome'],
   });
   const observeLateness = metrics.histogram({
     name: 'postern_email_lateness_seconds',
-    help: 'From the due time of an email until the relay took it from this worker.',
+    help: 'Time from the due time of an email until the relay accepted it from this worker.',
     buckets: latenessBuckets,
   });
   return (outcome, latenessMs) => {
@@ -30,7 +30,7 @@ export function measureHandOvers(
 export function measureOutbox(metrics: Metrics, q: Queryable): void {
   metrics.gauge({
     name: 'postern_outbox_emails',
-    help: 'Emails that the relay does not have yet: waiting for their time, due now, or paused.',
+    help: 'Emails that the relay does not have yet: not due yet, due now, or paused.',
     labels: ['state'],
     read: async () => {
       const { scheduled, due, paused } = await countOutbox(q);

@@ -93,7 +93,7 @@ async function reserve(budget: Budget, bytes: number): Promise<Disposable> {
       ? await budget.reserve(Math.min(budget.total, bytes * copiesOfBody), patienceMs)
       : undefined;
   if (hold) return hold;
-  throw new Problem('busy', 'Too many large requests are being worked on. Nothing of this one was kept.', {
+  throw new Problem('busy', 'Too many large requests at once. Nothing of this request was stored.', {
     headers: { 'retry-after': '5', connection: 'close' },
   });
 }
@@ -115,7 +115,7 @@ function expectPace(received: number, ms: number): void {
 }
 
 const tooSlow = () =>
-  new Problem('request-timeout', 'The body came too slowly, and others are waiting.', {
+  new Problem('request-timeout', 'The body arrived too slowly, and other requests are waiting.', {
     headers: { connection: 'close' },
   });
 
@@ -126,13 +126,13 @@ const tooLarge = (limit: number) =>
   });
 
 const tooMuchText = () =>
-  new Problem('body-too-large', `Beside attachments, the body may hold at most ${mostTextBytes} bytes.`, {
+  new Problem('body-too-large', `Without attachments, the body may hold at most ${mostTextBytes} bytes.`, {
     members: { limit: mostTextBytes },
     headers: { connection: 'close' },
   });
 
 const unsupported = () =>
-  new Problem('unsupported-media-type', 'Send the body in UTF-8, plain or with gzip, deflate or br.');
+  new Problem('unsupported-media-type', 'Send the body in UTF-8, uncompressed or with gzip, deflate or br.');
 
 function refuseBy(verdict: ReturnType<Scan['read']>): void {
   if (verdict === undefined) return;
@@ -185,7 +185,7 @@ function withFiles(value: unknown, files: ReadonlyMap<string, Buffer>): unknown 
 /** The parser's message quotes the body, which may hold anything; where it stumbled is enough. */
 function withoutContent(message: string): string {
   const position = /at position \d+(?: \(line \d+ column \d+\))?/.exec(message)?.[0];
-  return position ? `it stops making sense ${position}` : 'it is incomplete or not JSON at all';
+  return position ? `the error is ${position}` : 'it is incomplete or not JSON';
 }
 
 function asProblem(error: unknown, request: IncomingMessage): unknown {

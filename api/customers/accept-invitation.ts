@@ -16,7 +16,7 @@ export function acceptInvitation(): Operation {
     tag: 'Customers',
     summary: 'Accept an invitation',
     description:
-      'Public: the token is the proof. It works once, by POST only, so that no link preview can use it up.',
+      'Public: the token is the proof. It works once and only with POST, so that a link preview cannot use it.',
     scope: 'public',
     publicPerMinute: 60,
     body: z
@@ -50,12 +50,12 @@ async function useToken(tx: Queryable, token: string): Promise<string> {
   if (customerId !== undefined) return customerId;
 
   const invitation = await findInvitation(tx, hash);
-  if (!invitation) throw new Problem('not-found', 'There is no invitation with this token.');
+  if (!invitation) throw new Problem('not-found', 'No invitation has this token.');
   if (invitation.accepted_at) {
-    throw new Problem('invitation-accepted', 'This invitation was accepted before; a link works once.');
+    throw new Problem('invitation-accepted', 'This invitation was already accepted. A link works once.');
   }
   if (invitation.revoked_at) {
-    throw new Problem('invitation-revoked', 'This invitation was replaced by a newer one, or withdrawn.');
+    throw new Problem('invitation-revoked', 'This invitation was replaced by a newer one, or cancelled.');
   }
   throw new Problem('invitation-expired', 'This invitation has expired; ask for a new one.');
 }

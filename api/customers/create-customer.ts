@@ -20,8 +20,8 @@ export function createCustomer({ sending, publicUrl }: { sending: Sending; publi
     tag: 'Customers',
     summary: 'Create a customer with its owner, and invite the owner',
     description:
-      'Customer, owner, invitation and its mail are committed together. The answer is 201 whatever state ' +
-      'the mail is in: what cannot leave now is kept and leaves later, and `invitation.status` tells.',
+      'Customer, owner, invitation and its email are committed together. The answer is 201 whatever the status ' +
+      'of the email, which `invitation.status` shows: an email that cannot be sent now is kept and sent later.',
     scope: 'admin',
     body: customerDraft,
     bodyExample: exampleDraft,

@@ -28,7 +28,7 @@ export type Created =
 /** Creates one customer unless its address is taken. The invitation's mail is handed over after the commit. */
 export async function addCustomer(tx: Queryable, customer: NewCustomer): Promise<Created> {
   const [created] = await addCustomers(tx, [customer]);
-  if (!created) throw new Error('The insert of a customer was not answered');
+  if (!created) throw new Error('The insert of a customer returned no row');
   return created;
 }
 

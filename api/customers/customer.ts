@@ -15,11 +15,11 @@ export const customerDraft = z
   .strictObject({
     name: line(200).meta({ examples: ['Example Bakery'] }),
     email: address,
-    owner: ownerDraft.optional().meta({ description: 'Who signs in first; by default the customer itself.' }),
+    owner: ownerDraft.optional().meta({ description: 'The first user; by default the customer itself.' }),
     sendInvitation: z
       .boolean()
       .default(false)
-      .meta({ description: 'Whether to invite the owner by mail right away.' }),
+      .meta({ description: 'Whether to invite the owner by email at once.' }),
   })
   .meta({ id: 'CustomerDraft' });
 
@@ -46,7 +46,7 @@ export const invitationView = z
     status: z
       .enum(statuses)
       .nullable()
-      .meta({ description: "The mail's status; null when its row was removed after RETENTION_ROWS." }),
+      .meta({ description: 'The status of the email; null when it was removed after RETENTION_ROWS.' }),
     expires_at: instant,
     accepted_at: instant.nullable(),
     revoked_at: instant.nullable(),

@@ -12,7 +12,7 @@ export function deactivateCustomer(): Operation {
     tag: 'Customers',
     summary: 'Deactivate a customer',
     description:
-      'Ends its invitation and withdraws its mail that has not left. Doing it twice changes nothing.',
+      'Ends its invitation and cancels its emails that were not sent yet. Doing it twice changes nothing.',
     scope: 'admin',
     params: customerPath,
     answers: { 200: { description: 'The customer as it is now.', schema: customerAnswer } },

@@ -12,7 +12,7 @@ export function deleteCustomer(): Operation {
     tag: 'Customers',
     summary: 'Delete a customer, its owner and its tokens',
     description:
-      'Withdraws its mail that has not left. Mail that has left stays listed until its retention ends.',
+      'Cancels its emails that were not sent yet. Sent emails stay listed until their retention ends.',
     scope: 'admin',
     params: customerPath,
     answers: { 204: { description: 'Deleted.' } },

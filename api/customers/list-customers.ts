@@ -20,7 +20,7 @@ export function listCustomers({ database }: { database: Database }): Operation {
     query: z.strictObject({
       ...pageQuery,
       status: z.enum(customerStatuses).optional(),
-      q: line(200).optional().meta({ description: 'Looked for in names and addresses.' }),
+      q: line(200).optional().meta({ description: 'Searches names and addresses.' }),
     }),
     answers: {
       200: {

@@ -9,7 +9,7 @@ export function reactivateCustomer(): Operation {
     method: 'post',
     path: '/api/customers/{id}/reactivate',
     tag: 'Customers',
-    summary: 'Take a deactivation back',
+    summary: 'Reactivate a customer',
     description:
       'A customer that never accepted its invitation is invited again by sending the invitation again.',
     scope: 'admin',

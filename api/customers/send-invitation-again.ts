@@ -32,12 +32,12 @@ export function sendInvitationAgain({
     path: '/api/customers/{id}/invitation',
     tag: 'Customers',
     summary: 'Send the invitation again',
-    description: 'The token before it stops working, and its mail is withdrawn if it has not left yet.',
+    description: 'The previous token stops working, and its email is cancelled if it was not sent yet.',
     scope: 'admin',
     params: customerPath,
     answers: {
       201: {
-        description: 'A new invitation is on its way.',
+        description: 'A new invitation was created.',
         schema: z.strictObject({ invitation: invitationView }),
       },
     },

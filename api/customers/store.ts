@@ -38,7 +38,7 @@ export async function findCustomer(
      where c.id = $1 ${lock ? 'for update' : ''}`,
     [id],
   );
-  if (!rows[0]) throw new Problem('not-found', `There is no customer ${id}.`);
+  if (!rows[0]) throw new Problem('not-found', `Customer ${id} not found.`);
   return rows[0];
 }
 

@@ -94,7 +94,7 @@ function keepWriting(database: Database, log: Log, stopping: AbortSignal): void 
       await countMinutes(database);
       while (!stopping.aborted && (await writeDocuments(database)) > 0);
     } catch (error) {
-      // The database is away, or stopping; the next time does what this one did not.
+      // The database is unavailable, or stopping; the next time does what this one did not.
       log.debug({ err: error }, 'Dashboard statistics and search index could not be updated');
     }
   };

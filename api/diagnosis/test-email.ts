@@ -75,8 +75,8 @@ export async function* runTestEmail({
       kind: 'test',
       from,
       recipients: [{ kind: 'to', ...recipient }],
-      subject: 'Test mail from Postern',
-      text: 'This mail took the same way as every other: from the API through the relay to your provider.\n',
+      subject: 'Test email from Postern',
+      text: 'This email took the same path as every other: from the API through the relay to your provider.\n',
       apiKeyId,
       traceparent,
     });

@@ -22,16 +22,19 @@ export const waitingForView = z
     cause: z.string(),
     title: z.string(),
     fix: z.string(),
-    detail: z.string().nullable().meta({ description: "The provider's or the system's own words." }),
+    detail: z
+      .string()
+      .nullable()
+      .meta({ description: 'The reply of the provider, or the error of the system.' }),
     until: instant.nullable().meta({
-      description: 'When the limit has room again or the next try is due, as far as anybody knows.',
+      description: 'When the limit allows more or the next attempt is due, if known.',
     }),
     clear_at: instant.nullable().meta({
       description:
-        'When all that waits now will have left: what waits, at the pace of SMTP_MAX_PER_HOUR and SMTP_MAX_PER_DAY. ' +
-        'An estimate; null when neither is set, because a provider does not tell its own.',
+        'When all waiting emails will be sent, with the limits SMTP_MAX_PER_HOUR and SMTP_MAX_PER_DAY. ' +
+        'An estimate; null when neither is set.',
     }),
-    docs: z.string().meta({ description: 'The paragraph about this cause, on this api.' }),
+    docs: z.string().meta({ description: 'The page about this cause on this api.' }),
   })
   .meta({ id: 'WaitingFor' });
 
@@ -63,7 +66,7 @@ export async function findWaitingCause(
   return {
     cause,
     title: words?.title ?? `The credential ${lane.name} is ${lane.state}`,
-    fix: words?.fix ?? 'Look at GET /api/v1/test-email/config, or run npm run doctor.',
+    fix: words?.fix ?? 'See GET /api/v1/test-email/config, or run npm run doctor.',
     detail: lane.detail,
     until,
     clear_at: await clearAt(database, lane, until),

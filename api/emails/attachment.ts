@@ -19,8 +19,8 @@ const contentType = z
   .default('application/octet-stream')
   .meta({
     description:
-      'A media type, with its parameters (RFC 2045). `text/calendar; method=REQUEST` makes an invitation: it stands ' +
-      'in the mail as a form of the text too, where calendar programs look. `multipart/…` and `message/…` are ' +
+      'A media type, with its parameters (RFC 2045). `text/calendar; method=REQUEST` makes an invitation: it is placed ' +
+      'in the email as an alternative of the text too, where calendar programs look for it. `multipart/…` and `message/…` are ' +
       'refused, but for a `message/rfc822` in ASCII.',
     examples: ['application/pdf', 'text/calendar; method=REQUEST; charset=utf-8'],
   });

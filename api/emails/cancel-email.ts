@@ -12,9 +12,9 @@ export function cancelEmail(): Operation {
     method: 'post',
     path: '/api/v1/emails/{id}/cancel',
     tag: 'Emails',
-    summary: 'Call a mail back',
+    summary: 'Cancel an email',
     description:
-      '200 promises that no DATA for it will ever be sent; cancelling it again is 200 as well. 409 when a ' +
+      '200 promises that it will never be sent; cancelling it again is 200 as well. 409 when a ' +
       'recipient is being sent to, has been sent to, or may have been.',
     scope: 'send',
     params: emailPath,
@@ -32,7 +32,7 @@ export async function cancelOwnEmail(tx: Queryable, emailId: string, principal: 
   const result = await cancelEmailWithin(tx, emailId, actorOf(principal));
   if (result.outcome === 'unknown') throw noSuchEmail(emailId);
   if (result.outcome === 'too-late') {
-    throw wrongEmailState(result.status, 'It cannot be called back any more.');
+    throw wrongEmailState(result.status, 'It can no longer be cancelled.');
   }
   return { id: emailId, status: result.status };
 }

@@ -81,7 +81,7 @@ function checkSender(from: Address | undefined, allowed: readonly string[] | und
   ];
   // The relay reads the finished field as strictly, and a refusal there would come after our 202.
   const reading = readAuthors(asMailbox(from));
-  if ('fault' in reading) return refuse(`cannot stand as the sender: in the mail it ${reading.fault}`);
+  if ('fault' in reading) return refuse(`cannot be the sender: in the email it ${reading.fault}`);
   if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
   return refuse('is not an allowed sender', { received: from.address, accepted: allowed });
 }
@@ -99,7 +99,7 @@ function checkSize(email: RequestedEmail, maxMessageSize: number): Fault[] {
     {
       in: 'body',
       pointer: '#/attachments',
-      detail: `make a message of more than ${maxMessageSize} bytes together with the bodies`,
+      detail: `and the bodies together make a message of more than ${maxMessageSize} bytes`,
       received: Math.round(attachments + bodies),
       accepted: { maximum: maxMessageSize },
     },

@@ -65,7 +65,7 @@ export const emailDraft = z
     ...scheduleFields,
     max_lateness: isoDuration
       .optional()
-      .meta({ description: 'Later than this after its time it is not sent but becomes `expired`.' }),
+      .meta({ description: 'If it is not sent within this time after it is due, it becomes `expired`.' }),
     on_uncertain: z.enum(['resend', 'hold']).optional(),
   })
   // Also when other fields are at fault: whoever corrects those should not learn of these only then.

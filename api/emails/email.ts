@@ -17,11 +17,11 @@ export const mailboxView = z
   .meta({ id: 'Mailbox' });
 
 const traceId = z.string().nullable().meta({
-  description: 'The trace (W3C Trace Context) of the request that asked for the mail.',
+  description: 'The trace (W3C Trace Context) of the request that created the email.',
 });
 
 /** Why a field may be missing. */
-export const ownerOnly = 'Absent unless the mail is of the same key, or the key has the scope admin.';
+export const ownerOnly = 'Absent unless the email belongs to the same key, or the key has the scope admin.';
 
 const shape = {
   id,
@@ -30,8 +30,8 @@ const shape = {
   reason: z
     .string()
     .nullable()
-    .meta({ description: 'A cause slug: why it is held, bounced, expired or late.' }),
-  reason_detail: z.string().nullable().meta({ description: 'The same in words.' }),
+    .meta({ description: 'A cause: why it is held, bounced, expired or late. See /docs/causes.' }),
+  reason_detail: z.string().nullable().meta({ description: 'The details of the cause.' }),
   from: mailboxView.nullable().meta({ description: 'Null while no From address is configured.' }),
   to: z.array(mailboxView),
   cc: z.array(mailboxView),
@@ -40,17 +40,20 @@ const shape = {
   subject: z.string(),
   message_id: z.string(),
   scheduled_datetime: instant.meta({
-    description: 'When it is due; for immediate mail, when it was asked for.',
+    description: 'When it is due; for an immediate email, when it was created.',
   }),
   time_zone: z.string().nullable(),
   local_datetime: z.string().nullable(),
   max_lateness: z.string().nullable(),
   on_uncertain: z.enum(['resend', 'hold']).nullable(),
   paused: z.boolean(),
-  queue_id: z.string().nullable().meta({ description: "The relay's id, once it has taken responsibility." }),
+  queue_id: z
+    .string()
+    .nullable()
+    .meta({ description: 'The id in the relay, once the relay has accepted it.' }),
   customer_id: id.nullable(),
   client_id: z.string().nullable(),
-  key: z.string().nullable().meta({ description: "The entry's key, for mail from an email-config." }),
+  key: z.string().nullable().meta({ description: 'The key of the entry, for an email of an email-config.' }),
   api_key_id: id.nullable(),
   revision: z.int(),
   created_at: instant,
@@ -75,7 +78,7 @@ const deliveryView = z
     route: z.string().nullable(),
     reply_code: z.int().nullable(),
     enhanced_code: z.string().nullable(),
-    reply: z.string().nullable().meta({ description: "The provider's last words, as it said them." }),
+    reply: z.string().nullable().meta({ description: 'The last reply of the provider, word for word.' }),
     provider_queue_id: z.string().nullable(),
     finished_at: instant.nullable(),
   })
@@ -91,10 +94,10 @@ export const emailView = z
     ),
     recipients: z
       .array(deliveryView)
-      .meta({ description: 'What became of each, once the relay has the mail.' }),
+      .meta({ description: 'The status of each recipient, once the relay has the email.' }),
     waiting_for: waitingForView.nullable().meta({
       description:
-        'Why mail that could leave does not: no credential is open. Null when nothing is in its way.',
+        'Why the email cannot be sent now: no provider login is open. Null when nothing blocks it.',
     }),
   })
   .meta({ id: 'Email' });
@@ -152,7 +155,7 @@ export function toListItem(given: Email): z.output<typeof emailListItem> {
 /** An email that is known to be there, such as one that was just stored. */
 export async function readListItem(q: Queryable, emailId: string): Promise<z.output<typeof emailListItem>> {
   const email = await readEmail(q, emailId);
-  if (!email) throw new Error('An email that was just stored cannot be read');
+  if (!email) throw new Error('A stored email cannot be read');
   return toListItem(email);
 }
 

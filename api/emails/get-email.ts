@@ -13,11 +13,11 @@ export function getEmail({ database }: { database: Database }): Operation {
     method: 'get',
     path: '/api/v1/emails/{id}',
     tag: 'Emails',
-    summary: 'Read a mail and what became of each recipient',
-    description: '`sent` means that the provider took responsibility for it; more is not known.',
+    summary: 'Read an email and the status of each recipient',
+    description: '`sent` means that the provider accepted it. Postern cannot know whether it was delivered.',
     scope: 'read',
     params: emailPath,
-    answers: { 200: { description: 'The mail.', schema: emailView } },
+    answers: { 200: { description: 'The email.', schema: emailView } },
     async handle({ path, principal }) {
       const email = await readVisible(database, path.id, principal);
       const deliveries = await readDeliveries(database, path.id);

@@ -36,10 +36,10 @@ export const headers = z
     const seen = new Set<string>();
     for (const [name, text] of fields) {
       const refuse = (message: string) => context.addIssue({ code: 'custom', path: [name], message });
-      if (seen.has(name.toLowerCase())) refuse('is there twice, in another case');
+      if (seen.has(name.toLowerCase())) refuse('is a duplicate in other capitals');
       seen.add(name.toLowerCase());
       if (name.length > 76 || !allowed.test(name) || isReservedHeader(name)) {
-        refuse('may not be set; X-… and List-… fields, In-Reply-To, References and a few others may');
+        refuse('cannot be set; X-… and List-… fields, In-Reply-To, References and a few others can');
       } else {
         const fault = faultOfField({ name, value: text });
         if (fault !== undefined) refuse(fault);
@@ -49,7 +49,7 @@ export const headers = z
   .meta({
     maxProperties: 50,
     description:
-      'Further fields of the header. ASCII goes out as it is given and is folded at blanks only; other text is ' +
+      'Further fields of the header. ASCII is sent as given and folded at blanks only; other text is ' +
       `encoded (RFC 2047) in X-… fields, Organization, Keywords and the name in List-Id. At most ${mostFields} ` +
       `fields and ${mostTogether} characters together.`,
     examples: [{ 'X-Order': '4711' }],

@@ -13,7 +13,7 @@ export function listEmailEvents({ database }: { database: Database }): Operation
     method: 'get',
     path: '/api/v1/emails/{id}/events',
     tag: 'Emails',
-    summary: 'Read the timeline of a mail, oldest first',
+    summary: 'Read the timeline of an email, oldest first',
     description: 'Every attempt with its route, stage, reply and durations.',
     scope: 'read',
     params: emailPath,

@@ -14,9 +14,8 @@ export function listEmails({ database }: { database: Database }): Operation {
     method: 'get',
     path: '/api/v1/emails',
     tag: 'Emails',
-    summary: 'Find mails, newest first',
-    description:
-      'Every filter that is given has to hold. A key with the scope send and neither read nor admin sees its own mail.',
+    summary: 'Find emails, newest first',
+    description: 'All given filters apply. A key with the scope send alone sees only its own emails.',
     scope: 'read',
     query: z.strictObject({
       ...pageQuery,
@@ -25,13 +24,13 @@ export function listEmails({ database }: { database: Database }): Operation {
       recipient: address.optional(),
       customer_id: z.uuid('must be the id of a customer').optional(),
       client_id: line(200).optional(),
-      q: line(200).optional().meta({ description: 'Looked for in the subject.' }),
+      q: line(200).optional().meta({ description: 'Searches the subject.' }),
       created_from: time.optional(),
       created_before: time.optional(),
       due_from: time.optional(),
       due_before: time.optional(),
     }),
-    answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
+    answers: { 200: { description: 'A page of emails.', schema: pageOf(emailListItem) } },
     async handle({ query, principal }) {
       const filter = {
         apiKeyId: listedFor(principal),

@@ -37,4 +37,4 @@ export async function readOwn(q: Queryable, emailId: string, principal: Principa
 }
 
 export const noSuchEmail = (emailId: string) =>
-  new Problem('not-found', `There is no mail ${emailId} of this key.`);
+  new Problem('not-found', `Email ${emailId} not found for this key.`);

@@ -12,10 +12,10 @@ export function resolveEmail(): Operation {
     method: 'post',
     path: '/api/v1/emails/{id}/resolve',
     tag: 'Emails',
-    summary: 'Say what became of a mail that is uncertain',
+    summary: 'Resolve an uncertain email',
     description:
-      'All data was sent and the final reply never came, so nobody but the recipient or the provider can know ' +
-      '(RFC 1047): it arrived (`sent`), it did not and goes out again (`resend`), or it is no longer wanted (`cancelled`).',
+      'All data was sent and no final reply came, so only the recipient or the provider can know ' +
+      '(RFC 1047): it arrived (`sent`), it did not and is sent again (`resend`), or it is no longer wanted (`cancelled`).',
     scope: 'send',
     params: emailPath,
     body: z.strictObject({ outcome: z.enum(['sent', 'resend', 'cancelled']) }).meta({ id: 'Resolution' }),
@@ -27,7 +27,7 @@ export function resolveEmail(): Operation {
       const result = await resolveEmailWithin(tx, path.id, body.outcome, actorOf(principal));
       if (result.outcome === 'unknown') throw noSuchEmail(path.id);
       if (result.outcome === 'nothing-uncertain')
-        throw wrongEmailState(result.status, 'Nothing about it is uncertain.');
+        throw wrongEmailState(result.status, 'It is not uncertain.');
       return { status: 200, body: { id: path.id, status: result.status } };
     },
   });

@@ -11,20 +11,20 @@ export function retryEmail(): Operation {
     method: 'post',
     path: '/api/v1/emails/{id}/retry',
     tag: 'Emails',
-    summary: 'Try a mail again now',
+    summary: 'Try an email again now',
     description:
-      'For mail that is held, deferred, expired or bounced. Recipients that were served are never served again; ' +
-      'mail that is uncertain is for `resolve`.',
+      'For emails that are held, deferred, expired or bounced. Recipients that were served are never served again; ' +
+      'for an uncertain email use `resolve`.',
     scope: 'send',
     params: emailPath,
-    answers: declareState('It is on its way again.'),
+    answers: declareState('It is queued again.'),
     problems: ['email-state'],
     async handle({ path, principal }, tx) {
       await readOwn(tx, path.id, principal);
       const result = await retryEmailWithin(tx, path.id, actorOf(principal));
       if (result.outcome === 'unknown') throw noSuchEmail(path.id);
       if (result.outcome === 'not-retryable')
-        throw wrongEmailState(result.status, 'There is nothing to try again.');
+        throw wrongEmailState(result.status, 'Nothing can be tried again.');
       return { status: 200, body: { id: path.id, status: result.status } };
     },
   });

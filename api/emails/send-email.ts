@@ -13,10 +13,10 @@ export function sendEmail({ database, sending }: { database: Database; sending: 
     method: 'post',
     path: '/api/v1/emails',
     tag: 'Emails',
-    summary: 'Send a mail, now or later',
+    summary: 'Send an email, now or later',
     description:
-      'The answer is 202 as soon as the mail is committed; `status` tells where it is. Attachments are base64; ' +
-      'the whole message may be as large as the relay takes (RELAY_MAX_MESSAGE_SIZE). Beside attachments, a body may ' +
+      'The answer is 202 as soon as the email is committed; `status` is its status. Attachments are base64; ' +
+      'the whole message may be as large as the relay accepts (RELAY_MAX_MESSAGE_SIZE). Without attachments, a body may ' +
       'hold 16 MB, 60,000 values and 32 levels. When too many large requests come at once, the answer is 503 with ' +
       'Retry-After.',
     scope: 'send',

@@ -22,10 +22,10 @@ export function sendEmails({ sending }: { sending: Sending }): Operation {
     method: 'post',
     path: '/api/v1/emails/batch',
     tag: 'Emails',
-    summary: `Send up to ${batchSize} mails at once`,
+    summary: `Send up to ${batchSize} emails at once`,
     description:
-      'Each mail has an answer of its own, in the order of the request: those in order are committed together, ' +
-      'the others are named with their faults and nothing of them is kept. When none is in order the answer is 422.',
+      'Each email has its own answer, in the order of the request. Valid emails are committed together; ' +
+      'for the others the answer lists the faults, and nothing is stored. If none is valid, the answer is 422.',
     scope: 'send',
     bodyLimit: emailBodyLimit,
     takesFiles: true,
@@ -36,7 +36,7 @@ export function sendEmails({ sending }: { sending: Sending }): Operation {
     bodyExample: { emails: [exampleEmail] },
     answers: {
       202: {
-        description: 'Each mail was committed or refused.',
+        description: 'Each email was committed or refused.',
         schema: z.strictObject({
           data: z.array(
             z.union([

@@ -12,6 +12,6 @@ export const declareState = (description: string) => ({
 });
 
 export const wrongEmailState = (status: Status, consequence: string) =>
-  new Problem('email-state', `The mail is ${status}. ${consequence}`, {
+  new Problem('email-state', `The email is ${status}. ${consequence}`, {
     members: { current_status: status },
   });

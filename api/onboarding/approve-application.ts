@@ -42,9 +42,9 @@ export function approveApplication({
     method: 'post',
     path: `${oneApplication}/approve`,
     tag: 'Onboarding',
-    summary: 'Approve an application: make the customer, its owner and the invitation',
+    summary: 'Approve an application: create the customer, its owner and the invitation',
     description:
-      'All in one transaction, and the same answer when it is approved again. Where a customer has this ' +
+      'In one transaction. Approving again gives the same answer. If a customer has this ' +
       'address already, `use_existing_customer` links the application to it.',
     scope: 'admin',
     params: applicationPath,
@@ -80,7 +80,7 @@ async function approve(tx: Queryable, { call, sending, publicUrl }: Approval): P
     return { status: 200, body: { application: toApplicationView(row), ...people } };
   }
   // An approved one whose customer has been deleted since may get a new account.
-  if (row.status === 'archived') throw wrongApplicationState(row, 'It cannot be approved any more.');
+  if (row.status === 'archived') throw wrongApplicationState(row, 'It can no longer be approved.');
 
   const invite = body.sendInvitation
     ? { from: await sending.sender(tx), publicUrl, apiKeyId: principal.apiKeyId, traceparent }
@@ -131,7 +131,7 @@ function addressTaken(row: ApplicationRow, customerId: string | undefined): Prob
       description: 'Approve with {"use_existing_customer": true} to link the application to that customer.',
     },
     { method: 'PATCH', href, description: 'Correct the address of the application.' },
-    { method: 'POST', href: `${href}/archive`, description: 'Put the application away.' },
+    { method: 'POST', href: `${href}/archive`, description: 'Archive the application.' },
   ];
   return new Problem('customer-exists', `A customer with the address ${row.email} exists already.`, {
     members: { customer_id: customerId ?? null, customer_email: row.email, ways_out: waysOut },

@@ -9,7 +9,7 @@ export function archiveApplication(): Operation {
     method: 'post',
     path: `${oneApplication}/archive`,
     tag: 'Onboarding',
-    summary: 'Put an application away',
+    summary: 'Archive an application',
     description: 'Its customer account, if it has one, stays. Archiving it again changes nothing.',
     scope: 'admin',
     params: applicationPath,

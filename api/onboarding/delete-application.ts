@@ -15,7 +15,7 @@ export function deleteApplication(): Operation {
     tag: 'Onboarding',
     summary: 'Delete an application',
     description:
-      'One that has a customer account is refused with the ways out: archive it, or delete both with ' +
+      'An application that has a customer account is refused; `ways_out` lists what is possible: archive it, or delete both with ' +
       '`?with_customer=true` as long as nobody has used the account.',
     scope: 'admin',
     params: applicationPath,
@@ -23,7 +23,7 @@ export function deleteApplication(): Operation {
       with_customer: z
         .enum(['true', 'false'])
         .optional()
-        .meta({ description: 'Delete the never-activated customer account as well.' }),
+        .meta({ description: 'Also delete the customer account that was never activated.' }),
     }),
     answers: { 204: { description: 'Deleted.' } },
     problems: ['customer-account-exists'],
@@ -52,7 +52,7 @@ function accountExists(
     {
       method: 'POST',
       href: `${href}/archive`,
-      description: 'Put the application away and keep the account.',
+      description: 'Archive the application and keep the account.',
     },
     customer.isUnused
       ? {
@@ -63,12 +63,12 @@ function accountExists(
       : {
           method: 'DELETE',
           href: `/api/customers/${customer.id}`,
-          description: 'Delete the account, which is in use, first; then delete the application.',
+          description: 'The account is in use. Delete it first, then delete the application.',
         },
   ];
   return new Problem(
     'customer-account-exists',
-    `The application of ${row.company} has a customer account (${customer.email}), so it is not deleted by itself.`,
+    `The application of ${row.company} has a customer account (${customer.email}), so it cannot be deleted alone.`,
     { members: { customer_id: customer.id, customer_email: customer.email, ways_out: waysOut } },
   );
 }

@@ -17,7 +17,7 @@ export function listApplications({ database }: { database: Database }): Operatio
     query: z.strictObject({
       ...pageQuery,
       status: z.enum(applicationStatuses).optional(),
-      q: line(200).optional().meta({ description: 'Looked for in company, contact and address.' }),
+      q: line(200).optional().meta({ description: 'Searches company, contact and address.' }),
     }),
     answers: { 200: { description: 'A page of applications.', schema: pageOf(applicationView) } },
     async handle({ query }) {

@@ -23,14 +23,14 @@ export function rejectApplication({ sending }: { sending: Sending }): Operation 
     method: 'post',
     path: `${oneApplication}/reject`,
     tag: 'Onboarding',
-    summary: 'Reject an application, and tell the applicant if you like',
+    summary: 'Reject an application, and email the applicant if you want',
     scope: 'admin',
     params: applicationPath,
     body: z
       .strictObject({
         reason: line(1_000)
           .optional()
-          .meta({ description: 'Kept with the application and told in the mail.' }),
+          .meta({ description: 'Stored with the application and included in the email.' }),
         sendMail: z.boolean().default(false),
       })
       .meta({ id: 'Rejection' }),
@@ -50,7 +50,7 @@ export function rejectApplication({ sending }: { sending: Sending }): Operation 
       if (row.status === 'rejected') {
         return { status: 200, body: { application: toApplicationView(row), email: null } };
       }
-      if (row.status !== 'submitted') throw wrongApplicationState(row, 'It cannot be rejected any more.');
+      if (row.status !== 'submitted') throw wrongApplicationState(row, 'It can no longer be rejected.');
       const rejected = await decideApplication(tx, row.id, { status: 'rejected', reason: body.reason });
       const application = toApplicationView(rejected);
       if (!body.sendMail) return { status: 200, body: { application, email: null } };

@@ -40,7 +40,7 @@ export async function findApplication(
     `select ${applicationColumns} from application where id = $1 ${lock ? 'for update' : ''}`,
     [applicationId],
   );
-  if (!rows[0]) throw new Problem('not-found', `There is no application ${applicationId}.`);
+  if (!rows[0]) throw new Problem('not-found', `Application ${applicationId} not found.`);
   return rows[0];
 }
 

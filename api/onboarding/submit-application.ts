@@ -13,7 +13,7 @@ export function submitApplication(): Operation {
     tag: 'Onboarding',
     summary: 'Apply to become a customer',
     description:
-      'Public and limited to 10 a minute for one address. The answer tells nothing about other applications.',
+      'Public, at most 10 requests a minute from one network address. The answer reveals nothing about other applications.',
     scope: 'public',
     publicPerMinute: 10,
     bodyLimit: 32 * 1024,

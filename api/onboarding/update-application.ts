@@ -16,9 +16,9 @@ export function updateApplication(): Operation {
     method: 'patch',
     path: oneApplication,
     tag: 'Onboarding',
-    summary: 'Correct an application or take a note',
+    summary: 'Correct an application or its note',
     description:
-      'What the applicant said can be corrected until the application is decided; the note at any time.',
+      'The data of the applicant can be corrected until the application is decided, the note at any time.',
     scope: 'admin',
     params: applicationPath,
     body: applicationChange,

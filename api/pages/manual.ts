@@ -75,6 +75,6 @@ function results(query: string, found: readonly Found[]): string {
   );
   const none = query
     ? `<p>No page contains all of these words: ${e(query)}</p>`
-    : '<p>Type a word to look for.</p>';
+    : '<p>Type a word to search for.</p>';
   return `<h1>Search</h1>${searchForm(query)}${entries.join('') || none}`;
 }

@@ -13,7 +13,7 @@ export function cancelScheduledEmail(): Operation {
     method: 'post',
     path: '/api/v1/scheduled-emails/{id}/cancel',
     tag: 'Scheduling',
-    summary: 'Cancel a scheduled mail',
+    summary: 'Cancel a scheduled email',
     ...cancellation,
   });
 }
@@ -21,7 +21,7 @@ export function cancelScheduledEmail(): Operation {
 /** What cancelling and deleting declare: they are the same. */
 export const cancellation = {
   description:
-    '200 promises that no DATA for it will ever be sent; cancelling it again is 200 as well. 409 with the current ' +
+    '200 promises that it will never be sent; cancelling it again is 200 as well. 409 with the current ' +
     'status when it is too late.',
   scope: 'send',
   params: emailPath,

@@ -8,7 +8,7 @@ export function deleteScheduledEmail(): Operation {
     method: 'delete',
     path: '/api/v1/scheduled-emails/{id}',
     tag: 'Scheduling',
-    summary: 'Cancel a scheduled mail (the same as POST …/cancel)',
+    summary: 'Cancel a scheduled email (the same as POST …/cancel)',
     ...cancellation,
   });
 }

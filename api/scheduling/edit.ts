@@ -23,9 +23,9 @@ export async function editScheduled(
     case 'unknown':
       throw noSuchEmail(emailId);
     case 'locked':
-      throw wrongEmailState(result.email.status, 'It has left or is leaving, so it cannot be changed.');
+      throw wrongEmailState(result.email.status, 'It was sent or is being sent, so it cannot be changed.');
     case 'changed-meanwhile':
-      throw new Problem('precondition-failed', 'Somebody changed this mail since you read it.', {
+      throw new Problem('precondition-failed', 'The email was changed after you read it.', {
         headers: { etag: etagOf(result.email) },
       });
     case 'updated':

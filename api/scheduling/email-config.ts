@@ -19,14 +19,14 @@ const always = ({ value }: { value: unknown }) => typeof value === 'object' && v
 const entry = z
   .strictObject({
     key: line(200).meta({
-      description: 'Your name for the entry: what is recognised by when the form is saved again.',
+      description: 'Your name for the entry. It identifies the entry when the form is saved again.',
     }),
     subject: line(900),
     text: prose(2_000_000).min(1, 'must not be empty').optional(),
     html: prose(5_000_000).min(1, 'must not be empty').optional(),
     scheduled_datetime: z.string().max(40).meta({
       description:
-        'RFC 3339 with an offset, or a local time in the `time_zone` of the form; where both are said they must agree.',
+        'RFC 3339 with an offset, or a local time in the `time_zone` of the form. If both are given, they must agree.',
     }),
   })
   .refine((given) => given.text !== undefined || given.html !== undefined, {
@@ -37,9 +37,7 @@ const entry = z
 
 export const configDraft = z
   .strictObject({
-    enabled: z
-      .boolean()
-      .meta({ description: '`false` pauses what is pending, `true` resumes what is ahead.' }),
+    enabled: z.boolean().meta({ description: '`false` pauses the pending emails, `true` resumes them.' }),
     recipients: mailboxes(50),
     from_name: line(200).optional(),
     reply_to: mailboxes(10).optional(),
@@ -72,7 +70,7 @@ const entryView = z
     ...emailListItem.shape,
     text: z.string().nullable().optional().meta({ description: ownerOnly }),
     html: z.string().nullable().optional().meta({ description: ownerOnly }),
-    locked: z.boolean().meta({ description: 'It has left or is leaving, so it stays as it is.' }),
+    locked: z.boolean().meta({ description: 'It was sent or is being sent, so it does not change.' }),
   })
   .meta({ id: 'ScheduledEntry' });
 
@@ -84,7 +82,7 @@ export const savedAnswer = z.strictObject({
   warnings: z
     .array(z.strictObject({ key: z.string(), reason: z.literal('locked'), status: z.string() }))
     .meta({
-      description: 'Entries that were to be changed or removed, but have left or are leaving.',
+      description: 'Entries that could not be changed or removed, because they were sent or are being sent.',
     }),
   emails: z.array(entryView),
 });
@@ -96,7 +94,7 @@ export function readConfig(requested: RequestedConfig): { config: EmailConfig; e
   const entries = requested.emails.flatMap(({ scheduled_datetime, ...given }, index): ConfigEntry[] => {
     const pointer = `#/emails/${index}`;
     if (seen.has(given.key)) {
-      faults.push({ in: 'body', pointer: `${pointer}/key`, detail: 'is there twice', received: given.key });
+      faults.push({ in: 'body', pointer: `${pointer}/key`, detail: 'is a duplicate', received: given.key });
     }
     seen.add(given.key);
     const reading = readDue({ scheduled_datetime, time_zone: requested.time_zone }, pointer);

@@ -11,7 +11,7 @@ export function getEmailConfig({ database }: { database: Database }): Operation 
     method: 'get',
     path: '/api/v1/client/{client_id}/email-config',
     tag: 'Scheduling',
-    summary: "Read a client's form and what became of its mails",
+    summary: "Read a client's form and the status of its emails",
     scope: 'read',
     params: clientPath,
     answers: { 200: { description: 'The form as it was saved last.', schema: configAnswer } },

@@ -15,11 +15,11 @@ export function getScheduledEmail({ database }: { database: Database }): Operati
     method: 'get',
     path: '/api/v1/scheduled-emails/{id}',
     tag: 'Scheduling',
-    summary: 'Read a scheduled mail',
-    description: 'Its ETag is what `If-Match` of a change wants.',
+    summary: 'Read a scheduled email',
+    description: 'Its ETag is the value for `If-Match` of a change.',
     scope: 'read',
     params: emailPath,
-    answers: { 200: { description: 'The mail.', schema: emailView } },
+    answers: { 200: { description: 'The email.', schema: emailView } },
     async handle({ path, principal }) {
       const email = onlyScheduled(await readVisible(database, path.id, principal));
       const deliveries = await readDeliveries(database, path.id);

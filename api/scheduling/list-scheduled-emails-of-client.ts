@@ -12,11 +12,11 @@ export function listScheduledEmailsOfClient({ database }: { database: Database }
     method: 'get',
     path: '/api/v1/client/{client_id}/scheduled-emails',
     tag: 'Scheduling',
-    summary: "List a client's scheduled mails, soonest first",
+    summary: "List a client's scheduled emails, soonest first",
     scope: 'read',
     params: clientPath,
     query: scheduledEmailQuery,
-    answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
+    answers: { 200: { description: 'A page of emails.', schema: pageOf(emailListItem) } },
     handle: ({ path, query, principal }) => findScheduled(database, query, principal, path.client_id),
   });
 }

@@ -11,10 +11,10 @@ export function listScheduledEmails({ database }: { database: Database }): Opera
     method: 'get',
     path: '/api/v1/scheduled-emails',
     tag: 'Scheduling',
-    summary: 'List scheduled mails, soonest first',
+    summary: 'List scheduled emails, soonest first',
     scope: 'read',
     query: scheduledEmailQuery,
-    answers: { 200: { description: 'A page of mails.', schema: pageOf(emailListItem) } },
+    answers: { 200: { description: 'A page of emails.', schema: pageOf(emailListItem) } },
     handle: ({ query, principal }) => findScheduled(database, query, principal),
   });
 }

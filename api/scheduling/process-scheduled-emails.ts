@@ -11,16 +11,16 @@ export function processScheduledEmails({ sending }: { sending: Sending }): Opera
     tag: 'Scheduling',
     summary: 'Hand over what is due now',
     description:
-      'For an external cron. The worker does this by itself every second; both together, at any concurrency, never ' +
+      'For an external cron. The worker does the same every second. Both together, at any concurrency, never ' +
       'send twice. Stops after 20 seconds; `more` says whether to call again.',
     scope: 'send',
     answers: {
       200: {
-        description: 'What was done.',
+        description: 'The number of emails handed over, held and left.',
         schema: z.strictObject({
           handed_over: z.int(),
           refused: z.int().meta({ description: 'Held now, with the reason.' }),
-          put_off: z.int().meta({ description: 'The relay is away; they are tried again.' }),
+          put_off: z.int().meta({ description: 'The relay is not reachable; they are tried again.' }),
           more: z.boolean(),
         }),
       },

@@ -22,12 +22,12 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
     method: 'put',
     path: '/api/v1/client/{client_id}/email-config',
     tag: 'Scheduling',
-    summary: "Save a client's scheduled mails as one form",
+    summary: "Save a client's scheduled emails as one form",
     description:
       'A reconciliation by `key`: unchanged entries are kept with their ids, changed ones updated in place, new ' +
-      'ones created, removed ones cancelled; what has left is never touched. Saving the same form again changes nothing. ' +
-      'A form belongs to the first key that saves it, and its mail too; one of a revoked key, or that was only ever ' +
-      'saved with API_KEY or in the dashboard, to the next key. For other keys than its own and `admin` it is 404.',
+      'ones created, removed ones cancelled. Sent emails never change. Saving the same form again changes nothing. ' +
+      'A form and its emails belong to the first key that saves it. A form of a revoked key, or one that was only ' +
+      'saved with API_KEY or in the dashboard, belongs to the next key. For other keys, except `admin`, it is 404.',
     scope: 'send',
     bodyLimit: 16 * 1024 * 1024,
     params: clientPath,

@@ -22,7 +22,7 @@ export function sendScheduledEmailNow({
     method: 'post',
     path: '/api/v1/scheduled-emails/{id}/send-now',
     tag: 'Scheduling',
-    summary: 'Send a scheduled mail now',
+    summary: 'Send a scheduled email now',
     scope: 'send',
     knowsRevisions: true,
     params: emailPath,

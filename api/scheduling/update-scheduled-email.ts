@@ -17,7 +17,7 @@ export function updateScheduledEmail(): Operation {
     method: 'patch',
     path: '/api/v1/scheduled-emails/{id}',
     tag: 'Scheduling',
-    summary: 'Change the time or the content of a scheduled mail',
+    summary: 'Change the time or the content of a scheduled email',
     scope: 'send',
     bodyLimit: 8 * 1024 * 1024,
     knowsRevisions: true,
@@ -32,7 +32,7 @@ export function updateScheduledEmail(): Operation {
       })
       .meta({ id: 'ScheduledEmailChange' }),
     bodyExample: { scheduled_datetime: '2030-03-02T09:00:00+01:00' },
-    answers: { 200: { description: 'The mail as it is now.', schema: emailListItem } },
+    answers: { 200: { description: 'The email as it is now.', schema: emailListItem } },
     problems: ['email-state', 'precondition-failed'],
     async handle({ path, body, principal, ifMatch }, tx) {
       onlyScheduled(await readOwn(tx, path.id, principal));

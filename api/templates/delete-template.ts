@@ -9,9 +9,9 @@ export function deleteTemplate(template: DeclaredTemplate): Operation {
     method: 'delete',
     path: template.path,
     tag: 'Templates',
-    summary: `Return to our words of the ${template.kind}`,
+    summary: `Reset the template of the ${template.kind}`,
     scope: 'admin',
-    answers: { 204: { description: 'The standard template is in force.' } },
+    answers: { 204: { description: 'The standard template is used.' } },
     async handle(_, tx) {
       await deleteTemplateRow(tx, template.kind);
       return { status: 204 };

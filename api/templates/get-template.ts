@@ -9,9 +9,9 @@ export function getTemplate(template: DeclaredTemplate, database: Database): Ope
     method: 'get',
     path: template.path,
     tag: 'Templates',
-    summary: `Read the words of the ${template.kind}`,
+    summary: `Read the template of the ${template.kind}`,
     scope: 'admin',
-    answers: { 200: { description: 'The template in force.', schema: templateView } },
+    answers: { 200: { description: 'The current template.', schema: templateView } },
     async handle() {
       return { status: 200, body: await viewTemplate(database, template.kind) };
     },

@@ -9,12 +9,12 @@ export function previewTemplate(template: DeclaredTemplate): Operation {
     method: 'post',
     path: `${template.path}/preview`,
     tag: 'Templates',
-    summary: `See the ${template.kind} with example values, without storing anything`,
+    summary: `Preview the ${template.kind} with example values, without storing it`,
     scope: 'admin',
     bodyLimit: 1024 * 1024,
     body: template.body,
     bodyExample: template.bodyExample,
-    answers: { 200: { description: 'What a recipient would read.', schema: renderedTemplate } },
+    answers: { 200: { description: 'The email as a recipient would see it.', schema: renderedTemplate } },
     async handle({ body: words }) {
       return { status: 200, body: render(words, placeholders[template.kind]) };
     },

@@ -9,13 +9,13 @@ export function putTemplate(template: DeclaredTemplate): Operation {
     method: 'put',
     path: template.path,
     tag: 'Templates',
-    summary: `Change the words of the ${template.kind}`,
-    description: 'Counts for mail that is created from now on. Values are escaped in the HTML.',
+    summary: `Change the template of the ${template.kind}`,
+    description: 'Applies to emails that are created from now on. Values are escaped in the HTML.',
     scope: 'admin',
     bodyLimit: 1024 * 1024,
     body: template.body,
     bodyExample: template.bodyExample,
-    answers: { 200: { description: 'The template in force.', schema: templateView } },
+    answers: { 200: { description: 'The current template.', schema: templateView } },
     async handle({ body: words }, tx) {
       await saveTemplate(tx, template.kind, words);
       return { status: 200, body: await viewTemplate(tx, template.kind) };

@@ -30,7 +30,7 @@ an account for {{customer}} has been set up for you. Please accept the invitatio
 
 {{link}}
 
-The link works once, until {{expires}}. If you did not expect this mail, you can ignore it.
+The link works once, until {{expires}}. If you did not expect this email, you can ignore it.
 `,
     html: `<!doctype html>
 <html lang="en">
@@ -40,7 +40,7 @@ The link works once, until {{expires}}. If you did not expect this mail, you can
 <p>an account for <strong>{{customer}}</strong> has been set up for you.</p>
 <p style="margin:28px 0"><a href="{{link}}" style="padding:12px 20px;border-radius:6px;background:#1a56db;color:#fff;text-decoration:none">Accept the invitation</a></p>
 <p>If the button does not work, copy this address into your browser:<br><a href="{{link}}" style="word-break:break-all">{{link}}</a></p>
-<p style="margin-bottom:0;color:#5c5c58;font-size:14px">The link works once, until {{expires}}. If you did not expect this mail, you can ignore it.</p>
+<p style="margin-bottom:0;color:#5c5c58;font-size:14px">The link works once, until {{expires}}. If you did not expect this email, you can ignore it.</p>
 </div>
 </body>
 </html>

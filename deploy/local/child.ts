@@ -91,7 +91,7 @@ export async function startChild({
     }
     const end = signal ?? `exit code ${code}`;
     if (!wasReady || code === 78)
-      return onGiveUp(`${name} ended (${end}). Its last words are above and in ${logFile}.`);
+      return onGiveUp(`${name} ended (${end}). Its last output is above and in ${logFile}.`);
     if (waitsForChange) {
       console.log(`${column(name)} ended (${end}), starting it again when a file changes`);
       return;

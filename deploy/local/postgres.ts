@@ -91,7 +91,7 @@ async function dataDirectory(folder: string, owner: Owner): Promise<string> {
     ? folder
     : join('/var/tmp', `postern-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
   if (!isReachable)
-    console.log(`PostgreSQL   keeps its data in ${home}, as ${folder} is closed to its account`);
+    console.log(`PostgreSQL   keeps its data in ${home}, because its account may not read ${folder}`);
   await mkdir(home, { recursive: true });
   return join(home, 'postgres');
 }

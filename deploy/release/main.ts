@@ -122,7 +122,7 @@ function publish(version: string): number {
   const reasons = reasonsAgainst(release);
   if (reasons.length > 0) {
     for (const reason of reasons) console.error(reason);
-    console.error('Nothing was published. "git reset --hard HEAD~1" takes the commit of this release back.');
+    console.error('Nothing was published. "git reset --hard HEAD~1" removes the commit of this release.');
     return 1;
   }
   run('git', 'tag', '--annotate', `v${version}`, '--message', `Postern ${version}`);

@@ -56,7 +56,7 @@ function checkDocumentation({ mentions }: Release): string[] {
     const [, address] = /^# documentation: (\S+)$/m.exec(text) ?? [];
     if (!address || !/^https?:\/\/[^/]*\.(?:example|test|invalid)(?:\/|$)/.test(address)) return [];
     return [
-      `${file} says that the documentation is at ${address}, which is nobody's: write where it is published.`,
+      `${file} says that the documentation is at ${address}, which is a placeholder: write where it is published.`,
     ];
   });
 }

@@ -94,7 +94,7 @@ export type Diagnosis = {
   readonly meaning: string;
   readonly fix: string;
   readonly where: string;
-  /** What was compared to come to this cause. */
+  /** The comparison that led to this cause. */
   readonly because: string | null;
   readonly route: string | null;
   readonly reply: string | null;

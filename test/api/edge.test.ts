@@ -360,7 +360,7 @@ describe('requests that are none', () => {
   });
 });
 
-test('while PostgreSQL is away requests answer 503 with Retry-After, and recover by themselves', async () => {
+test('while PostgreSQL is unavailable requests answer 503 with Retry-After, and recover by themselves', async () => {
   await using postgres = await ownPostgres();
   await using ours = await startApi({ url: postgres.url });
   expect((await ours.post('/api/customers', newcomer())).status).toBe(201);

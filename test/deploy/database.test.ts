@@ -152,7 +152,7 @@ test('a connection that dies between two statements of a transaction does not en
   expect(await cutOff.catch(isUnavailable)).toBe(true);
 });
 
-test('while PostgreSQL is away every query says so, and the pool recovers by itself', async () => {
+test('while PostgreSQL is unavailable every query says so, and the pool recovers by itself', async () => {
   await using postgres = await ownPostgres();
   await using database = openDatabase({ url: postgres.url, applicationName: 'database-test' });
   await using connection = await database.connect();

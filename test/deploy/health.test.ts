@@ -22,9 +22,9 @@ test('readiness follows the answer, and details are shown only when asked for', 
     status: 200,
     body: '{"ready":true,"queue":3}',
   });
-  answer = { ready: false, reason: 'PostgreSQL is away' };
+  answer = { ready: false, reason: 'PostgreSQL is unavailable' };
   expect(await get(health.port, '/readyz')).toMatchObject({ status: 503, body: '{"ready":false}' });
-  expect((await get(health.port, '/readyz?verbose')).body).toContain('PostgreSQL is away');
+  expect((await get(health.port, '/readyz?verbose')).body).toContain('PostgreSQL is unavailable');
 });
 
 test('a readiness check that throws means not ready, and the process is still alive', async () => {

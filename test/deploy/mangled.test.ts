@@ -26,7 +26,7 @@ describe('found', () => {
       'problem',
       /2 times .* places 5, 10 of 14/,
     ],
-    ['SMTP_PASSWORD', 'wx\u200byz', 'env-invisible', 'problem', /a character of no width, at place 3 of 5/],
+    ['SMTP_PASSWORD', 'wx\u200byz', 'env-invisible', 'problem', /a zero-width character, at place 3 of 5/],
     ['SMTP_PASSWORD', '\ufeffwxyz', 'env-invisible', 'problem', /byte order mark/],
     ['SMTP_USER', 'mailer@widgets.test\u2060', 'env-invisible', 'problem', /no width/],
     ['SMTP_HOST', 'smtp.provider.test\u00a0', 'env-invisible', 'problem', /place 19 of 19/],

@@ -35,7 +35,7 @@ test('a metric that cannot be read does not silence the others', async () => {
   metrics.gauge({
     name: 'postern_oldest_due_seconds',
     help: 'How late the oldest mail is.',
-    read: () => Promise.reject(new Error('PostgreSQL is away')),
+    read: () => Promise.reject(new Error('PostgreSQL is unavailable')),
   });
   metrics.counter({ name: 'postern_handed_over_total', help: 'Mail handed over.' })();
   const text = await metrics.text();

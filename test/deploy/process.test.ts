@@ -114,9 +114,9 @@ test('an unusable environment is told whole on standard error and exits 78 befor
   expect(await running.ended()).toBe(78);
   expect(running.output.out).toBe('');
   expect(running.output.err.split('\n')).toEqual([
-    'The environment is not usable:',
+    'These environment variables have to be changed:',
     expect.stringContaining('DATABASE_URL is set but blank'),
-    expect.stringContaining('LOG_LEVEL is not one of the known words'),
+    expect.stringContaining('LOG_LEVEL is not one of the allowed values'),
     '',
   ]);
 });

@@ -112,7 +112,7 @@ test('three workers hand over each mail once', async () => {
 test('mail waits for a relay that is away and is handed over within five seconds of its return', async () => {
   await using postern = await startPostern({ processes: ['worker'] });
   const ids = await insert(postern, 50, { dueAt: inSeconds(0) });
-  await until(() => postern.stack.worker.output.includes('Mail waits for the relay'));
+  await until(() => postern.stack.worker.output.includes('The relay is not reachable; due emails wait'));
 
   await postern.stack.relay.start();
   const back = performance.now();
@@ -259,7 +259,7 @@ test('a worker survives the death of PostgreSQL and goes on by itself', async ()
   await until(async () => (await readEmail(postern.database, before))?.status === 'sent');
 
   await postgres.kill();
-  await until(() => worker.output.includes('Could not look for due mail'));
+  await until(() => worker.output.includes('Due emails could not be read'));
   expect((await fetch(`${worker.healthUrl}/readyz`)).status).toBe(503);
   await postgres.start();
 

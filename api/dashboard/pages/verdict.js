@@ -157,7 +157,7 @@ function failedExamination(overview) {
     fix: [fix, where].filter(Boolean).join(' '),
     words: reply,
     facts: [
-      variables.length > 0 && `Look at ${list(variables)} first.`,
+      variables.length > 0 && `Check ${list(variables)} first.`,
       `Examined ${ago(examined.at)}.`,
       ...lanes
         .filter(({ state }) => state !== 'open')
