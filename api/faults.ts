@@ -62,7 +62,7 @@ export function invalidFields(faults: readonly Fault[], unnamed = 0): Problem {
   const more = all - named.length;
   const names = named.map(nameOf).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const detail =
-    all === 1 && first ? `${nameOf(first)} ${first.detail}.` : `${all} fields are not acceptable: ${names}.`;
+    all === 1 && first ? `${nameOf(first)} ${first.detail}.` : `${all} fields are not valid: ${names}.`;
   return new Problem('invalid-fields', detail, { errors: named });
 }
 

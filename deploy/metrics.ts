@@ -90,7 +90,7 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
             this.reset();
             for (const { labels: given, value } of values) this.inc({ ...given }, value);
           } catch (error) {
-            log.warn({ err: error, metric: name }, 'A metric could not be read');
+            log.warn({ err: error, metric: name }, 'Metric could not be read');
           }
         },
       });

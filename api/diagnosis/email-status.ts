@@ -11,7 +11,7 @@ export const missingVariablesHint =
 
 /** In words that a stranger may read: this much is told without a key. */
 export const preflightShape = {
-  ok: z.boolean().meta({ description: 'Whether mail could leave.' }),
+  ok: z.boolean().meta({ description: 'Whether mail can be sent.' }),
   at: instant,
   stage: z.enum(stages).nullable().meta({ description: 'The first stage that failed.' }),
   cause: z.string().nullable(),
@@ -26,12 +26,12 @@ export const emailStatusView = z
     relay: z.enum(['running', 'silent', 'never seen']),
     scheduler: z.strictObject({ running: z.boolean(), last_tick: instant.nullable() }),
     preflight: z.strictObject(preflightShape).nullable().meta({
-      description: 'What the relay found when it last examined its way out; null until it has.',
+      description: 'The result of the last examination of the provider connection; null before the first.',
     }),
     waiting_for: waitingForView
       .omit({ detail: true })
       .nullable()
-      .meta({ description: 'Why no mail leaves at the moment, and until when; null while some does.' }),
+      .meta({ description: 'Why no mail is sent now, and until when; null while mail is sent.' }),
   })
   .meta({ id: 'EmailStatus' });
 

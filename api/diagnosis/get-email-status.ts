@@ -18,11 +18,11 @@ export function getEmailStatus({ database }: { database: Database }): Operation 
     method: 'get',
     path: '/api/v1/email-status',
     tag: 'Diagnosis',
-    summary: 'Whether mail is configured, as the relay process saw it at its start',
+    summary: 'Whether mail is configured, as the relay read it at its start',
     scope: 'public',
     answers: {
       200: {
-        description: 'Configured, or what is missing. Secrets never.',
+        description: 'Configured, or what is missing. Never secrets.',
         schema: emailStatusView,
         example: {
           configured: false,

@@ -12,18 +12,18 @@ const configView = z
     preflight: z
       .strictObject({
         ...preflightShape,
-        route: z.string().nullable().meta({ description: 'By which route mail leaves, or where it fails.' }),
-        variables: z.array(z.string()).meta({ description: 'The variables to look at first.' }),
+        route: z.string().nullable().meta({ description: 'The route that works, or the one that fails.' }),
+        variables: z.array(z.string()).meta({ description: 'The variables to check first.' }),
         meaning: z.string().nullable(),
         fix: z.string().nullable(),
-        where: z
+        where: z.string().nullable().meta({ description: 'Where to set it on the platform of the relay.' }),
+        because: z.string().nullable().meta({ description: 'The comparison that led to this cause.' }),
+        reply: z
           .string()
           .nullable()
-          .meta({ description: 'Where to type it on the platform the relay runs on.' }),
-        because: z.string().nullable().meta({ description: 'What was compared to come to this cause.' }),
-        reply: z.string().nullable().meta({ description: 'What the provider or the system said.' }),
+          .meta({ description: 'The reply of the provider, or the error of the system.' }),
         walks: z.array(z.record(z.string(), z.unknown())).meta({
-          description: 'Every route and address family that was walked, and where it failed.',
+          description: 'Every route and address family that was tested, and where it failed.',
         }),
         notes: z.array(z.string()),
       })
@@ -34,7 +34,7 @@ const configView = z
     max_message_size: z.int().nullable(),
     secrets: z.record(z.string(), z.strictObject({ length: z.int(), fingerprint: z.string() })).meta({
       description:
-        'Length and fingerprint of what is set; `npm run doctor` prints how to compute one elsewhere.',
+        'Length and fingerprint of each secret that is set; `npm run doctor` prints how to compute a fingerprint elsewhere.',
     }),
     problems: z
       .array(z.record(z.string(), z.unknown()))
@@ -42,8 +42,7 @@ const configView = z
     routes: z.array(z.record(z.string(), z.unknown())),
     lanes: z.array(z.record(z.string(), z.unknown())),
     set_on_api: z.array(z.string()).meta({
-      description:
-        "The provider's variables that this api process sees: harmless, but they belong to the relay.",
+      description: 'Provider variables that are set for the api: harmless, but only the relay needs them.',
     }),
   })
   .meta({ id: 'EmailConfiguration' });
@@ -60,9 +59,9 @@ export function getTestEmailConfig({
     method: 'get',
     path: '/api/v1/test-email/config',
     tag: 'Diagnosis',
-    summary: 'What the relay found in its environment, and how its routes are',
+    summary: 'The settings of the relay and the state of its routes',
     scope: 'admin',
-    answers: { 200: { description: 'Values are never told.', schema: configView } },
+    answers: { 200: { description: 'Values are never shown.', schema: configView } },
     async handle() {
       const { report } = await emailStatus(database);
       return {

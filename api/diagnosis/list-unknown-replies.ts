@@ -29,8 +29,8 @@ export function listUnknownReplies({ database }: { database: Database }): Operat
     method: 'get',
     path: '/api/v1/unknown-replies',
     tag: 'Diagnosis',
-    summary: "Replies that no rule knows by their words, for a report to Postern's authors",
-    description: 'The newest 200, without addresses, hosts and ids. They were judged by their code alone.',
+    summary: 'Replies that no rule knows, for a report to the authors of Postern',
+    description: 'The newest 200, without addresses, hosts and ids. Only their code was used.',
     scope: 'admin',
     answers: { 200: { description: 'Each wording once.', schema: unknownRepliesView } },
     async handle() {

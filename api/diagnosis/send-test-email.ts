@@ -27,7 +27,7 @@ const sentView = z
     email_id: id,
     stages: z.array(stageView),
     route: z.string().nullable(),
-    reply: z.string().nullable().meta({ description: "The provider's reply, as it said it." }),
+    reply: z.string().nullable().meta({ description: 'The reply of the provider, word for word.' }),
   })
   .meta({ id: 'TestEmailSent' });
 
@@ -37,16 +37,16 @@ export function sendTestEmail({ database, sending }: { database: Database; sendi
     method: 'post',
     path: '/api/v1/test-email',
     tag: 'Diagnosis',
-    summary: 'Send a real mail down the real path, and hear how far it got',
+    summary: 'Send a test email through the real path, and see the result',
     description:
-      'Waits up to 30 seconds. With `Accept: text/event-stream` every stage is told as it happens: events `stage`, ' +
-      'and in the end `result` or `problem`. Not idempotent: every call sends a mail.',
+      'Waits up to 30 seconds. With `Accept: text/event-stream` every stage is reported as it happens: events `stage`, ' +
+      'and in the end `result` or `problem`. Not idempotent: every call sends an email.',
     scope: 'send',
     body: z
       .strictObject({ to: mailbox.optional().meta({ description: 'By default the From address.' }) })
       .meta({ id: 'TestEmail' }),
     bodyExample: { to: 'ann@example.com' },
-    answers: { 200: { description: 'The provider took responsibility for it.', schema: sentView } },
+    answers: { 200: { description: 'The provider accepted it.', schema: sentView } },
     problems: ['test-email-failed'],
     async handle({ body, principal, traceparent, wantsEvents, gone }) {
       const steps = runTestEmail({
@@ -61,7 +61,7 @@ export function sendTestEmail({ database, sending }: { database: Database; sendi
       for await (const step of steps) {
         if (step.kind === 'result') return { status: 200, body: answerOf(step.result) };
       }
-      throw new Error('A test mail ended without a result');
+      throw new Error('A test email ended without a result');
     },
   });
 }

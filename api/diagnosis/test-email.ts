@@ -146,6 +146,6 @@ async function conclude(
     };
   }
   const failure = await explainFailure(database, { status, timeline, delivery, closed });
-  await cancelEmail(database, emailId, 'test mail gave up');
+  await cancelEmail(database, emailId, 'test email timed out');
   return { sent: false, email_id: emailId, stages, failure };
 }

@@ -47,8 +47,8 @@ export async function findConfigurationFault(database: Database): Promise<TestFa
 const relayAway: TestFailure = {
   stage: 'config',
   cause: 'relay-away',
-  title: 'The relay does not run',
-  fix: 'Start the relay process and look at its log. Mail is kept until then.',
+  title: 'The relay is not running',
+  fix: 'Start the relay, or read its log. Mail is kept until it runs.',
   reply: null,
 };
 
@@ -105,7 +105,7 @@ export async function explainFailure(
 }
 
 const unexplained: Readonly<Record<string, string | undefined>> = {
-  captured: 'DELIVERY_MODE keeps mail here. Set it to deliver to let mail leave.',
+  captured: 'DELIVERY_MODE keeps mail here. To send mail, set it to deliver.',
   'no-answer-in-time':
     'Nothing was decided within 30 seconds. GET /api/v1/emails/{id}/events shows what is going on.',
 };

@@ -51,7 +51,7 @@ export async function readWaitingFor(
   return findWaitingCause(database, report);
 }
 
-/** Why no mail leaves at the moment, and until when; null while some does. */
+/** Why no mail is sent now, and until when; null while mail is sent. */
 export async function findWaitingCause(
   database: Database,
   report: RelayReport | undefined,

@@ -15,7 +15,7 @@ export function createKey(): Operation {
     path: '/api/v1/keys',
     tag: 'Keys',
     summary: 'Create an API key',
-    description: 'The secret is in this answer and nowhere else; only its digest is stored.',
+    description: 'Only this answer holds the secret; Postern stores its digest.',
     scope: 'admin',
     idempotency: 'secret',
     body: z
@@ -31,13 +31,13 @@ export function createKey(): Operation {
           .min(1, 'must be at least 1')
           .max(10_000_000, 'must be at most 10000000')
           .optional()
-          .meta({ description: `Requests a minute over all replicas; ${defaultPerMinute} unless told.` }),
+          .meta({ description: `Requests a minute over all replicas; the default is ${defaultPerMinute}.` }),
       })
       .meta({ id: 'KeyDraft' }),
     bodyExample: { name: 'Shop backend', scopes: ['send'] },
     answers: {
       201: {
-        description: 'Created. Keep `secret`: it is not shown again.',
+        description: 'Created. Store `secret`: it is not shown again.',
         schema: z.strictObject({ ...keyShape, secret: z.string() }),
       },
     },

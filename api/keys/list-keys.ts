@@ -12,7 +12,7 @@ export function listKeys({ database }: { database: Database }): Operation {
     method: 'get',
     path: '/api/v1/keys',
     tag: 'Keys',
-    summary: 'List API keys, newest first, revoked ones included',
+    summary: 'List API keys, newest first, including revoked ones',
     scope: 'admin',
     query: z.strictObject(pageQuery),
     answers: { 200: { description: 'A page of keys.', schema: pageOf(keyView) } },

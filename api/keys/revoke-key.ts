@@ -13,13 +13,13 @@ export function revokeKey(): Operation {
     path: '/api/v1/keys/{id}',
     tag: 'Keys',
     summary: 'Revoke an API key',
-    description: 'It stops working at once, on all replicas. Revoking it again changes nothing.',
+    description: 'The key stops working at once, on all replicas. Revoking it again changes nothing.',
     scope: 'admin',
     params: z.strictObject({ id }),
     answers: { 200: { description: 'Revoked.', schema: keyView } },
     async handle({ path }, tx) {
       const row = await revokeKeyRow(tx, path.id);
-      if (!row) throw new Problem('not-found', `There is no key ${path.id}.`);
+      if (!row) throw new Problem('not-found', `Key ${path.id} not found.`);
       return { status: 200, body: toKeyView(row) };
     },
   });

@@ -11,13 +11,13 @@ export function eraseRecipient(): Operation {
     method: 'delete',
     path: '/api/v1/recipients/{address}',
     tag: 'Emails',
-    summary: 'Forget a person: erase what was written to an address, and the address',
+    summary: 'Erase a person: the emails to an address, and the address',
     description:
-      'Withdraws mail to the address that has not left, removes bodies, subjects and attachments, and masks the ' +
-      'address wherever it stands: in mail to others, timelines, forms, applications, templates and submitted mail, ' +
-      'also inside of links and transfer encodings. A form goes on for its other recipients. Attachments of mail to ' +
-      'others are searched as they are, not unpacked. Statuses and times stay. Customer accounts are deleted by ' +
-      'themselves; `customer_ids` names them. Erasing again is harmless.',
+      'Cancels emails to the address that were not sent yet, removes bodies, subjects and attachments, and masks the ' +
+      'address everywhere: in emails to others, timelines, forms, applications, templates and submitted mail, ' +
+      'also inside of links and transfer encodings. A form goes on for its other recipients. Attachments of emails to ' +
+      'others are searched as they are, not unpacked. Statuses and times stay. Customer accounts are deleted ' +
+      'separately; `customer_ids` names them. Erasing again is harmless.',
     scope: 'admin',
     params: z.strictObject({ address }),
     answers: {
@@ -27,7 +27,7 @@ export function eraseRecipient(): Operation {
           erased: z.strictObject({ emails: z.int(), messages: z.int(), applications: z.int() }),
           still_leaving: z.int().meta({
             description:
-              'Not finished yet, for this address or another of theirs, or naming it on their way to others; erase again ' +
+              'Emails to this person, or that name them, that are not finished yet; erase again ' +
               'when they are.',
           }),
           customer_ids: z.array(id),

@@ -90,7 +90,7 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
           onTrouble();
           log.warn(
             { err: error, event: 'results-wait', recipients: unstored },
-            'PostgreSQL is away; results wait',
+            'PostgreSQL is unavailable; results wait',
           );
         } else if (group.length === 1) {
           // A mistake of ours. The lease runs out, and the mark decides what is true of the mail.
