@@ -117,7 +117,7 @@ export function permitAll(principal: Principal): void {
 }
 
 function lacks(principal: Principal, needed: Scope): Problem {
-  return new Problem('forbidden', `This needs a key with the scope ${needed}.`, {
+  return new Problem('forbidden', `A key with the scope ${needed} is required.`, {
     members: { needed, granted: principal.scopes },
   });
 }

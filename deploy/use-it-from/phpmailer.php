@@ -3,7 +3,7 @@ use PHPMailer\PHPMailer\PHPMailer;
 
 require getenv('AUTOLOAD') ?: 'vendor/autoload.php';
 
-$mail = new PHPMailer(true); // true: a mail that was not taken is an exception
+$mail = new PHPMailer(true); // true: an email that was not taken is an exception
 $mail->isSMTP();
 $mail->Host = getenv('MAIL_HOST');
 $mail->Port = (int) getenv('MAIL_PORT');

@@ -71,7 +71,7 @@ test('a search finds a variable, an operation and a type of problem, and says wh
   expect((await page('/docs/search?q=zzzz%3Cscript%3E')).text).toContain(
     'No page contains all of these words: zzzz&lt;script&gt;',
   );
-  expect((await page('/docs/search')).text).toContain('Type a word to look for.');
+  expect((await page('/docs/search')).text).toContain('Type a word to search for.');
 });
 
 test('a word in a heading counts for more than one in the text', () => {

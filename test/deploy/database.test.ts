@@ -62,7 +62,7 @@ test('whoever has a transaction cannot ask for a second connection, and can agai
   const { database } = opened;
   const nested = [() => database.query('select 1'), () => database.transaction(async () => {})];
   for (const ask of nested) {
-    await expect(database.transaction<unknown>(() => ask())).rejects.toThrow('Within a transaction');
+    await expect(database.transaction<unknown>(() => ask())).rejects.toThrow('Inside a transaction');
     await ask();
   }
   const asked = await database.transaction((tx) => tx.query('select 1'));

@@ -28,7 +28,7 @@ describe('found', () => {
     ],
     ['SMTP_PASSWORD', 'wx\u200byz', 'env-invisible', 'problem', /a zero-width character, at place 3 of 5/],
     ['SMTP_PASSWORD', '\ufeffwxyz', 'env-invisible', 'problem', /byte order mark/],
-    ['SMTP_USER', 'mailer@widgets.test\u2060', 'env-invisible', 'problem', /no width/],
+    ['SMTP_USER', 'mailer@widgets.test\u2060', 'env-invisible', 'problem', /zero-width/],
     ['SMTP_HOST', 'smtp.provider.test\u00a0', 'env-invisible', 'problem', /place 19 of 19/],
     ['SMTP_PASSWORD', '“wxyz”', 'env-invisible', 'problem', /2 times a typographic quote/],
     ['SMTP_PASSWORD', 'wx\\$yz', 'env-escaped', 'warning', /backslash/],
@@ -63,9 +63,9 @@ describe('found', () => {
     ['SMTP_HOST', 'mailer:secret@smtp.provider.test', 'env-host-garbage', 'problem', /user/],
     ['SMTP_HOST', 'smtp.provider.test.', 'env-host-garbage', 'warning', /dot/],
     ['SMTP_HOST', 'mail', 'local-name', 'warning', /without a dot/],
-    ['SMTP_HOST', 'imap.gmail.com', 'wrong-service-host', 'warning', /door/],
-    ['SMTP_HOST', 'widgets-test.mail.protection.outlook.com', 'wrong-service-host', 'warning', /door/],
-    ['SMTP_PORT', '465 (SSL)', 'env-port-garbage', 'problem', /beside the number/],
+    ['SMTP_HOST', 'imap.gmail.com', 'wrong-service-host', 'warning', /another server/],
+    ['SMTP_HOST', 'widgets-test.mail.protection.outlook.com', 'wrong-service-host', 'warning', /another server/],
+    ['SMTP_PORT', '465 (SSL)', 'env-port-garbage', 'problem', /besides the number/],
     ['SMTP_PORT', 'ssl', 'env-port-garbage', 'problem', /not a number/],
   ] as const)('%s=%s: %s', (variable, value, cause, severity, words) => {
     const findings = findingsOf({ [variable]: value });

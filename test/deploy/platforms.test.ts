@@ -79,7 +79,7 @@ describe('the key that docker-compose.yml has for a first try', async () => {
     'opens nothing for others: %s',
     (PUBLIC_URL) => {
       expect(() => readApiEnvironment({ ...environment, PUBLIC_URL })).toThrow(
-        'API_KEY is the one of docker-compose.yml',
+        'API_KEY is the published example value of docker-compose.yml',
       );
       expect(
         readApiEnvironment({ ...environment, PUBLIC_URL, API_KEY: `another-${key}` }).publicUrl,

@@ -23,7 +23,7 @@ test.each<[string, Partial<Release>]>([
   ['postern.yaml names 1.2.0', { mentions: { 'postern.yaml': 'postern/postern:1.2.0' } }],
   ['postern.yaml names no version', { mentions: { 'postern.yaml': 'postern/postern:latest' } }],
   [
-    'which is nobody',
+    'which is a placeholder',
     {
       mentions: {
         'postern.yaml': '# documentation: https://postern.example/docs\nimage: postern/postern:1.3.0',
