@@ -17,7 +17,7 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
   });
   metrics.gauge({
     name: 'postern_queue_oldest_seconds',
-    help: 'How long the recipient that has waited longest for an attempt that is due has waited for it.',
+    help: 'Delay of the oldest attempt that is due.',
     read: async () => {
       const { rows } = await q.query<{ seconds: number }>(oldestDue);
       return [{ value: rows[0]?.seconds ?? 0 }];
@@ -33,7 +33,7 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
   });
   metrics.gauge({
     name: 'postern_lane_open',
-    help: 'Whether this provider takes mail now: 1 or 0.',
+    help: 'Whether this provider can be used now: 1 or 0.',
     labels: ['lane', 'state'],
     read: async () =>
       (report()?.lanes ?? []).map(({ name, state }) => ({

@@ -20,7 +20,7 @@ export async function sendHeartbeats({
   await once();
   const beating = every(
     beatIntervalMs,
-    () => once().catch((error) => log.warn({ err: error }, 'A heartbeat was missed')),
+    () => once().catch((error) => log.warn({ err: error }, 'Heartbeat failed')),
     { first: 'after a pause' },
   );
   return { [Symbol.asyncDispose]: () => beating.stop() };

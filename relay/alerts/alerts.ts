@@ -57,12 +57,12 @@ export function openAlerts({
 }): Alerts {
   const count = metrics?.counter({
     name: 'postern_delivery_alerts_total',
-    help: 'Faults that somebody was told about.',
+    help: 'Alerts that were raised, by kind and cause.',
     labels: ['kind', 'cause'],
   });
   const lose = metrics?.counter({
     name: 'postern_alerts_lost_total',
-    help: 'Alerts that the webhook did not take within an hour, or that had to make room for newer ones.',
+    help: 'Alerts that the webhook did not accept within an hour, or that were dropped for newer ones.',
   });
   // Known from the start, so that the first one is an increase.
   lose?.({}, 0);

@@ -129,7 +129,6 @@ async function checkWhichDatabase({ database, alert }: DeliveryContext): Promise
     lane: '',
     cause: restored,
     stage: 'config',
-    detail:
-      'This is another database than before; all mail that waited in it is held until somebody releases it.',
+    detail: 'The database was restored or replaced. All unfinished mail is held until somebody releases it.',
   });
 }

@@ -157,7 +157,7 @@ async function reap({ context, leaseWatch, dispatcher }: Maintained): Promise<vo
 async function resend({ context: { database, log }, dispatcher }: Maintained): Promise<void> {
   const queueIds = await resendUncertain(database);
   for (const queueId of queueIds) {
-    log.warn({ event: 'resend', queueId }, 'No final reply came; sending it once more');
+    log.warn({ event: 'resend', queueId }, 'No final reply came; sending it once again');
   }
   if (queueIds.length > 0) dispatcher.wake();
 }

@@ -13,12 +13,12 @@ export function openMeasures(metrics: Metrics | undefined): Measures {
   if (!metrics) return { outcome() {}, unknownReply() {} };
   const outcomes = metrics.counter({
     name: 'postern_delivery_outcomes_total',
-    help: 'What became of recipients, attempt by attempt.',
+    help: 'Results of attempts, by recipient.',
     labels: ['status', 'cause'],
   });
   const unknown = metrics.counter({
     name: 'postern_unknown_replies_total',
-    help: 'Refusals that no rule knows by their words: judged by the code alone.',
+    help: 'Refusals that no rule knows: only their code was used.',
     labels: ['cause'],
   });
   return {

@@ -34,7 +34,7 @@ export function openSenderProbes(
     lane.view.forgetHold(sender);
     if (isNews) {
       log.info({ event: 'sender-free', lane: lane.provider.name }, 'The provider takes a sender again');
-      const detail = 'The provider takes this sender again.';
+      const detail = 'The provider accepts this sender again.';
       alert({ kind: 'sender-free', lane: lane.provider.name, cause, stage: 'accepted', detail, sender });
     }
     background.follow(releaseLifted(database, { signal: stopping, released: wake }));

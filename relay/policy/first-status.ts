@@ -40,7 +40,7 @@ function notConfigured({ missing, problems }: DeliveryRules): FirstStatus {
   const detail =
     missing.length > 0
       ? `Missing: ${missing.join(', ')}`
-      : `No provider can be used; look at ${[...new Set(wrong)].join(', ')}`;
+      : `No provider is configured correctly; check ${[...new Set(wrong)].join(', ')}`;
   return { status: 'held', reason: 'not-configured', reasonDetail: detail };
 }
 

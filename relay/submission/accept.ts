@@ -91,7 +91,7 @@ export function openAcceptance({
           committed: committedIds.size,
           err: error,
         },
-        'PostgreSQL went away during a commit',
+        'PostgreSQL connection lost during a commit',
       );
       if (committedIds.size > 0) committed();
       for (const { submission, answer } of group) {
@@ -109,7 +109,7 @@ export function openAcceptance({
       const queueId = group[0]?.submission.queueId;
       log.error(
         { event: 'failed', queueId, err: error },
-        'A message could not be stored; its client keeps it',
+        'Message could not be stored; the client has to send it again',
       );
       refuseAll(group, ourMistake);
     }
@@ -128,7 +128,7 @@ export function openAcceptance({
         if (performance.now() > giveUpAt) {
           log.error(
             { event: 'in-doubt', queueIds, err: error },
-            'Nobody knows yet whether these were committed',
+            'The result of this commit is not known yet',
           );
           return new Set();
         }

@@ -67,11 +67,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
 
   const { fields } = header;
   if (fields.filter(isNamed('received')).length > mostReceivedFields) {
-    return refuse(
-      554,
-      '5.4.6',
-      `More than ${mostReceivedFields} Received fields: this mail runs in a circle`,
-    );
+    return refuse(554, '5.4.6', `More than ${mostReceivedFields} Received fields: this mail loops`);
   }
   const email = readEmailClaim(bytes, fields, mayHandOverEmails);
   if (email && 'code' in email) return email;
@@ -135,7 +131,7 @@ function readEmailClaim(
   const [claim, second] = fields.filter(isNamed('x-postern-email'));
   if (!claim) return undefined;
   if (!mayHandOverEmails) {
-    return refuse(550, '5.7.1', "X-Postern-Email belongs to Postern's own processes (RELAY_USER)");
+    return refuse(550, '5.7.1', "X-Postern-Email is only for Postern's own processes (RELAY_USER)");
   }
   const [, id, token] =
     /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ((?:[0-9a-f]{2})+)$/i.exec(bodyOf(bytes, claim)) ?? [];

@@ -52,7 +52,7 @@ export function watchCertificate(
       used = found;
       log.info(
         { event: 'certificate', validTo: new X509Certificate(found.cert).validTo },
-        'The certificate for submitters was read again',
+        'Certificate for submitters reloaded',
       );
     } catch (error) {
       const { message } = error as Error;
@@ -60,7 +60,7 @@ export function watchCertificate(
       complaint = message;
       log.error(
         { event: 'certificate-refused', err: error },
-        'The certificate for submitters stays the old one',
+        'New certificate for submitters refused; the old one stays in use',
       );
     }
   }, lookEveryMs);
@@ -85,7 +85,9 @@ function read(variable: string, path: string, faults: Finding[]): Buffer | undef
       ...finding({
         variable,
         problem:
-          code === 'ENOENT' ? 'names a file that is not there' : `names a file that cannot be read: ${code}`,
+          code === 'ENOENT'
+            ? 'names a file that does not exist'
+            : `names a file that cannot be read: ${code}`,
         shape: path,
         fix: 'Mount the file into the container of the relay, readable for user 1000.',
       }),
@@ -134,5 +136,5 @@ const notUsable = (path: string): Fault => ({
   variable: 'RELAY_TLS_CERT_FILE',
   problem: 'cannot be used for TLS',
   shape: path,
-  fix: 'Make a certificate with a key of today: RSA of 2048 bits or more, or an elliptic curve.',
+  fix: 'Create a certificate with a current key: RSA of 2048 bits or more, or an elliptic curve.',
 });

@@ -257,5 +257,5 @@ const keyOfAnotherMail = (queueId: string) =>
   refuse(
     554,
     '5.6.0',
-    `This X-Postern-Idempotency-Key was used for another mail (${queueId}): envelope or bytes differ. A repeat has to bring the same bytes, another mail a key of its own`,
+    `This X-Postern-Idempotency-Key was used for another mail (${queueId}): envelope or bytes differ. A repeat needs the same bytes, another mail needs another key`,
   );

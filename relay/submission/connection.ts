@@ -75,7 +75,7 @@ export class SubmissionServer extends Server {
     const oldest = ([...this.connections] as SubmissionConnection[]).find(
       (each) => each.isIdleStranger && (client === undefined || each.remoteAddress === client),
     );
-    oldest?.send(421, '4.7.0 Others want to log in', false);
+    oldest?.send(421, '4.7.0 Too many sessions, log in first', false);
     return oldest !== undefined;
   }
 
@@ -145,8 +145,8 @@ class SubmissionConnection extends HalfCloseConnection {
     if (bytes[0] !== 0x16 || bytes[1] !== 0x03) return;
     const hasCertificate = !this.isDisabled('STARTTLS');
     const hint = hasCertificate
-      ? 'A client began with TLS on the port for STARTTLS (RELAY_PORT); RELAY_TLS_PORT opens a port for that'
-      : 'A client began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)';
+      ? 'A client used implicit TLS on the STARTTLS port (RELAY_PORT); RELAY_TLS_PORT opens a port for implicit TLS'
+      : 'A client used implicit TLS, but no certificate is configured (RELAY_TLS_CERT_FILE, RELAY_TLS_KEY_FILE, RELAY_TLS_PORT)';
     this.#server.onTlsInVain(this.remoteAddress, hint);
     this.#refused({ stage: 'connect', reason: 'tls-in-vain', reply: hint });
     this.socket.destroy();

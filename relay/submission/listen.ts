@@ -130,7 +130,7 @@ export async function listenSubmission({
   const rewriteTo = rewriteAddressOf(settings, allowedSenders);
   const rewritten = metrics?.counter({
     name: 'postern_submission_rewritten_total',
-    help: 'Submitted mails whose senders RELAY_SENDER_REWRITE has changed.',
+    help: 'Submitted messages whose sender was changed by RELAY_SENDER_REWRITE.',
   });
 
   const certificate = settings.relayTls && readCertificate(settings.relayTls);
@@ -184,7 +184,7 @@ export async function listenSubmission({
   // Each with options of its own: smtp-server changes them in place.
   const servers = ports.map(({ secure }) => new SubmissionServer({ ...options, secure }));
   for (const server of servers) {
-    server.on('error', (error) => log.debug({ err: error }, 'A submission session was lost'));
+    server.on('error', (error) => log.debug({ err: error }, 'Submission session lost'));
   }
 
   function greet(session: SMTPServerSession): Refusal | undefined {
@@ -386,11 +386,14 @@ export async function listenSubmission({
 
   function explain(error: unknown, queueId: string): Refusal {
     if (isGone(error)) {
-      log.debug({ event: 'vanished', queueId }, 'A client went away in the middle of a message');
+      log.debug({ event: 'vanished', queueId }, 'Client disconnected in the middle of a message');
       return ourMistake;
     }
     const isFull = (error as { code?: unknown }).code === '53100';
-    log.error({ event: 'failed', queueId, err: error }, 'A message could not be taken; its client keeps it');
+    log.error(
+      { event: 'failed', queueId, err: error },
+      'Message could not be accepted; the client has to send it again',
+    );
     if (isFull) return diskFull;
     return isUnavailable(error) ? databaseAway : ourMistake;
   }

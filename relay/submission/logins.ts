@@ -92,7 +92,7 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     try {
       return await work();
     } catch (error) {
-      log.debug({ err: error, event: 'login-uncounted' }, 'The database could not be asked about a login');
+      log.debug({ err: error, event: 'login-uncounted' }, 'Login could not be checked in the database');
       return undefined;
     }
   }

@@ -28,7 +28,7 @@ export function asReplyError({ code, enhanced, text }: Refusal): Error & { respo
 export const databaseAway = refuse(451, '4.3.0', 'The queue is not available right now, try again later');
 export const diskFull = refuse(452, '4.3.1', 'No storage left for more mail, try again later');
 /** A bug of ours must not cost anybody their mail: the client keeps its copy, the log has the whole story. */
-export const ourMistake = refuse(451, '4.3.0', 'Something went wrong here, try again later');
+export const ourMistake = refuse(451, '4.3.0', 'Internal error, try again later');
 export const wantsAuth = refuse(530, '5.7.0', 'Authentication required');
 
 /** @param where the SMTP command or header field that names the sender */

@@ -58,7 +58,7 @@ export function openRefusals({
 }): Refusals {
   const counter = metrics?.counter({
     name: 'postern_submission_refusals_total',
-    help: 'Refusals of SMTP submission, by what the client did and why it was refused.',
+    help: 'Refusals of SMTP submission, by command and reason.',
     labels: ['stage', 'reason'],
   });
   // From 0 on, so that the first one is an increase.
@@ -121,7 +121,7 @@ export function openRefusals({
     try {
       await store(database, rows);
     } catch (error) {
-      log.debug({ err: error, event: 'refusals-unwritten' }, 'Refusals could not be written yet');
+      log.debug({ err: error, event: 'refusals-unwritten' }, 'Refusals could not be stored yet');
       for (const row of rows) {
         const later = waiting.get(row.key);
         if (later) later.count += row.count;

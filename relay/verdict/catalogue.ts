@@ -29,9 +29,9 @@ export const catalogue = {
     fix: `Set the missing variables in your deployment platform's environment, not only in .env, ${restart}`,
   },
   'env-blank': {
-    title: 'A mail setting is there but empty',
+    title: 'A mail setting is empty',
     meaning:
-      'The variable exists with nothing in it. Platforms create empty variables from $NAME in a compose file; an empty host becomes localhost, an empty user means no sign-in.',
+      'The variable is set to an empty value. Platforms create empty variables from $NAME in a compose file; an empty host becomes localhost, an empty user means no sign-in.',
     fix: `Fill in SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL in the platform's environment, ${restart}`,
     platforms: {
       coolify:
@@ -61,7 +61,7 @@ export const catalogue = {
     },
   },
   'env-interpolated': {
-    title: 'A $ in a value was replaced on the way',
+    title: 'A $ in a value was replaced',
     meaning:
       'Compose, shells and some platforms read $name inside a value as a variable and put nothing in its place, so the password arrives shortened.',
     fix: `Write $ as $$ in compose files, use single quotes in .env, or mark the variable as literal in the platform; a password without $ avoids it. Set SMTP_PASSWORD again, ${restart}`,
@@ -76,21 +76,21 @@ export const catalogue = {
     fix: `Put the value of SMTP_PASSWORD in single quotes in .env, or enter it in the platform's own form, ${restart}`,
   },
   'env-escaped': {
-    title: 'A value still carries escape characters',
+    title: 'A value still contains escape characters',
     meaning:
       'A backslash or percent escape meant for another file format reached the process as it was typed.',
     fix: `Type the value exactly as the provider shows it, or use the variable's _BASE64 form, ${restart}`,
   },
   'env-invisible': {
-    title: 'A value holds characters that nobody can see',
+    title: 'A value contains invisible characters',
     meaning:
-      'A web page or an editor put no-break spaces, characters of no width or typographic quotes into the value. The provider compares it byte for byte and refuses it.',
+      'A web page or an editor put no-break spaces, zero-width characters or typographic quotes into the value. The provider compares it byte for byte and refuses it.',
     fix: `Type SMTP_PASSWORD and the other named variables by hand instead of copying them, ${restart}`,
   },
   'env-leftover': {
-    title: 'A value holds a piece of the file it was copied from',
+    title: 'A value contains part of the file it was copied from',
     meaning: 'The word export or NAME= in front of the value became part of it.',
-    fix: `Type only what stands behind the equals sign, ${restart}`,
+    fix: `Type only the part after the equals sign, ${restart}`,
   },
   'env-url-encoding': {
     title: 'The mail URL was cut in the wrong place',
@@ -101,7 +101,7 @@ export const catalogue = {
   'env-port-garbage': {
     title: 'The port is not a number',
     meaning: 'Something besides digits is in SMTP_PORT. Mail libraries then silently use 587 or 465.',
-    fix: `Set SMTP_PORT to digits only: 465 for TLS from the start, 587 for STARTTLS, ${restart}`,
+    fix: `Set SMTP_PORT to digits only: 465 for implicit TLS, 587 for STARTTLS, ${restart}`,
   },
   'env-scheme-in-host': {
     title: 'SMTP_HOST holds an address with a scheme or a path',
@@ -118,7 +118,7 @@ export const catalogue = {
     title: 'A setting has a value that cannot be used',
     meaning:
       'The value is not one of those the setting knows, or has the wrong type, for example the text "false" where a switch is meant.',
-    fix: `Correct the named variable; the list of settings says which values it takes, ${restart}`,
+    fix: `Correct the named variable; the list of settings shows the allowed values, ${restart}`,
   },
   'env-placeholder': {
     title: 'A setting still has its example value',
@@ -153,26 +153,26 @@ export const catalogue = {
   },
   'env-loop': {
     title: 'SMTP_HOST is the relay itself',
-    meaning: 'Mail would be handed to the relay that sends it, round and round.',
+    meaning: 'Mail would be sent to this relay again and again.',
     fix: `Set SMTP_HOST to your mail provider; RELAY_HOST is the name of the relay, ${restart}`,
   },
   'wrong-service-host': {
     title: 'SMTP_HOST is not the sending server',
     meaning:
-      'The name is another door of the provider: for reading mail (IMAP, POP), a web page, an API, mail that comes in, or a name that is no longer served.',
+      'The name is another server of the provider: for reading mail (IMAP, POP), a web page, an API, incoming mail, or a name that is no longer in use.',
     fix: `Set SMTP_HOST to the provider's SMTP server (outgoing server), ${restart}`,
     providers: sendingHosts,
   },
   'local-name': {
     title: 'SMTP_HOST is a name without a dot',
     meaning:
-      'Such a name is known only inside one network, for example to the services of one Compose file. From here it leads nowhere.',
+      'Such a name is known only inside one network, for example to the services of one Compose file. From here it cannot be resolved.',
     fix: `Set SMTP_HOST to the full name of the SMTP server, for example smtp.example.com; for a server beside this one, put both into the same network, ${restart}`,
   },
   'env-tls-contradiction': {
     title: 'TLS setting and port contradict each other',
     meaning:
-      '465 speaks TLS from the first byte, 587 starts in the clear and upgrades with STARTTLS. The settings ask for the other one.',
+      '465 uses implicit TLS, 587 starts unencrypted and upgrades with STARTTLS. The settings ask for the other one.',
     fix: `Leave SMTP_TLS_MODE=auto and remove SMTP_SECURE and SMTP_USE_TLS; or SMTP_SECURE=true with 465 and false with 587, ${restart}`,
   },
   'env-failover-contradiction': {
@@ -182,25 +182,23 @@ export const catalogue = {
   },
   'env-guessable-secret': {
     title: 'A secret can be guessed',
-    meaning: 'It is short, or made of what is tried first, and whoever reaches this host can try.',
+    meaning: 'It is short or common, and anybody who reaches this host can try it.',
     fix: `Set the named variable to a long random value, such as that of: openssl rand -hex 32, ${restart}`,
   },
   'env-open-network': {
     title: 'RELAY_TRUSTED_NETWORKS lets strangers send',
-    meaning:
-      'A network as large as that holds everybody, and whoever is in it sends mail without a password.',
+    meaning: 'The network is so large that strangers are in it. They can send mail without a password.',
     fix: `Name only the networks of your own applications in RELAY_TRUSTED_NETWORKS, ${restart}`,
   },
   'env-tls-unchecked': {
     title: 'NODE_TLS_REJECT_UNAUTHORIZED is set to 0',
-    meaning:
-      'It tells Node not to check certificates. Postern checks them all the same, so it only hides what you wanted to see.',
-    fix: `Remove it; a private certificate authority belongs into SMTP_CA_FILE, ${restart}`,
+    meaning: 'It tells Node not to check certificates. Postern ignores it and checks them.',
+    fix: `Remove it; put a private certificate authority into SMTP_CA_FILE, ${restart}`,
   },
   'env-cleartext-password': {
     title: 'A password would travel unencrypted',
     meaning:
-      'SMTP_TLS_MODE=none together with a password is refused, because anyone on the way could read it.',
+      'SMTP_TLS_MODE=none together with a password is refused, because anybody on the network could read it.',
     fix: `Use SMTP_TLS_MODE=auto, or remove SMTP_USER and SMTP_PASSWORD for a relay that needs none, ${restart}`,
   },
   'env-from-mismatch': {
@@ -215,9 +213,9 @@ export const catalogue = {
     fix: `Set the SMTP_ variables on the relay service; it is the only one that sends, ${restart}`,
   },
   'capture-mode': {
-    title: 'Mail is kept here on purpose',
-    meaning: 'DELIVERY_MODE is capture: the relay takes mail and shows it, but nothing leaves.',
-    fix: `Set DELIVERY_MODE=deliver (or remove it) where mail is to leave, ${restart}`,
+    title: 'DELIVERY_MODE keeps mail here',
+    meaning: 'DELIVERY_MODE is capture: the relay accepts mail and shows it, but sends nothing.',
+    fix: `To send mail, set DELIVERY_MODE=deliver or remove it, ${restart}`,
   },
   'service-preset-override': {
     title: 'A service preset overrides host, port or TLS',
@@ -238,7 +236,7 @@ export const catalogue = {
   },
   'pool-idle': {
     title: 'A pooled connection was closed while idle',
-    meaning: 'Server or firewall dropped a connection that the pool still took for open.',
+    meaning: 'Server or firewall closed a connection that the pool still considered open.',
     fix: 'The relay tries again by itself. Elsewhere close idle connections after a minute and upgrade the mail library.',
   },
   'pool-retries': {
@@ -278,7 +276,7 @@ export const catalogue = {
     title: 'The name server does not answer',
     meaning:
       'The resolver of this machine failed or timed out; the name itself may be right. Mail waits and is tried again.',
-    fix: "Nothing if it passes. If it stays: check the container's DNS (/etc/resolv.conf, UDP and TCP 53 out), then whether SMTP_HOST resolves from the host.",
+    fix: "No action is needed if it passes. If it stays: check the container's DNS (/etc/resolv.conf, UDP and TCP 53 out), then whether SMTP_HOST resolves from the host.",
   },
   'dns-no-usable-address': {
     title: 'The name has no address this machine can use',
@@ -320,15 +318,14 @@ export const catalogue = {
     fix: `Compare SMTP_HOST and SMTP_PORT with the provider's page. If they are right, ask the provider whether it is down or blocks your IP address or country, ${restart}`,
   },
   ipv6: {
-    title: 'IPv6 was tried without an IPv6 way out',
+    title: 'IPv6 was tried without an IPv6 route',
     meaning:
       'The name has an IPv6 address, but this machine or container has no route for it. The IPv4 address may work.',
     fix: 'The relay tries the other address and the other port. Give the host IPv6 egress, or disable IPv6 in the container so that IPv4 is chosen.',
   },
   network: {
-    title: 'This machine has no way to the network',
-    meaning:
-      'Neither address family gets out: a firewall, a missing route, or a container without a network.',
+    title: 'This machine has no network route',
+    meaning: 'Neither IPv4 nor IPv6 works: a firewall, a missing route, or a container without a network.',
     fix: 'Open outgoing traffic to the SMTP ports in the firewall or security group, and check the container network. npm run doctor shows which addresses answer.',
   },
   'wrong-host': {
@@ -339,11 +336,11 @@ export const catalogue = {
   },
   'wrong-host-port': {
     title: 'The host or port is not one for sending mail',
-    meaning: 'The connection opens, but whoever listens there does not speak SMTP submission.',
+    meaning: 'The connection opens, but the server there does not speak SMTP submission.',
     fix: `Set SMTP_HOST to the provider's outgoing (SMTP) server and SMTP_PORT to 465 or 587, ${restart}`,
   },
   'port-tls-mismatch': {
-    title: 'TLS was started on a port that begins in the clear',
+    title: 'Implicit TLS was used on a port for STARTTLS',
     meaning:
       'The server greeted in plain text where TLS was expected, or the reverse: 465 wants TLS at once, 587 wants STARTTLS.',
     fix: `Set SMTP_PORT=465 with implicit TLS, or SMTP_PORT=587 with SMTP_SECURE=false, or remove SMTP_SECURE and leave SMTP_TLS_MODE=auto, ${restart}`,
@@ -351,7 +348,7 @@ export const catalogue = {
   'tls-closed': {
     title: 'The connection was closed while TLS was starting',
     meaning:
-      'The other side hung up before encryption stood: a firewall that inspects TLS, a plain port, or an overloaded server. Nothing was sent.',
+      'The other side closed the connection during the TLS handshake: a firewall that inspects TLS, a plain port, or an overloaded server. Nothing was sent.',
     fix: 'The relay tries the other port. If both close, compare from another network and ask the provider whether your IP address is blocked.',
   },
   'tls-expired': {
@@ -363,13 +360,13 @@ export const catalogue = {
   'tls-hostname-mismatch': {
     title: 'The certificate is for another name',
     meaning:
-      'The server proves to be somebody else than SMTP_HOST: an alias of a shared host, an IP address as host, or a redirected connection.',
+      'The certificate of the server has another name than SMTP_HOST: an alias of a shared host, an IP address as host, or a redirected connection.',
     fix: `Set SMTP_HOST to a name in the certificate (often the hosting company's server name), ${restart} Do not switch verification off: the password would go to a stranger.`,
   },
   'tls-intercepted': {
-    title: 'Somebody between here and the provider answers with his own certificate',
+    title: 'Another party answers with its own certificate',
     meaning:
-      'A virus scanner, a company proxy or a self-signed chain stands where the public certificate should be.',
+      'A virus scanner, a company proxy or a self-signed chain is used instead of the public certificate.',
     fix: 'Turn off mail scanning in that product, or give its root certificate in SMTP_CA_FILE if you trust it with your mail.',
   },
   'tls-untrusted': {
@@ -400,17 +397,17 @@ export const catalogue = {
   'greeting-timeout': {
     title: 'The connection opens, but no greeting comes',
     meaning:
-      'Somebody accepts the connection and stays silent: a TLS port spoken to in the clear, a transparent proxy, or a very slow server.',
-    fix: 'Check that SMTP_PORT fits SMTP_TLS_MODE (465 implicit, 587 STARTTLS). If it does, a firewall swallows SMTP: compare from another network.',
+      'The connection is accepted, but no greeting is sent: a TLS port used without TLS, a transparent proxy, or a very slow server.',
+    fix: 'Check that SMTP_PORT fits SMTP_TLS_MODE (465 implicit, 587 STARTTLS). If it does, a firewall blocks SMTP: compare from another network.',
   },
   'greeting-closed': {
-    title: 'The server hangs up without a word',
+    title: 'The server closes the connection without a greeting',
     meaning:
       'The connection is closed before the greeting: a block of your IP address, overload, or a port that wants TLS at once.',
     fix: 'The relay tries the other port. If both close, ask the provider whether your IP address is blocked.',
   },
   'greeting-refused': {
-    title: 'The server refuses this client at the door',
+    title: 'The server refuses this client before the greeting',
     meaning: 'It answered the connection with a refusal: no mail service there, or not for this IP address.',
     fix: "Check that SMTP_HOST is the provider's submission server and not an MX host; then ask the provider about your IP address.",
   },
@@ -439,16 +436,16 @@ export const catalogue = {
   'server-421': {
     title: 'The server is busy or closing',
     meaning: 'It says so itself and asks to come back. Mail waits and is tried again.',
-    fix: 'Nothing if it passes. If it stays, lower SMTP_MAX_CONNECTIONS and ask the provider about limits for your IP address.',
+    fix: 'No action is needed if it passes. If it stays, lower SMTP_MAX_CONNECTIONS and ask the provider about limits for your IP address.',
   },
   'starttls-unavailable': {
     title: 'The server offers STARTTLS but cannot do it',
     meaning:
-      'Its certificate or key is broken. It answers with a temporary code, but nothing heals until somebody repairs it.',
+      'Its certificate or key is broken. It answers with a temporary code, but it stays broken until somebody repairs it.',
     fix: 'Repair the certificate of that server (its log says what is wrong), or use 465 in SMTP_PORT. Never send the password in the clear.',
   },
   'starttls-stripped': {
-    title: 'STARTTLS was taken away on the way',
+    title: 'STARTTLS was removed by a device on the network',
     meaning:
       'The server does not offer or understand STARTTLS here. On a provider that has it, a firewall rewrites the conversation, and the password would be readable.',
     fix: 'Use SMTP_PORT=465 with implicit TLS, which nobody can rewrite, or turn off ESMTP inspection in the firewall.',
@@ -493,9 +490,9 @@ export const catalogue = {
     fix: 'Assign a licence or mailbox to SMTP_USER, or use an account that has one.',
   },
   'auth-mechanism': {
-    title: 'Client and server share no way to sign in',
+    title: 'Client and server have no common sign-in method',
     meaning:
-      'The server does not take the offered mechanism. Often it is the wrong server or port: an inbound gateway on 25.',
+      'The server does not accept the offered mechanism. Often it is the wrong server or port: an inbound gateway on 25.',
     fix: `Use the provider's submission host with SMTP_PORT=465 or 587; the password is not the problem, ${restart}`,
   },
   'auth-not-advertised': {
@@ -516,7 +513,7 @@ export const catalogue = {
     fix: 'Compare length and fingerprint of SMTP_PASSWORD (npm run doctor prints both). If they agree, look for a country or IP restriction in the sign-in log.',
   },
   'auth-wrong-credential-type': {
-    title: 'The right account, the wrong kind of key',
+    title: 'The wrong kind of credential',
     meaning:
       'This provider has its own SMTP credentials; account password, API key or cloud access key are not the same.',
     fix: `Create SMTP credentials in the provider's dashboard and set SMTP_USER and SMTP_PASSWORD to them, ${restart}`,
@@ -532,7 +529,7 @@ export const catalogue = {
   'auth-quota': {
     title: 'The plan with the provider is used up or unpaid',
     meaning: 'Credits, trial or subscription have ended. It may look temporary, but waiting does not help.',
-    fix: "Renew or upgrade the plan in the provider's dashboard; the mail is kept and leaves afterwards.",
+    fix: "Renew or upgrade the plan in the provider's dashboard; the mail is kept and sent afterwards.",
   },
   'auth-ip-not-authorized': {
     title: 'The provider does not know this IP address',
@@ -556,7 +553,7 @@ export const catalogue = {
   'auth-rate-limit': {
     title: 'Too many logins in a short time',
     meaning: 'The provider counts sign-ins. The password itself is not the problem.',
-    fix: 'Nothing: the relay pauses and reuses connections. Stop other programs that sign in for every mail, and lower SMTP_MAX_CONNECTIONS.',
+    fix: 'No action is needed: the relay pauses and reuses connections. Stop other programs that sign in for every mail, and lower SMTP_MAX_CONNECTIONS.',
   },
   'auth-account-blocked': {
     title: 'The provider has blocked this account',
@@ -597,8 +594,9 @@ export const catalogue = {
     fix: `Set both SMTP_USER and SMTP_PASSWORD, and use a port with TLS (465 or 587) so that the server offers sign-in, ${restart}`,
   },
   'auth-web-login': {
-    title: 'The provider wants to see a person',
-    meaning: 'The login looks unusual to it: somebody has to sign in with a browser and confirm.',
+    title: 'The provider asks for a sign-in in a browser',
+    meaning:
+      'The provider treats the login as unusual. Somebody has to sign in with a browser and confirm it.',
     fix: 'Sign in to the account in a browser, confirm the attempt, then use an app password in SMTP_PASSWORD.',
   },
   'auth-refused': {
@@ -631,46 +629,46 @@ export const catalogue = {
   'daily-limit': {
     title: "The day's sending limit is reached",
     meaning:
-      'The provider counts mails in 24 hours. The code looks final, but the mail leaves when the window has passed.',
-    fix: 'Nothing: mail is kept and sent later. Set SMTP_MAX_PER_DAY below the limit, or move to a larger plan.',
+      'The provider counts emails in 24 hours. The code looks permanent, but the mail can be sent when the 24 hours have passed.',
+    fix: 'No action is needed: mail is kept and sent later. Set SMTP_MAX_PER_DAY below the limit, or move to a larger plan.',
     providers: {
       gmail:
-        'Gmail allows 500 recipients in 24 hours, Workspace 2,000 mails: set SMTP_MAX_PER_DAY below that, or use a transactional provider.',
+        'Gmail allows 500 recipients in 24 hours, Workspace 2,000 emails: set SMTP_MAX_PER_DAY below that, or use a transactional provider.',
       icloud: 'iCloud allows 1,000 mails a day: set SMTP_MAX_PER_DAY below that.',
       hostinger:
-        'Hostinger allows 1,000 or 3,000 mails a day and mailbox by plan: set SMTP_MAX_PER_DAY below that.',
+        'Hostinger allows 1,000 or 3,000 emails a day and mailbox by plan: set SMTP_MAX_PER_DAY below that.',
     },
   },
   'hourly-limit': {
     title: "The hour's sending limit is reached",
-    meaning: 'The provider counts mails per hour; mail over the limit is refused or thrown away there.',
-    fix: 'Nothing: mail is kept and sent later. Set SMTP_MAX_PER_HOUR below the limit.',
+    meaning: 'The provider counts emails per hour. Mail over the limit is refused or dropped there.',
+    fix: 'No action is needed: mail is kept and sent later. Set SMTP_MAX_PER_HOUR below the limit.',
   },
   'sending-limit': {
     title: 'A sending limit of the account is reached',
     meaning: 'The provider asks to send less. Continuing turns limits into blocks.',
-    fix: 'Nothing: mail is kept and paced. Look up the limit of your plan and set SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY below it.',
+    fix: 'No action is needed: mail is kept and paced. Look up the limit of your plan and set SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY below it.',
   },
   'relay-peak': {
     title: "The relay's peak limit is reached",
     meaning: 'The provider limits how much a customer may relay at a time; recipients are not at fault.',
-    fix: 'Nothing: mail is kept and paced. Set SMTP_MAX_PER_HOUR below the limit.',
+    fix: 'No action is needed: mail is kept and paced. Set SMTP_MAX_PER_HOUR below the limit.',
   },
   rate: {
     title: 'Mail is sent faster than allowed',
-    meaning: 'The provider limits mails per second or minute.',
-    fix: 'Nothing: the relay slows down. Lower SMTP_MAX_CONNECTIONS or set SMTP_MAX_PER_HOUR.',
+    meaning: 'The provider limits emails per second or minute.',
+    fix: 'No action is needed: the relay slows down. Lower SMTP_MAX_CONNECTIONS or set SMTP_MAX_PER_HOUR.',
   },
   'rate-disguised': {
     title: 'A limit that looks like a refusal',
     meaning:
       'A final code together with "try again later" means the provider limits you; the same mail passes later.',
-    fix: 'Nothing: mail is kept and paced. Set SMTP_MAX_PER_HOUR if it happens again.',
+    fix: 'No action is needed: mail is kept and paced. Set SMTP_MAX_PER_HOUR if it happens again.',
   },
   'recipient-rate': {
     title: 'The recipient is getting mail too quickly',
     meaning: 'Only this mailbox is limited for a moment.',
-    fix: 'Nothing: it is tried again. Check whether something sends the same person many mails.',
+    fix: 'No action is needed: it is tried again. Check whether something sends many emails to the same person.',
   },
   concurrency: {
     title: 'Too many connections at the same time',
@@ -694,7 +692,7 @@ export const catalogue = {
   'account-inactive': {
     title: 'The account with the provider is not activated yet',
     meaning: 'Sign-in works, but the provider has not released the account for sending.',
-    fix: "Finish the provider's activation (profile, domain, sometimes a request to its support); mail is kept and leaves afterwards.",
+    fix: "Finish the provider's activation (profile, domain, sometimes a request to its support); mail is kept and sent afterwards.",
   },
   'account-permission': {
     title: 'This credential is not permitted to send',
@@ -762,9 +760,9 @@ export const catalogue = {
     fix: 'Empty the mailbox of SMTP_USER (Sent Items) or enlarge it.',
   },
   'dmarc-spf-dkim': {
-    title: 'The domain does not prove that this server may send for it',
+    title: 'The domain does not authorise this server to send',
     meaning:
-      'SPF, DKIM or DMARC of the From domain fail for this route. A temporary code does not make it heal.',
+      'SPF, DKIM or DMARC of the From domain fail for this route. The code is temporary, but waiting does not help.',
     fix: "Publish the provider's SPF and DKIM records for the domain of SMTP_FROM_EMAIL (IPv6 included), and send through that provider.",
   },
   'dns-record-typo': {
@@ -806,7 +804,7 @@ export const catalogue = {
   'bad-domain': {
     title: "The recipient's domain does not exist or takes no mail",
     meaning: 'There is no mail server for it; mostly a typing error such as gmial.com.',
-    fix: 'Correct the part behind the @, or ask the person for another address.',
+    fix: 'Correct the part after the @, or ask the person for another address.',
   },
   'mailbox-full': {
     title: "The recipient's mailbox is full",
@@ -819,8 +817,9 @@ export const catalogue = {
     fix: 'Ask for another address and remove this one.',
   },
   smtputf8: {
-    title: 'The address has letters this server cannot carry',
-    meaning: 'A non-ASCII address needs SMTPUTF8 on every hop, and this server has it not.',
+    title: 'The address has characters that this server does not support',
+    meaning:
+      'A non-ASCII address needs SMTPUTF8 on every server on the way, and this server does not offer it.',
     fix: 'Ask for an ASCII address.',
   },
   'eight-bit': {
@@ -847,17 +846,17 @@ export const catalogue = {
   greylist: {
     title: 'The receiver asks to come back later',
     meaning: 'Unknown senders are put off once on purpose; the second try passes.',
-    fix: 'Nothing: it is tried again.',
+    fix: 'No action is needed: it is tried again.',
   },
   'multi-domain': {
     title: 'The server takes one recipient domain at a time',
     meaning: 'The mail goes to several domains in one transaction.',
-    fix: 'Nothing: the relay sends it in smaller groups.',
+    fix: 'No action is needed: the relay sends it in smaller groups.',
   },
   'too-many-recipients': {
-    title: 'Too many recipients in one go',
+    title: 'Too many recipients at once',
     meaning: 'The server limits recipients per mail.',
-    fix: 'Nothing: the relay sends it in smaller groups.',
+    fix: 'No action is needed: the relay sends it in smaller groups.',
   },
   'too-big': {
     title: 'The mail is too big',
@@ -875,9 +874,9 @@ export const catalogue = {
     fix: 'Send a link instead, or another format such as PDF.',
   },
   'spam-reject': {
-    title: 'The mail was taken for spam',
+    title: 'The mail was treated as spam',
     meaning: 'The content filter refused this mail.',
-    fix: 'Look at links, words and missing text part of the mail; check SPF, DKIM and DMARC of the domain; watch whether more mails are refused.',
+    fix: 'Look at links, words and missing text part of the mail; check SPF, DKIM and DMARC of the domain; watch whether more emails are refused.',
   },
   'malformed-message': {
     title: 'The mail is not well formed',
@@ -885,19 +884,19 @@ export const catalogue = {
     fix: 'Correct the program that composes the mail: Subject, From and Date once each, lines below 998 bytes, CRLF line ends.',
   },
   'mail-loop': {
-    title: 'The mail goes in circles',
+    title: 'The mail loops between servers',
     meaning: 'It has passed too many servers, mostly because two of them forward to each other.',
     fix: 'Correct the forwarding rules of the recipient; check that SMTP_HOST is not the relay itself.',
   },
   'message-refused': {
     title: 'The server refuses this mail',
-    meaning: 'It read the mail and said no for good, without saying why.',
+    meaning: 'It read the mail and refused it permanently, without a reason.',
     fix: 'Read the reply and ask the provider with it; a changed mail can be sent again.',
   },
   'temporary-refusal': {
-    title: 'The server says: not now',
+    title: 'The server refuses the mail for now',
     meaning: 'A temporary fault on its side. Mail waits and is tried again.',
-    fix: 'Nothing if it passes; the reply says more if it stays.',
+    fix: 'No action is needed if it passes; the reply says more if it stays.',
   },
   'protocol-error': {
     title: 'Client and server misunderstood each other',
@@ -908,7 +907,7 @@ export const catalogue = {
   'conn-reset': {
     title: 'The connection broke in the middle',
     meaning: 'It was cut before the mail was complete, so nothing was accepted. It is tried again.',
-    fix: 'Nothing if it passes. If it stays in production only, check allow-lists at the provider, SMTP_PORT against SMTP_TLS_MODE, and firewalls that cut long connections.',
+    fix: 'No action is needed if it passes. If it stays in production only, check allow-lists at the provider, SMTP_PORT against SMTP_TLS_MODE, and firewalls that cut long connections.',
   },
   'lost-after-dot': {
     title: 'The mail was sent completely, but the answer was lost',

@@ -210,7 +210,7 @@ describe('secrets', () => {
   test.each([
     ['two forms at once', { API_KEY: 'one', API_KEY_BASE64: 'dHdv' }, 'API_KEY_BASE64', 'env-two-sources'],
     [
-      'a file that is not there',
+      'a file that does not exist',
       { API_KEY: '', API_KEY_FILE: '/nowhere/key' },
       'API_KEY_FILE',
       'env-file-unreadable',

@@ -64,7 +64,13 @@ describe('found', () => {
     ['SMTP_HOST', 'smtp.provider.test.', 'env-host-garbage', 'warning', /dot/],
     ['SMTP_HOST', 'mail', 'local-name', 'warning', /without a dot/],
     ['SMTP_HOST', 'imap.gmail.com', 'wrong-service-host', 'warning', /another server/],
-    ['SMTP_HOST', 'widgets-test.mail.protection.outlook.com', 'wrong-service-host', 'warning', /another server/],
+    [
+      'SMTP_HOST',
+      'widgets-test.mail.protection.outlook.com',
+      'wrong-service-host',
+      'warning',
+      /another server/,
+    ],
     ['SMTP_PORT', '465 (SSL)', 'env-port-garbage', 'problem', /besides the number/],
     ['SMTP_PORT', 'ssl', 'env-port-garbage', 'problem', /not a number/],
   ] as const)('%s=%s: %s', (variable, value, cause, severity, words) => {

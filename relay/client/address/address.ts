@@ -88,16 +88,16 @@ function acceptedIfQuoted(local: string, rest: string): string {
 
 /** RFC 5321 section 4.1.2: Domain, or one of the two address literals of section 4.1.3 that are in use. */
 function domainFaultOf(domain: string): string | undefined {
-  if (domain === '') return 'has nothing behind the @';
+  if (domain === '') return 'has nothing after the @';
   if (domain.startsWith('[')) {
     return isAddressLiteral(domain)
       ? undefined
-      : 'has an address literal that is none; [192.0.2.1] and [IPv6:2001:db8::1] are';
+      : 'has an address literal that is not valid; [192.0.2.1] and [IPv6:2001:db8::1] are';
   }
   const labels = domain.split('.');
   if (labels.includes('')) return 'has a domain with an empty part: a dot too many';
   if (!labels.every((part) => label.test(part))) {
-    return 'has a domain that is none; letters, digits, hyphens and dots would be accepted';
+    return 'has a domain that is not valid; letters, digits, hyphens and dots would be accepted';
   }
   const ascii = toAsciiDomain(domain);
   if (ascii === '') return 'has a domain that cannot be written in ASCII (RFC 5891)';

@@ -43,7 +43,8 @@ function ambiguityOfEncodedWords(text: string, mailboxes: readonly Mailbox[]): s
   let names = text;
   for (const { address } of mailboxes) names = names.replace(address, '');
   names = names.replace(/<[ \t]*>/g, '');
-  if (names.replace(encodedWord, '').includes('=?')) return 'has an encoded word that is none (RFC 2047)';
+  if (names.replace(encodedWord, '').includes('=?'))
+    return 'has an encoded word that is not valid (RFC 2047)';
   if (![...names.matchAll(encodedWord)].every(([, charset = '']) => readableCharset.test(labelOf(charset)))) {
     return 'has an encoded word in a charset in which an @ does not look like one';
   }

@@ -108,7 +108,7 @@ function readBracketed(text: string, tokens: readonly Token[], open: number): Ma
     };
   }
   if (!tokens.slice(close + 1).every(isBeside)) {
-    return { fault: 'has something behind the >; between mailboxes a comma would be accepted' };
+    return { fault: 'has something after the >; between mailboxes a comma would be accepted' };
   }
 
   const written = text.slice((tokens[open] as Token).end, (tokens[close] as Token).start).trim();

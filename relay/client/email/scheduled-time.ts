@@ -82,7 +82,7 @@ const fixedAbbreviation = /^(?:EST|MST|HST)$/i;
 /** Why it names no IANA zone, as the rest of a sentence. */
 export function faultOfTimeZone(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name)) {
-    return 'must be an IANA time zone such as Europe/Berlin; an offset belongs into the time itself';
+    return 'must be an IANA time zone such as Europe/Berlin; put an offset into the time itself';
   }
   if (fixedAbbreviation.test(name) || !isKnown(name)) {
     return `must be an IANA time zone such as Europe/Berlin or America/New_York; ${name} is none`;

@@ -96,7 +96,7 @@ export async function editEmail(
       }),
     ],
   );
-  if (!after[0]) throw new Error('An email vanished while its row was locked');
+  if (!after[0]) throw new Error('A locked email was deleted');
   return { outcome: 'updated', email: toEmail(after[0]) };
 }
 

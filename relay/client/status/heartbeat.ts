@@ -171,7 +171,7 @@ export type EmailStatus = {
 
 const missingHint =
   "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.";
-const neverSeenHint = 'The relay has not started yet, so nobody knows its environment. Look at its log.';
+const neverSeenHint = 'The relay has not started yet, so its settings are not known. Read its log.';
 
 /** Whether mail can leave, as the relay process saw it at its start; the youngest living relay speaks for all. */
 export async function emailStatus(q: Queryable): Promise<EmailStatus> {

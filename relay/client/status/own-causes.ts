@@ -10,97 +10,95 @@ export const ownCauses = {
   'not-configured': {
     title: 'Mail is kept until a provider is configured',
     meaning:
-      'The relay has no provider it can use: settings are missing, blank or wrong. Nothing is lost; the mail leaves by itself as soon as the relay starts with usable settings.',
+      'Settings of the provider are missing, blank or wrong. Nothing is lost: the mail is sent as soon as the relay starts with correct settings.',
     fix: 'Set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL for the relay; GET /api/v1/email-status names what is missing.',
   },
   paced: {
-    title: 'The limit you have set is used up for now',
+    title: 'Your own sending limit is reached',
     meaning:
-      'SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY lets no more mail out at the moment. The last tenth is kept for mail that people wait for.',
-    fix: 'Nothing: mail leaves as the window moves on. Raise SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY if the plan with the provider allows more.',
+      'SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY is reached. The last tenth of the limit is reserved for mail with high priority.',
+    fix: 'No action is needed: mail is sent when the limit allows it again. Raise SMTP_MAX_PER_HOUR or SMTP_MAX_PER_DAY if the plan with the provider allows more.',
   },
   'relay-away': {
     title: 'The relay does not answer',
     meaning:
-      'This process could not reach the relay at RELAY_HOST and RELAY_PORT. The mail is committed here and is handed over as soon as the relay is back.',
-    fix: 'Start the relay and look at its log. If it runs, compare RELAY_HOST, RELAY_PORT, RELAY_USER and RELAY_PASSWORD of api, worker and relay.',
+      'This process could not reach the relay at RELAY_HOST and RELAY_PORT. The email is stored and is handed over as soon as the relay is back.',
+    fix: 'Start the relay and read its log. If it runs, compare RELAY_HOST, RELAY_PORT, RELAY_USER and RELAY_PASSWORD of api, worker and relay.',
   },
   'relay-refused': {
-    title: 'The relay refused to take this mail',
+    title: 'The relay refused this email',
     meaning:
-      'Its reply stands beside the mail: mostly a sender that is not allowed, or a mail that is too big.',
-    fix: 'Correct what the reply names (SMTP_ALLOWED_SENDERS lists who may send, RELAY_MAX_MESSAGE_SIZE how much), then retry the mail.',
+      'The reply of the relay is shown with the email. The usual reasons are a sender that is not allowed, or an email that is too large.',
+    fix: 'Correct what the reply names (SMTP_ALLOWED_SENDERS lists who may send, RELAY_MAX_MESSAGE_SIZE how much), then retry the email.',
   },
   'relay-lost': {
-    title: 'The relay that carried this mail was lost',
+    title: 'The relay stopped while it was sending this mail',
     meaning:
-      'Its process ended without a word. Mail whose data cannot have left is queued again; where it may have left, nobody can tell whether the provider took it.',
-    fix: 'Look in the log why the relay ended (memory, a restart, a host that went down). Uncertain mail follows UNCERTAIN_POLICY, or is decided with POST /api/v1/emails/:id/resolve.',
+      'Its process ended suddenly. Mail whose data was not sent is queued again. Where the data may have been sent, Postern cannot know whether the provider accepted it.',
+    fix: 'The log says why the relay ended (memory, a restart, a host that went down). Uncertain mail follows UNCERTAIN_POLICY, or is decided with POST /api/v1/emails/:id/resolve.',
   },
   uncertain: {
-    title: 'Sent once more, because no final reply had come',
+    title: 'Sent again, because no final reply came',
     meaning:
-      'Fifteen minutes after the data left, the same bytes with the same Message-ID were queued again. Recipients may get it twice; their programs mostly show one.',
+      'Fifteen minutes after the data was sent, the same bytes with the same Message-ID were queued again. Recipients may get it twice; most mail programs show only one.',
     fix: 'Nothing. With UNCERTAIN_POLICY=hold, or on_uncertain on the mail, a person decides instead.',
   },
   'uncertain-twice': {
     title: 'No final reply came twice',
     meaning:
-      'The mail was sent, sent again, and both times the answer was lost. A third copy is not sent without a person.',
+      'The mail was sent twice, and both times no final reply came. A third copy is sent only when a person asks for it.',
     fix: "Ask the recipient, or look in the provider's log for the Message-ID; then POST /api/v1/emails/:id/resolve with sent, resend or cancelled.",
   },
   'final-replies-lost': {
-    title: 'This route swallows the answers to complete mails',
+    title: 'No final replies on this route',
     meaning:
-      'Three mails in a row were sent completely and got no final reply, so the route is not used any more until it has behaved for a while.',
-    fix: 'Look for a firewall or proxy that cuts long or idle connections, and ask the provider with times and Message-IDs. The other port in SMTP_PORT may be spared.',
+      'Three emails in a row were sent completely and got no final reply. The route is not used until it has worked for some time.',
+    fix: 'Check for a firewall or proxy that closes long or idle connections, and ask the provider with times and Message-IDs. The other port in SMTP_PORT may be spared.',
   },
   'database-restored': {
-    title: 'The database is another one than before',
+    title: 'The database was restored or replaced',
     meaning:
-      'It was restored from a backup, or a standby took over. What waits in it may have left in the meantime, so all of it is held.',
-    fix: "Compare with the provider's log, cancel what has left, then release the rest (Held in the dashboard, or POST /api/v1/emails/:id/retry).",
+      'It was restored from a backup, or a standby took over. Waiting mail may have been sent in the meantime, so all of it is held.',
+    fix: 'Compare with the log of the provider, cancel what was already sent, then release the rest (Held in the dashboard, or POST /api/v1/emails/:id/retry).',
   },
   'too-late': {
     title: 'It was too late to send this mail',
-    meaning: 'max_lateness had passed before it could leave, so nobody wants it any more.',
-    fix: 'Retry it to send it all the same, or give it a longer max_lateness the next time.',
+    meaning: 'max_lateness had passed before it could be sent.',
+    fix: 'Retry it to send it anyway, or use a longer max_lateness next time.',
   },
   'missed-while-paused': {
-    title: 'Its time passed while the form was paused',
-    meaning:
-      'The scheduled mail was switched off when this one was due, and is on again: it is not sent late.',
+    title: 'It was due while the form was paused',
+    meaning: 'The form was paused when this email was due. It is not sent late.',
     fix: 'Retry it to send it now, or give the entry a new time.',
   },
   configured: {
-    title: 'Released, because mail is configured now',
-    meaning: 'It had been held for want of settings, and leaves with those the relay has now.',
+    title: 'Released: mail is configured now',
+    meaning: 'It was held because settings were missing. It is sent with the current settings.',
     fix: 'Nothing.',
   },
   'sender-free': {
-    title: 'Released, because the provider takes this sender again',
-    meaning: 'It had been held with other mail of its sender; one of them was tried and went through.',
+    title: 'Released: the provider accepts this sender again',
+    meaning: 'It was held with other mail of its sender. A test with one of them succeeded.',
     fix: 'Nothing.',
   },
   'on-request': {
     title: 'Cancelled on request',
-    meaning: 'A person or a program cancelled it before it left.',
-    fix: 'Nothing. To send it after all, create it again.',
+    meaning: 'A person or a program cancelled it before it was sent.',
+    fix: 'No action is needed. To send it anyway, create it again.',
   },
   resolved: {
     title: 'Decided by a person',
-    meaning: 'Nobody could tell whether it had arrived, and somebody has decided.',
+    meaning: 'It was not known whether it had arrived, and a person has decided.',
     fix: 'Nothing.',
   },
   captured: {
-    title: 'Kept here on purpose',
-    meaning:
-      'DELIVERY_MODE keeps mail to this address here: it can be read in the dashboard, and nothing leaves.',
-    fix: 'Set DELIVERY_MODE=deliver, or add the address to DELIVERY_ALLOWLIST, where mail is to leave.',
+    title: 'Not sent, because of DELIVERY_MODE',
+    meaning: 'DELIVERY_MODE keeps mail to this address here. The dashboard shows it.',
+    fix: 'To send mail, set DELIVERY_MODE=deliver, or add the address to DELIVERY_ALLOWLIST.',
   },
   'no-answer-in-time': {
-    title: 'The test took longer than it may',
-    meaning: 'No stage has failed yet; the provider is slow, or the mail waits behind others.',
-    fix: 'Look at the stages and try again in a minute; npm run doctor shows what is slow.',
+    title: 'The test took too long',
+    meaning: 'No stage has failed yet. The provider is slow, or the email waits behind others.',
+    fix: 'Check the stages and try again in a minute. npm run doctor shows what is slow.',
   },
 } as const satisfies Readonly<Record<string, CauseWords>>;

@@ -22,7 +22,7 @@ export function openNoticeWriter(context: DeliveryContext, written: () => void):
       writeNotices(database, { from, remoteMta }, (error, queueId) =>
         log.error(
           { err: error, event: 'notice-failed', queueId },
-          'A notice to a submitter could not be written yet',
+          'Notice to a submitter could not be stored yet',
         ),
       ),
     );

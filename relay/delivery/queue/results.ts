@@ -96,7 +96,7 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
           // A mistake of ours. The lease runs out, and the mark decides what is true of the mail.
           log.error(
             { err: error, event: 'result-refused', queueId: group[0]?.changes[0]?.queueId },
-            'A result could not be stored',
+            'Result could not be stored',
           );
           unstored -= group[0]?.changes.length ?? 0;
           group[0]?.resolve(0);

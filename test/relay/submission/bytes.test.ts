@@ -167,7 +167,7 @@ describe('a message that cannot pass is refused with a reason', () => {
       ),
       'longer than 131072',
     ],
-    ['26 hops', messageWith('', Array(26).fill('Received: from a by b; x')), 'runs in a circle'],
+    ['26 hops', messageWith('', Array(26).fill('Received: from a by b; x')), 'this mail loops'],
   ])('%s', async (_, message, reason) => {
     const reply = await (await client.submit({ ...mail, message })).expect('554 5.*');
     expect(reply.text).toContain(reason);

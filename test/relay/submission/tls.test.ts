@@ -98,7 +98,7 @@ test('without a certificate a client that wants TLS is told the variable, or the
   openssl.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
   await until(
     () =>
-      stack.relay.output.includes('began with TLS, but no certificate is configured (RELAY_TLS_CERT_FILE'),
+      stack.relay.output.includes('used implicit TLS, but no certificate is configured (RELAY_TLS_CERT_FILE'),
     {
       what: 'the log to name the variable',
     },
@@ -113,7 +113,7 @@ test('TLS on the port for STARTTLS: the log names the port for it', async () => 
   await using stack = await startRelay({ relay: variables(files) });
   const hello = promisify(execFile)('openssl', ['s_client', '-connect', `127.0.0.1:${stack.relay.port}`]);
   await expect(hello).rejects.toThrow();
-  await until(() => stack.relay.output.includes('RELAY_TLS_PORT opens a port for that'));
+  await until(() => stack.relay.output.includes('RELAY_TLS_PORT opens a port for implicit TLS'));
 });
 
 test('files that are wrong are named, all of them', async () => {
@@ -138,7 +138,7 @@ test('files that are wrong are named, all of them', async () => {
   const missing = { certFile: '/nowhere/cert.pem', keyFile: '/nowhere/key.pem' };
   expect(() => readCertificate(missing)).toThrow(EnvironmentError);
   expect(() => readCertificate(missing)).toThrow(
-    /RELAY_TLS_CERT_FILE names a file that is not there[\s\S]*RELAY_TLS_KEY_FILE names a file that is not there/,
+    /RELAY_TLS_CERT_FILE names a file that does not exist[\s\S]*RELAY_TLS_KEY_FILE names a file that does not exist/,
   );
 });
 
@@ -146,7 +146,7 @@ test('a relay with wrong files says so and does not start', async () => {
   const starting = startRelay({
     relay: variables({ certFile: '/nowhere/c.pem', keyFile: '/nowhere/k.pem' }),
   });
-  await expect(starting).rejects.toThrow(/RELAY_TLS_KEY_FILE names a file that is not there/);
+  await expect(starting).rejects.toThrow(/RELAY_TLS_KEY_FILE names a file that does not exist/);
 });
 
 test('RELAY_TLS_PORT needs the certificate and a port of its own', () => {
