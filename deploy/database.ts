@@ -164,7 +164,7 @@ class CheckingClient extends pg.Client {
 }
 
 /**
- * Whether the error means that PostgreSQL is away or full, as opposed to a mistake of ours: the
+ * Whether the error means that PostgreSQL is unavailable or full, as opposed to a mistake of ours: the
  * caller answers "later" (503, 451) and nothing is wrong with the request.
  */
 export function isUnavailable(error: unknown): boolean {

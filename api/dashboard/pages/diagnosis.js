@@ -161,8 +161,8 @@ function UnknownReplies() {
   if (value.data.length === 0) return null;
   const report = value.data.map(({ template, cause, seen }) => `${seen} x ${cause}: ${template}`).join('\n');
   return html`<section aria-label="Unknown replies">
-    <h2>Replies that Postern does not know</h2>
-    <p class="soft">They were judged by their code alone. Addresses, hosts and ids are taken out, so the list may be passed on.
+    <h2>Unknown replies</h2>
+    <p class="soft">Postern has no rule for these replies and used only their code. Addresses, hosts and ids are removed, so you can share the list.
       ${value.data.length > shown && ` The newest ${shown} of ${value.data.length}; the report has all.`}</p>
     <p><${Copy} text=${report} label="Copy for a report" /></p>
     <table class="rows">

@@ -30,7 +30,7 @@ export type ConfigEntry = {
 export type SavedConfig = {
   readonly config: EmailConfig;
   readonly scheduled: { kept: number; updated: number; created: number; cancelled: number };
-  /** Entries that were to be changed or removed, but have left or are leaving. */
+  /** Entries that could not be changed or removed, because they were sent or are being sent. */
   readonly warnings: readonly { readonly key: string; readonly reason: 'locked'; readonly status: Status }[];
   readonly emails: readonly Email[];
 };

@@ -13,7 +13,7 @@ export type Delivery = {
   readonly route: string | null;
   readonly replyCode: number | null;
   readonly enhancedCode: string | null;
-  /** The provider's last words, as it said them. */
+  /** The last reply of the provider, word for word. */
   readonly reply: string | null;
   readonly providerQueueId: string | null;
   readonly finishedAt: Date | null;

@@ -59,7 +59,7 @@ export async function handOverClaimed(
     if (result.outcome === 'refused') {
       log.warn(
         { event: 'held', emailId: email.id, traceId, code: result.code, enhanced: result.enhanced },
-        'The relay refused a mail',
+        'The relay refused an email',
       );
     }
     if (span) endHandOver(span, result);
@@ -67,8 +67,8 @@ export async function handOverClaimed(
   } catch (error) {
     if (span) endFailed(span, (error as Error).message);
     if (!isUnavailable(error))
-      log.error({ err: error, emailId: email.id, traceId }, 'A mail could not be handed over');
-    return { outcome: 'away', why: 'this hand-over failed on our side; the log says why' };
+      log.error({ err: error, emailId: email.id, traceId }, 'Hand-over of an email failed');
+    return { outcome: 'away', why: 'this hand-over failed; the log says why' };
   }
 }
 
@@ -131,7 +131,7 @@ export async function handOverNow(
     return claimed && (await handOverClaimed(deps, claimed, timeoutMs));
   } catch (error) {
     if (!isUnavailable(error))
-      deps.log.error({ err: error }, 'A mail could not be claimed for its hand-over');
+      deps.log.error({ err: error }, 'Email could not be claimed for its hand-over');
     return undefined;
   }
 }

@@ -107,7 +107,7 @@ export function openHandOver({
   }
 
   function failed(why: string): void {
-    if (!failure) log.warn({ event: 'hand-over-failed', host, port, why }, 'The relay does not take mail');
+    if (!failure) log.warn({ event: 'hand-over-failed', host, port, why }, 'The relay does not accept mail');
     failure = { why, until: performance.now() + pauseMs };
   }
 

@@ -79,7 +79,7 @@ export type LaneReport = {
   readonly name: string;
   readonly state: 'open' | 'paused' | 'stopped' | 'unreachable';
   readonly cause: string | null;
-  /** The provider's or the system's own words. */
+  /** The reply of the provider, or the error of the system. */
   readonly detail: string | null;
   readonly since: string;
   readonly next_probe_at: string | null;
@@ -117,7 +117,7 @@ export type PreflightReport = {
     readonly title: string;
     readonly meaning: string;
     readonly fix: string;
-    /** Where to type it on the platform the relay runs on. */
+    /** Where to set it on the platform of the relay. */
     readonly where: string;
     readonly because: string | null;
     readonly route: string | null;
