@@ -66,7 +66,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
   // In capture mode nothing leaves, whatever lies in the queue.
   const providers = environment.deliveryMode === 'capture' ? [] : environment.providers;
   const lanes = providers.map((provider) => createLane(provider, timeouts));
-  const background = openBackground((error) => context.failed(error, 'storing what became of mail'));
+  const background = openBackground((error) => context.failed(error, 'storing results'));
   const wake = () => dispatcher.wake();
   const results = openResults(database, log, databaseWasAway);
   const notices = openNoticeWriter(context, wake);

@@ -187,10 +187,10 @@ function heardThere({ speaker, route, certificate }: Walk): string | null {
   switch (speaker.kind) {
     case 'smtp':
       return route.tlsMode === 'implicit'
-        ? `${where} speaks SMTP in the clear: it wants STARTTLS, not TLS from the first byte.`
+        ? `${where} speaks unencrypted SMTP first: it needs STARTTLS, not implicit TLS.`
         : null;
     case 'tls':
-      return `${where} speaks TLS from the first byte: it does not want STARTTLS.`;
+      return `${where} speaks implicit TLS: it does not use STARTTLS.`;
     case 'imap':
     case 'pop3':
       return `${where} speaks ${speaker.kind.toUpperCase()}, which is for reading mail.`;
@@ -198,7 +198,7 @@ function heardThere({ speaker, route, certificate }: Walk): string | null {
     case 'http':
       return `${where} speaks ${speaker.kind.toUpperCase()}.`;
     case 'hangs up':
-      return `${where} hangs up without a word, with TLS and without.`;
+      return `${where} closes the connection without an answer, with TLS and without.`;
     default:
       return null;
   }

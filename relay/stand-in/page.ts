@@ -34,7 +34,7 @@ export async function listenWeb({
     const [, id, part] = /^\/mail\/(\d{17}-[0-9a-f]{6})(?:\/(html|source))?$/.exec(url) ?? [];
     const mail = id && (await mailbox.read(id));
     if (!mail) {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('There is no such mail.');
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('Email not found.');
     } else if (part === 'source') {
       response
         .writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })

@@ -269,7 +269,7 @@ export const catalogue = {
   'dns-not-found': {
     title: 'The SMTP host name does not exist',
     meaning:
-      'DNS answered that there is no such name. Mostly a typing error, or an invisible character in SMTP_HOST.',
+      'DNS answered that the name does not exist. The usual reason is a typing error, or an invisible character in SMTP_HOST.',
     fix: `Compare SMTP_HOST letter by letter with the provider's page; no scheme, quotes, comma or port in it, ${restart}`,
   },
   'dns-temporary': {
@@ -634,7 +634,7 @@ export const catalogue = {
     providers: {
       gmail:
         'Gmail allows 500 recipients in 24 hours, Workspace 2,000 emails: set SMTP_MAX_PER_DAY below that, or use a transactional provider.',
-      icloud: 'iCloud allows 1,000 mails a day: set SMTP_MAX_PER_DAY below that.',
+      icloud: 'iCloud allows 1,000 emails a day: set SMTP_MAX_PER_DAY below that.',
       hostinger:
         'Hostinger allows 1,000 or 3,000 emails a day and mailbox by plan: set SMTP_MAX_PER_DAY below that.',
     },

@@ -20,7 +20,7 @@ const verdictWords: Readonly<Record<Verdict, string>> = {
   pause: 'Postern would keep the mail and wait until the window has passed.',
   retry: 'Postern would keep the mail and try again by itself.',
   split: 'Postern would send it again in smaller groups.',
-  fail: 'This mail or address is refused for good; trying again cannot help.',
+  fail: 'This mail or address is refused permanently. Trying again does not help.',
   uncertain:
     'Nobody can tell whether the provider took the mail; Postern would mark it and not send it elsewhere.',
 };

@@ -130,8 +130,7 @@ export async function handOverNow(
     const claimed = typeof email === 'string' ? await claimEmail(deps.database, email) : email;
     return claimed && (await handOverClaimed(deps, claimed, timeoutMs));
   } catch (error) {
-    if (!isUnavailable(error))
-      deps.log.error({ err: error }, 'Email could not be claimed for its hand-over');
+    if (!isUnavailable(error)) deps.log.error({ err: error }, 'Email could not be claimed for its hand-over');
     return undefined;
   }
 }
