@@ -125,7 +125,7 @@ async function handOverDue(deps: HandOverDeps): Promise<DueOutcome> {
       outcome.more = claimed.length === dueBatch;
     } while (outcome.more && performance.now() < deadline);
   } catch (error) {
-    deps.log.warn({ err: error }, 'Handing over what is due stopped early');
+    deps.log.warn({ err: error }, 'Hand-over of due emails stopped early');
     outcome.more = true;
   }
   return outcome;

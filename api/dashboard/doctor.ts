@@ -18,8 +18,8 @@ export async function sendExamination(database: Database, response: Response): P
 
   if ((await emailStatus(database)).relay !== 'running') {
     send('problem', {
-      title: 'The relay does not run',
-      detail: 'The doctor examines from where the relay stands. Start it and look at its log.',
+      title: 'The relay is not running',
+      detail: 'The doctor runs inside the relay. Start the relay, or read its log.',
     });
     return void response.end();
   }

@@ -67,7 +67,10 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     const results = [];
     for (const each of ids) results.push({ id: each, ...(await act(database, each, body.act)) });
     const done = results.filter(({ outcome }) => outcome === 'done').length;
-    log.info({ event: 'dashboard-act', act: body.act, asked: ids.length, done }, 'Somebody acted on mail');
+    log.info(
+      { event: 'dashboard-act', act: body.act, asked: ids.length, done },
+      'Dashboard action on emails',
+    );
     sendJson(response, {
       results,
       next: body.ids === undefined && ids.length === actedOnAtOnce ? (ids.at(-1) ?? null) : null,
@@ -85,6 +88,6 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
 /** So that a search finds the mail of a second ago. */
 async function catchUp(database: Database, log: Log): Promise<void> {
   await writeDocuments(database).catch((error) =>
-    log.debug({ err: error }, 'New mail is not searchable yet'),
+    log.debug({ err: error }, 'Dashboard search index could not be updated'),
   );
 }

@@ -12,7 +12,7 @@ export function refuseOtherOrigins(request: Request): void {
   const isOurs = site === undefined ? isSameOrigin(request) : site === 'same-origin' || site === 'none';
   const isReading = request.method === 'GET' || request.method === 'HEAD';
   if (isOurs && (isReading || request.get('x-postern-dashboard') !== undefined)) return;
-  throw new Problem('forbidden', 'The dashboard only takes requests from its own pages.');
+  throw new Problem('forbidden', 'The dashboard accepts requests only from its own pages.');
 }
 
 function isSameOrigin(request: Request): boolean {

@@ -39,7 +39,7 @@ export function signInRoutes({
   router.post('/dashboard/sign-in', async (request, response) => {
     const body = readInput(request, 'body', z.strictObject({ password: z.string().max(1_000) }));
     await sessions.signIn(request, response, body.password);
-    log.info({ event: 'dashboard-sign-in' }, 'Somebody signed in to the dashboard');
+    log.info({ event: 'dashboard-sign-in' }, 'Dashboard sign-in');
     response.status(204).end();
   });
   router.post('/dashboard/sign-out', async (request, response) => {

@@ -65,7 +65,7 @@ export function openStream({ database, log, stopping, validOf }: StreamOptions):
       } catch (error) {
         before = '';
         if (isUnavailable(error)) pages.send('database-away', '{}');
-        else log.error({ err: error }, 'The dashboard could not look');
+        else log.error({ err: error }, 'Dashboard overview could not be read');
       }
       const took = performance.now() - startedAt;
       await pause(Math.max(pollEveryMs, idleShare * took), undefined, { ref: false });

@@ -20,7 +20,7 @@ export function submittedRoutes({ database }: { database: Database }): Router {
   });
   router.get('/dashboard/submitted/:id', async (request, response) => {
     const message = await readSubmitted(database, request.params.id);
-    if (!message) throw new Problem('not-found', `There is no message ${request.params.id}.`);
+    if (!message) throw new Problem('not-found', `Message ${request.params.id} not found.`);
     sendJson(response, message);
   });
   return router;

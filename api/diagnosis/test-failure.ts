@@ -99,7 +99,7 @@ export async function explainFailure(
     stage: stageIn(failed?.stage) ?? stageIn(cause.split('-')[0]) ?? 'config',
     cause,
     title: words?.title ?? delivery?.reasonDetail ?? reply ?? `The mail is ${status}`,
-    fix: words?.fix ?? unexplained[cause] ?? 'Look at the stages and at what the provider replied.',
+    fix: words?.fix ?? unexplained[cause] ?? 'Check the stages and the reply of the provider.',
     reply,
   };
 }

@@ -4,14 +4,17 @@ import type { Json } from './schema.ts';
 
 export const problemSchema: Json = {
   type: 'object',
-  description: 'What went wrong, in the form of RFC 9457. Some types have further members.',
+  description: 'An error in the form of RFC 9457. Some types have further members.',
   required: ['type', 'title', 'status', 'detail', 'instance'],
   properties: {
     type: { type: 'string', enum: Object.keys(problemTypes).map((type) => `/problems/${type}`) },
     title: { type: 'string' },
     status: { type: 'integer', minimum: 400, maximum: 599 },
     detail: { type: 'string' },
-    instance: { type: 'string', description: "The request's id, as in X-Request-Id and in our log." },
+    instance: {
+      type: 'string',
+      description: 'The id of the request, as in X-Request-Id and in the log of the api.',
+    },
     errors: { type: 'array', items: { $ref: '#/components/schemas/Fault' } },
   },
   additionalProperties: true,
@@ -19,14 +22,14 @@ export const problemSchema: Json = {
 
 export const faultSchema: Json = {
   type: 'object',
-  description: 'One field at fault.',
+  description: 'One field that is not valid.',
   required: ['in', 'pointer', 'detail'],
   properties: {
     in: { type: 'string', enum: ['body', 'query', 'path', 'header'] },
     pointer: { type: 'string', description: 'JSON Pointer in URI fragment form (RFC 6901 section 6).' },
     detail: { type: 'string' },
-    received: { description: 'What arrived, shortened; secrets are not repeated.' },
-    accepted: { description: 'What would be accepted, where that is a short list or a bound.' },
+    received: { description: 'The value that arrived, shortened. Secrets are not repeated.' },
+    accepted: { description: 'The accepted values, where they are a short list or a limit.' },
   },
   additionalProperties: false,
 };
@@ -37,7 +40,7 @@ export const responseHeaders: Json = {
     schema: { type: 'string' },
   },
   RateLimit: {
-    description: 'What is left of this minute (draft-ietf-httpapi-ratelimit-headers).',
+    description: 'Requests left in this minute (draft-ietf-httpapi-ratelimit-headers).',
     schema: { type: 'string' },
     example: '"default";r=59999;t=42',
   },

@@ -43,7 +43,7 @@ export function describeApi(
     },
     servers: [
       publicUrl === undefined
-        ? { url: '/', description: 'Where this document came from.' }
+        ? { url: '/', description: 'The server that sent this document.' }
         : { url: publicUrl, description: 'PUBLIC_URL of this installation.' },
     ],
     security: [{ key: [] }],
@@ -53,7 +53,7 @@ export function describeApi(
     paths,
     components: {
       securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'An API key; API_KEY is the first one.' },
+        key: { type: 'http', scheme: 'bearer', description: 'An API key. The first one is API_KEY.' },
       },
       headers: responseHeaders,
       examples: examplesOf(operations),

@@ -2,23 +2,23 @@
 
 export const tags: Readonly<Record<string, string>> = {
   Customers: 'Customers, their owners and their invitations.',
-  Onboarding: 'Applications from the public, and what an administrator makes of them.',
-  Emails: 'Single mails and what became of them.',
-  Scheduling: 'Mail for later: the email-config of a client and its scheduled mails.',
-  Diagnosis: 'Whether mail can leave, and why not.',
-  Templates: 'The words of invitation and rejection.',
+  Onboarding: 'Applications of future customers, and the decisions of an administrator.',
+  Emails: 'Single emails and their status.',
+  Scheduling: 'Scheduled emails, and the email-config of a client.',
+  Diagnosis: 'Whether mail can be sent, and why not.',
+  Templates: 'The texts of invitation and rejection.',
   Keys: 'API keys.',
 };
 
-export const description = `Postern takes transactional mail over HTTP, keeps it safe and hands it to your provider.
+export const description = `Postern accepts transactional email over HTTP, stores it and sends it through your provider.
 
-A 201 or a 202 means that what you asked for is committed, its mail included; mail never fails a request.
-\`sent\` means that the provider took responsibility for a mail: nobody can know more.
+A 201 or a 202 means that the result is committed to the database, including its emails. A mail problem never fails a request.
+\`sent\` means that the provider accepted the email. Postern cannot know whether it was delivered.
 
 Errors are \`application/problem+json\` (RFC 9457) of a closed list of types, each explained at \`/problems/TYPE\`.
-In a body, \`null\` is the same as nothing there.
+In a body, \`null\` is the same as leaving the field out.
 
-Send an \`Idempotency-Key\` with a POST and repeat it as often as you like: it happens once.
+Send an \`Idempotency-Key\` with a POST: repeats with the same key happen once.
 
-Send a \`traceparent\` (W3C Trace Context) and the mail's timeline and every line of our logs about it bear its trace id,
-up to the provider's reply; without one, a trace is begun.`;
+Send a \`traceparent\` (W3C Trace Context) and the timeline of the email and every log line about it carry its trace id,
+up to the reply of the provider. Without one, Postern starts a trace.`;

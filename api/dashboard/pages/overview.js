@@ -11,7 +11,7 @@ import { ago, causeWords, count, plural, span, upTo } from './words.js';
 export function Overview() {
   const { overview, isDatabaseAway } = useOverview();
   if (!overview && !isDatabaseAway)
-    return html`<h1 class="unseen">Overview</h1><p class="soft" role="status">Looking …</p>`;
+    return html`<h1 class="unseen">Overview</h1><p class="soft" role="status">Loading …</p>`;
   return html`
     <${Verdict} verdict=${verdictOf(overview ?? {}, { isDatabaseAway })} />
     ${

@@ -69,7 +69,7 @@ test('every environment finding tells something else on every platform', () => {
 
 test('the page of causes has a paragraph for each, with the advice for this platform', async () => {
   await using api = await startApi();
-  expect((await api.get('/docs/causes', { key: null })).text).toContain('when it starts for the first time');
+  expect((await api.get('/docs/causes', { key: null })).text).toContain('until the relay has started once');
   await storeCauses(api, { host: 'smtp.gmail.com', platform: 'coolify' });
   const { status, text, headers } = await api.get('/docs/causes', { key: null });
   expect(status).toBe(200);
