@@ -55,7 +55,7 @@ export function openChange(
     if (late !== null && idempotency === 'stored' && late !== json) {
       // Only the mail's status differs; a replay that tells the older one would be true as well.
       await amendAnswer(database, idempotent, late).catch((error) =>
-        log.warn({ err: error, ...requestIds(call) }, 'A stored answer could not be amended'),
+        log.warn({ err: error, ...requestIds(call) }, 'Stored answer could not be updated'),
       );
     }
     send(response, answer, late ?? json);

@@ -24,17 +24,16 @@ export function answerErrors(log: Log): ErrorRequestHandler {
 export function problemOf(error: unknown, log: Log, local: RequestIds): Problem {
   if (error instanceof Problem) return error;
   if (isUnavailable(error)) {
-    log.warn({ err: error, ...requestIds(local) }, 'PostgreSQL is away');
+    log.warn({ err: error, ...requestIds(local) }, 'PostgreSQL is unavailable');
     return new Problem(
       'database-unavailable',
-      'The database does not answer; nothing is known to have changed. Try again.',
+      'The database does not answer. The request may not have been carried out. Try again.',
       { headers: { 'retry-after': '2' } },
     );
   }
-  if (isClientError(error))
-    return new Problem('malformed-request', 'The address of the request cannot be read.');
-  log.error({ err: error, ...requestIds(local) }, 'A request failed because of a mistake of ours');
-  return new Problem('internal', 'Something is wrong on our side; the log has the request id.');
+  if (isClientError(error)) return new Problem('malformed-request', 'The URL of the request is not valid.');
+  log.error({ err: error, ...requestIds(local) }, 'Request failed because of an internal error');
+  return new Problem('internal', 'Internal error. The log of the api has the details under the request id.');
 }
 
 const isClientError = (error: unknown) => {

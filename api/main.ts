@@ -122,7 +122,7 @@ async function startHeartbeats(database: Database, providerVariables: readonly s
   const instance = randomUUID();
   const write = () =>
     beat(database, { instance, process: 'api', report: { provider_variables: providerVariables } }).catch(
-      (error) => log.warn({ err: error }, 'The heartbeat could not be written'),
+      (error) => log.warn({ err: error }, 'Heartbeat failed'),
     );
   await write();
   return every(beatIntervalMs, write, { first: 'after a pause' });

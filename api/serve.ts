@@ -93,7 +93,7 @@ async function permitRate(
 
 function readFields(operation: Operation, request: Request): Pick<Call, 'path' | 'query' | 'body'> {
   const path = operation.params?.safeParse(request.params);
-  if (path && !path.success) throw new Problem('not-found', `There is nothing at ${request.path}.`);
+  if (path && !path.success) throw new Problem('not-found', `Nothing is at ${request.path}.`);
   const query = operation.query && {
     in: 'query' as const,
     schema: operation.query,

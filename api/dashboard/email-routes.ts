@@ -48,13 +48,13 @@ export function emailRoutes({ database }: { database: Database }): Router {
   });
   router.get('/dashboard/emails/:id/source', async (request, response) => {
     const source = await openSource(database, await findEmail(request));
-    if (!source) throw new Problem('not-found', 'The source of this mail is not kept any more.');
+    if (!source) throw new Problem('not-found', 'The source of this email is no longer stored.');
     await sendSource(response, source);
   });
   router.get('/dashboard/emails/:id/attachments/:ordinal', async (request, response) => {
     const email = await findEmail(request);
     const attachment = (await openAttachments(database, email.id))[Number(request.params.ordinal)];
-    if (!attachment) throw new Problem('not-found', 'There is no such attachment.');
+    if (!attachment) throw new Problem('not-found', 'Attachment not found.');
     await sendAttachment(response, attachment);
   });
   return router;

@@ -116,9 +116,7 @@ async function* headerOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
       break;
     }
   }
-  yield Buffer.from(
-    '(The body of an invitation is not shown once it was sent: its link lets people in.)\r\n',
-  );
+  yield Buffer.from('(The body of a sent invitation is not shown, because its link gives access.)\r\n');
 }
 
 async function openBytes(q: Queryable, email: Email): Promise<AsyncGenerator<Buffer> | undefined> {

@@ -12,7 +12,7 @@ export type Alert = {
   /** Why, as a slug; what it means and how to fix it is in the catalogue. */
   readonly cause: string;
   readonly stage: Stage;
-  /** The provider's or the system's own words. */
+  /** The reply of the provider, or the error of the system. */
   readonly detail: string;
   readonly sender?: string;
 };

@@ -73,7 +73,10 @@ export function openWebhookQueue({
       } else if (performance.now() - next.since > waits.giveUpMs) {
         giveUp(waiting.shift(), why);
       } else {
-        log.warn({ event: 'alert-webhook', kind: next.kind, why }, 'The alert webhook did not take an alert');
+        log.warn(
+          { event: 'alert-webhook', kind: next.kind, why },
+          'The alert webhook did not accept an alert',
+        );
         await pause(waitMs, undefined, { signal: stopping.signal }).catch(() => {});
         waitMs = Math.min(waitMs * 2, waits.longestRetryMs);
         if (stopping.signal.aborted) return;
