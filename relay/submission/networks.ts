@@ -53,6 +53,10 @@ export function openNetworks(
   };
 }
 
+/** For whoever looks at the conversation, and for the log. */
+export const clearAuthHint = (client: string): string =>
+  `AUTH without TLS is not offered to ${client}, the gateway that stands for others: RELAY_CLEAR_AUTH_FROM allows it`;
+
 /** The default gateways of this machine or container, from Linux's routing tables; none where there are no such files. */
 export function readDefaultGateways(): string[] {
   return [
