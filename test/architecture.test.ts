@@ -22,7 +22,6 @@ const scripts = (
 // What is being cut: whoever cuts it takes it from the list.
 const longFunctions = [
   'a function given to runProcess',
-  'answerFor',
   'listenSubmission',
   'openAcceptance',
   'openHandOver',

@@ -25,47 +25,31 @@ export type MessageTaker = (
   callback: (error?: Error | null, text?: string) => void,
 ) => void;
 
-/**
- * @param ownCredential the one of Postern's own processes, who hand over emails
- * @param rewriteTo who speaks instead of senders that are not allowed
- * @param firstStatus where a recipient starts
- * @param show an address as the log may show it
- * @param rewritten called for each mail whose senders were changed
- */
-export function openMessageTaker({
-  database,
-  log,
-  budget,
-  acceptance,
-  networks,
-  allowedSenders,
-  hostname,
-  ownCredential,
-  rewriteTo,
-  firstStatus,
-  show,
-  rewritten,
-}: {
-  database: Database;
-  log: Log;
-  budget: Budget;
-  acceptance: Acceptance;
-  networks: Networks;
-  allowedSenders: AllowedSenders;
-  hostname: string;
-  ownCredential: string;
-  rewriteTo: string | undefined;
-  firstStatus: (address: string) => FirstStatus;
-  show: (address: string) => string;
-  rewritten: (() => void) | undefined;
-}): MessageTaker {
-  function takeMessage(
-    stream: SMTPServerDataStream,
-    session: SMTPServerSession,
-    callback: (error?: Error | null, text?: string) => void,
-  ): void {
+type Taker = {
+  readonly database: Database;
+  readonly log: Log;
+  readonly budget: Budget;
+  readonly acceptance: Acceptance;
+  readonly networks: Networks;
+  readonly allowedSenders: AllowedSenders;
+  readonly hostname: string;
+  /** The one of Postern's own processes, who hand over emails. */
+  readonly ownCredential: string;
+  /** Who speaks instead of senders that are not allowed. */
+  readonly rewriteTo: string | undefined;
+  /** Where a recipient starts. */
+  readonly firstStatus: (address: string) => FirstStatus;
+  /** An address as the log may show it. */
+  readonly show: (address: string) => string;
+  /** Called for each mail whose senders were changed. */
+  readonly rewritten: (() => void) | undefined;
+};
+
+export const openMessageTaker =
+  (taker: Taker): MessageTaker =>
+  (stream, session, callback) => {
     const queueId = newQueueId();
-    answerFor(stream, session, queueId).then(
+    answerFor(taker, stream, session, queueId).then(
       (answer) => {
         if (typeof answer === 'string') {
           callback(null, `2.0.0 queued as ${answer}`);
@@ -74,125 +58,125 @@ export function openMessageTaker({
         callback(asReplyError(answer));
       },
       (error) => {
-        callback(asReplyError(explain(error, queueId)));
+        callback(asReplyError(explain(error, queueId, taker.log)));
       },
     );
-  }
+  };
 
-  /** The queue id of a message that is ours now, or why it is not. Rejects when the client or the database goes away. */
-  async function answerFor(
-    stream: SMTPServerDataStream,
-    session: SMTPServerSession,
-    queueId: string,
-  ): Promise<string | Refusal> {
-    const credential = credentialOf(session, networks) as string;
-    const { envelope, remoteAddress } = session;
-    const sender = normalizeAddress(envelope.mailFrom ? envelope.mailFrom.address : '');
-    const recipients = envelope.rcptTo.map(({ address }) => normalizeAddress(address));
-    const smtputf8Asked = envelope.smtpUtf8 === true;
-    const protocol = protocolOf(session, smtputf8Asked);
-    const now = new Date();
+/** The queue id of a message that is ours now, or why it is not. Rejects when the client or the database goes away. */
+async function answerFor(
+  taker: Taker,
+  stream: SMTPServerDataStream,
+  session: SMTPServerSession,
+  queueId: string,
+): Promise<string | Refusal> {
+  const { database, budget, networks, allowedSenders, hostname } = taker;
+  const credential = credentialOf(session, networks) as string;
+  const { envelope, remoteAddress } = session;
+  const sender = normalizeAddress(envelope.mailFrom ? envelope.mailFrom.address : '');
+  const recipients = envelope.rcptTo.map(({ address }) => normalizeAddress(address));
+  const smtputf8Asked = envelope.smtpUtf8 === true;
+  const protocol = protocolOf(session, smtputf8Asked);
+  const now = new Date();
 
-    const received = await receive({
-      stream,
-      queueId,
-      database,
-      budget,
-      question: {
-        allowed: allowedSenders,
-        mailFrom: sender,
-        rewriteTo,
-        mayHandOverEmails: credential === ownCredential,
-        now,
-      },
-      trace: () =>
-        receivedField({
-          helo: session.hostNameAppearsAs || '',
-          address: remoteAddress,
-          by: hostname,
-          protocol,
-          queueId,
-          at: now,
-        }),
-      longestMs,
-      digestOf: `${credential}\n${sender}\n${recipients.toSorted().join('\n')}\n\n`,
-    });
-    if ('code' in received) return received;
-    using message = received;
+  const received = await receive({
+    stream,
+    queueId,
+    database,
+    budget,
+    question: {
+      allowed: allowedSenders,
+      mailFrom: sender,
+      rewriteTo: taker.rewriteTo,
+      mayHandOverEmails: credential === taker.ownCredential,
+      now,
+    },
+    trace: () =>
+      receivedField({
+        helo: session.hostNameAppearsAs || '',
+        address: remoteAddress,
+        by: hostname,
+        protocol,
+        queueId,
+        at: now,
+      }),
+    longestMs,
+    digestOf: `${credential}\n${sender}\n${recipients.toSorted().join('\n')}\n\n`,
+  });
+  if ('code' in received) return received;
+  using message = received;
 
-    const { admission } = message;
-    const statuses = recipients.map((address, at) => ({
-      address,
-      ...firstStatus(address),
-      ...recipientRequestOf(envelope.rcptTo[at] as object),
-    }));
-    const result = await acceptance.accept({
-      queueId,
-      credential,
-      client: remoteAddress,
-      email: admission.email,
-      ...repeatOf(message),
-      sender: admission.mailFrom,
-      were: admission.were,
-      headerFrom: admission.headerFrom,
-      messageId: admission.messageId,
-      size: message.size,
-      smtputf8: smtputf8Asked && admission.eightBitHeader,
-      eightBit: message.eightBit,
-      ...messageRequestOf(envelope.mailFrom),
-      status: statusOfAll(statuses),
-      recipients: statuses,
-      content: message.content,
-    });
-    if (result.outcome !== 'accepted') await message.discard().catch(() => {});
-    if (result.outcome === 'refused') return result.refusal;
-    told(result, { queued: message, credential, sender, recipients: recipients.length });
-    return result.queueId;
-  }
+  const { admission } = message;
+  const statuses = recipients.map((address, at) => ({
+    address,
+    ...taker.firstStatus(address),
+    ...recipientRequestOf(envelope.rcptTo[at] as object),
+  }));
+  const result = await taker.acceptance.accept({
+    queueId,
+    credential,
+    client: remoteAddress,
+    email: admission.email,
+    ...repeatOf(message),
+    sender: admission.mailFrom,
+    were: admission.were,
+    headerFrom: admission.headerFrom,
+    messageId: admission.messageId,
+    size: message.size,
+    smtputf8: smtputf8Asked && admission.eightBitHeader,
+    eightBit: message.eightBit,
+    ...messageRequestOf(envelope.mailFrom),
+    status: statusOfAll(statuses),
+    recipients: statuses,
+    content: message.content,
+  });
+  if (result.outcome !== 'accepted') await message.discard().catch(() => {});
+  if (result.outcome === 'refused') return result.refusal;
+  told(taker, result, { queued: message, credential, sender, recipients: recipients.length });
+  return result.queueId;
+}
 
-  /** Says in the log, and counts, what became of a message. */
-  function told(
-    result: Accepted,
+/** Says in the log, and counts, what became of a message. */
+function told(
+  { log, show, rewritten }: Taker,
+  result: Accepted,
+  {
+    queued: { admission, size },
+    credential,
+    sender,
+    recipients,
+  }: { queued: Received; credential: string; sender: string; recipients: number },
+): void {
+  const isRewritten = Object.keys(admission.were).length > 0;
+  if (isRewritten && result.outcome === 'accepted') rewritten?.();
+  log.info(
     {
-      queued: { admission, size },
+      event: result.outcome === 'accepted' ? 'queued' : 'queued-before',
+      queueId: result.queueId,
+      emailId: admission.email?.id,
+      traceId: result.traceId,
       credential,
-      sender,
+      sender: show(admission.mailFrom),
+      ...(isRewritten && { rewrittenFrom: show(admission.were.fromWas ?? sender) }),
       recipients,
-    }: { queued: Received; credential: string; sender: string; recipients: number },
-  ): void {
-    const isRewritten = Object.keys(admission.were).length > 0;
-    if (isRewritten && result.outcome === 'accepted') rewritten?.();
-    log.info(
-      {
-        event: result.outcome === 'accepted' ? 'queued' : 'queued-before',
-        queueId: result.queueId,
-        emailId: admission.email?.id,
-        traceId: result.traceId,
-        credential,
-        sender: show(admission.mailFrom),
-        ...(isRewritten && { rewrittenFrom: show(admission.were.fromWas ?? sender) }),
-        recipients,
-        size,
-      },
-      result.outcome === 'accepted' ? 'Mail queued' : 'The same mail was queued before',
-    );
-  }
+      size,
+    },
+    result.outcome === 'accepted' ? 'Mail queued' : 'The same mail was queued before',
+  );
+}
 
-  function explain(error: unknown, queueId: string): Refusal {
-    if (isGone(error)) {
-      log.debug({ event: 'vanished', queueId }, 'Client disconnected in the middle of a message');
-      return ourMistake;
-    }
-    const isFull = (error as { code?: unknown }).code === '53100';
-    log.error(
-      { event: 'failed', queueId, err: error },
-      'Message could not be accepted; the client has to send it again',
-    );
-    if (isFull) return diskFull;
-    return isUnavailable(error) ? databaseAway : ourMistake;
+function explain(error: unknown, queueId: string, log: Log): Refusal {
+  if (isGone(error)) {
+    log.debug({ event: 'vanished', queueId }, 'Client disconnected in the middle of a message');
+    return ourMistake;
   }
-
-  return takeMessage;
+  const isFull = (error as { code?: unknown }).code === '53100';
+  log.error(
+    { event: 'failed', queueId, err: error },
+    'Message could not be accepted; the client has to send it again',
+  );
+  if (isFull) return diskFull;
+  return isUnavailable(error) ? databaseAway : ourMistake;
 }
 
 function protocolOf({ openingCommand, secure, user }: SMTPServerSession, smtputf8: boolean): string {
