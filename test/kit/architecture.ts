@@ -43,6 +43,8 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   '@hey-api/openapi-ts': ['test'],
   '@redocly/openapi-core': ['test'],
   '@ts-morph/common': ['test'],
+  'kubernetes-models': ['test'],
+  '@kubernetes-models/cloudnative-pg': ['test'],
   vitest: ['test'],
   yaml: ['test'],
 };
