@@ -35,8 +35,8 @@ export async function ensureRoles(owner: Queryable, url: string, passwords: Role
   );
   if (rows.length > 0) {
     throw new Error(
-      `${rows.map(({ rolname }) => rolname).join(', ')} have more rights on this server than any process of Postern ` +
-        'needs. Run: alter role NAME nosuperuser nocreaterole nobypassrls',
+      `${rows.map(({ rolname }) => rolname).join(', ')} may do everything on this server, and no process of Postern ` +
+        'needs that. Run: alter role NAME nosuperuser nocreaterole nobypassrls',
     );
   }
 }

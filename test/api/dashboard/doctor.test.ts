@@ -54,7 +54,7 @@ const report: PreflightReport = {
 
 test('without a relay it says at once that there is none to ask', async () => {
   const hear = await ask();
-  await hear(/^event: problem\ndata: \{"title":"The relay does not run"/);
+  await hear(/^event: problem\ndata: \{"title":"The relay is not running"/);
   expect(await takeDoctorRun(dashboard.database, relay)).toBeUndefined();
 });
 
