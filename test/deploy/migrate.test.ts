@@ -124,7 +124,7 @@ test('a file without a transaction holds nothing that could be left half-done', 
     '000002_bad.sql': '-- no transaction\nalter table first add column name text;\n',
   });
   await expect(migrate(given.database, log, { directory: given.directory })).rejects.toThrow(
-    'holds nothing but "create index concurrently',
+    'may contain only "create index concurrently',
   );
 });
 
@@ -233,7 +233,7 @@ test('a database that is not up yet is waited for, by the migration and by the p
   await until(
     () =>
       lines.some((line) => line.startsWith('Waiting up to')) &&
-      lines.some((line) => line.includes('is away')),
+      lines.some((line) => line.includes('is unavailable')),
   );
   await postgres.start();
   await Promise.all([migrating, waiting]);
