@@ -102,7 +102,7 @@ describe('mailboxes', () => {
   test.each([
     ['mailto:ann@example.com', 'mailto:'],
     ['ann', 'no address'],
-    ['ann@', 'behind the @'],
+    ['ann@', 'after the @'],
     ['ann@example', 'without a dot'],
     ['"a<b"@example.com', 'has < or >'],
     ['ann@example.com; bob@example.com', 'comma'],

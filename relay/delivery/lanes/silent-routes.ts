@@ -27,7 +27,7 @@ export async function countFinalReply(
       holdDownMs,
     });
     if (!isNews) return;
-    const detail = `${route.name}: ${inARow} eeeemails in a row got no final reply`;
+    const detail = `${route.name}: ${inARow} emails in a row got no final reply`;
     alert({ kind: 'route-stopped', lane: lane.provider.name, cause, stage: 'dot', detail });
     await stopped();
   });

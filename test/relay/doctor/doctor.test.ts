@@ -345,7 +345,7 @@ describe('TLS', () => {
       SMTP_TLS_MODE: 'implicit',
     });
     expect(firstLine).toMatch(/^FAILED at tls: port-tls-mismatch: .*SMTP_PORT, SMTP_TLS_MODE\.$/);
-    expect(examination.diagnosis?.because).toContain('speaks SMTP in the clear');
+    expect(examination.diagnosis?.because).toContain('speaks unencrypted SMTP first');
   });
 
   test('a TLS server on the STARTTLS port is named without waiting for its greeting', async () => {
