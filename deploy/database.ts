@@ -31,6 +31,8 @@ export interface Connection extends Queryable, AsyncDisposable {
 
 export interface Database extends Queryable, AsyncDisposable {
   readonly pool: pg.Pool;
+  /** How many sessions the pool has opened so far: a server that took over can only be met by a new one. */
+  readonly sessionsOpened: number;
   readonly log: Log | undefined;
   /**
    * Runs `work` in one transaction: commits its result, rolls back what it throws. When the
@@ -79,7 +81,11 @@ export function openDatabase({
 
   // Without a listener of our own an error between two statements of a transaction would end the process:
   // the pool listens only while the client is idle.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  let sessionsOpened = 0;
+  pool.on('connect', (client) => {
+    sessionsOpened++;
+    client.on('error', () => {});
+  });
   pool.on('error', (error) => log?.warn({ err: error }, 'Idle connection to PostgreSQL lost'));
 
   // Once every connection has a transaction that waits for another connection, none of them goes on: for as long as
@@ -141,6 +147,9 @@ export function openDatabase({
       return ask.query<Row>(statement, values);
     },
     pool,
+    get sessionsOpened() {
+      return sessionsOpened;
+    },
     log,
     transaction,
     connect,

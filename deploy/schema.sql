@@ -86,7 +86,8 @@ create table database_identity (
   restored_at timestamp with time zone,
   restored_up_to_message text collate "C",
   restored_up_to_email uuid,
-  restored_emails_left uuid
+  restored_emails_left uuid,
+  restore_noticed_at timestamp with time zone
 );
 create table doctor_run (
   id uuid not null,

@@ -9,17 +9,16 @@ import type { Agent } from './attempt/agent.ts';
 import { openAttempts } from './attempt/attempts.ts';
 import { applyEffect } from './attempt/effects.ts';
 import { openBackground } from './background.ts';
-import { type DeliveryContext, openContext } from './context.ts';
+import { openContext } from './context.ts';
 import { openDispatcher } from './dispatcher.ts';
+import { watchIdentity } from './identity-watch.ts';
 import { createLane } from './lanes/lane.ts';
 import { leaveSlots } from './lanes/share.ts';
 import { refreshLanes } from './lanes/share-connections.ts';
 import { startMaintenance } from './maintenance.ts';
 import { openNoticeWriter } from './notices/owed.ts';
-import { checkIdentity } from './queue/identity.ts';
 import { watchLeases } from './queue/lease-watch.ts';
 import { openMarks } from './queue/marks.ts';
-import { restored } from './queue/restored.ts';
 import { openResults } from './queue/results.ts';
 import { type DeliveryReport, reportOf } from './report.ts';
 import { openSenderProbes } from './sender-probes.ts';
@@ -65,6 +64,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
 
   // In capture mode nothing leaves, whatever lies in the queue.
   const providers = environment.deliveryMode === 'capture' ? [] : environment.providers;
+  const identity = watchIdentity(context);
   const lanes = providers.map((provider) => createLane(provider, timeouts));
   const background = openBackground((error) => context.failed(error, 'storing results'));
   const wake = () => dispatcher.wake();
@@ -81,15 +81,25 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
   };
   const attempts = openAttempts(background, wake);
   const senderProbes = openSenderProbes(agent, attempts, background, wake);
-  const dispatcher = openDispatcher({ context, lanes, agent, attempts, settle, senderProbes, background });
+  const dispatcher = openDispatcher({
+    context,
+    identity,
+    lanes,
+    agent,
+    attempts,
+    settle,
+    senderProbes,
+    background,
+  });
 
-  await checkWhichDatabase(context);
+  await identity.confirm();
   await announceLanes(
     database,
     environment.providers.map((provider) => ({ key: laneKey(provider), ...provider })),
   );
   const maintenance = startMaintenance({
     context,
+    identity,
     lanes,
     attempts,
     dispatcher,
@@ -120,15 +130,4 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
       await context.tryTo('leaving connections to others', () => leaveSlots(database, context.instance));
     },
   };
-}
-
-async function checkWhichDatabase({ database, alert }: DeliveryContext): Promise<void> {
-  if (!(await checkIdentity(database))) return;
-  alert({
-    kind: 'database-restored',
-    lane: '',
-    cause: restored,
-    stage: 'config',
-    detail: 'The database was restored or replaced. All unfinished mail is held until somebody releases it.',
-  });
 }

@@ -5,6 +5,7 @@ import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
 import { areFull, chooseLane, claimSize, type HeldSender } from './choose-lane.ts';
 import type { DeliveryContext } from './context.ts';
+import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
 import { type ClaimedMail, claimDueMail } from './queue/claim.ts';
 import type { SenderProbes } from './sender-probes.ts';
@@ -22,6 +23,7 @@ export type Dispatcher = {
 
 type Parts = {
   readonly context: DeliveryContext;
+  readonly identity: IdentityWatch;
   readonly lanes: readonly Lane[];
   readonly agent: Agent;
   readonly attempts: Attempts;
@@ -34,7 +36,7 @@ type Parts = {
 const notWelcomeSeconds = 10;
 
 export function openDispatcher(parts: Parts): Dispatcher {
-  const { context, lanes, attempts, settle, background } = parts;
+  const { context, identity, lanes, attempts, settle, background } = parts;
   const { database, instance, timeouts, stopping } = context;
   const isCaptured = capturedBy(context);
   let ready: ClaimedMail[] = [];
@@ -64,8 +66,11 @@ export function openDispatcher(parts: Parts): Dispatcher {
       if (limit <= 0) continue;
       const { lowestPriority } = lane;
       if (lowestPriority < 0) return;
+      if (!(await identity.confirm())) return;
       const { leaseMs } = timeouts;
       const claimed = await claimDueMail(database, { limit, instance, leaseMs, lowestPriority });
+      // Over a session that was opened for it, perhaps: then the leases run out, or the mail is held.
+      if (!(await identity.confirm())) return;
       hasBacklog = claimed.length >= limit;
       ready = [...ready, ...claimed].sort((a, b) => a.priority - b.priority);
       if (!stopping.aborted) dispatch();

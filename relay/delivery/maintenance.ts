@@ -6,6 +6,7 @@ import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
 import type { DeliveryContext } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
 import { forgetUsage } from './lanes/pacing.ts';
 import { probe } from './lanes/probes.ts';
@@ -23,6 +24,7 @@ import type { SenderProbes } from './sender-probes.ts';
 
 export type Maintained = {
   readonly context: DeliveryContext;
+  readonly identity: IdentityWatch;
   readonly lanes: readonly Lane[];
   readonly attempts: Attempts;
   readonly dispatcher: Dispatcher;
@@ -128,9 +130,18 @@ function tasks(maintained: Maintained): Task[] {
 /** What nobody waits for is done every ten seconds instead of twice a second. */
 const slow = (pollMs: number) => 20 * pollMs;
 
-async function lookAfterLanes({ context, lanes, dispatcher, background }: Maintained): Promise<void> {
+async function lookAfterLanes({
+  context,
+  identity,
+  lanes,
+  dispatcher,
+  background,
+}: Maintained): Promise<void> {
+  await identity.confirm();
   await refreshLanes(context, lanes);
-  await shareConnections(context, lanes, dispatcher.hasMail || lanes.some(({ active }) => active > 0));
+  const isBusy = dispatcher.hasMail || lanes.some(({ active }) => active > 0);
+  const met = await shareConnections(context, lanes, isBusy);
+  if (met) await identity.beaten(met);
   for (const lane of lanes) {
     lane.tick();
     background.follow(probe(context, lane, dispatcher.wake));

@@ -101,6 +101,9 @@ export async function ownPostgres(): Promise<OwnPostgres> {
     stop: server.stop,
     kill: server.kill,
     start: server.start,
+    promote: server.promote,
+    keep: server.keep,
+    putBack: server.putBack,
     async [Symbol.asyncDispose]() {
       await pool.end();
       await server[Symbol.asyncDispose]();

@@ -4,7 +4,18 @@
 // server that somebody else has killed. Outage tests do exactly that, so we drive its binaries ourselves.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chown,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,6 +32,11 @@ export type EmbeddedPostgres = AsyncDisposable & {
   kill(): Promise<void>;
   /** Starts it again on the same files and port; resolves when it accepts connections. */
   start(): Promise<void>;
+  /** Starts a stopped server as a standby that takes over: the same commits, on the next timeline. */
+  promote(): Promise<void>;
+  /** Keeps the files of a stopped server under a name, and puts them back. */
+  keep(name: string): Promise<void>;
+  putBack(name: string): Promise<void>;
 };
 
 type Owner = { readonly uid?: number; readonly gid?: number };
@@ -74,6 +90,20 @@ export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<Embe
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     port,
     start,
+    async promote() {
+      // Recovery from an archive that has nothing more than the server itself: its end begins a new timeline.
+      const signal = join(data, 'recovery.signal');
+      await writeFile(signal, '');
+      await appendFile(join(data, 'postgresql.auto.conf'), "restore_command = 'false'\n");
+      if (owner.uid !== undefined) await chown(signal, owner.uid, owner.gid ?? owner.uid);
+      await start();
+    },
+    keep: (name) => cp(data, join(directory, name), { recursive: true, preserveTimestamps: true }),
+    async putBack(name) {
+      await rm(data, { recursive: true });
+      await rename(join(directory, name), data);
+      await own(data, owner);
+    },
     stop: (mode = 'fast') => end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
     kill: () => end('SIGKILL'),
     async [Symbol.asyncDispose]() {
@@ -82,6 +112,14 @@ export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<Embe
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A copy that root made is root's. */
+async function own(folder: string, { uid, gid = uid }: Owner): Promise<void> {
+  if (uid === undefined || gid === undefined) return;
+  await chown(folder, uid, gid);
+  const names = await readdir(folder, { recursive: true });
+  await Promise.all(names.map((name) => chown(join(folder, name), uid, gid)));
 }
 
 /** PostgreSQL refuses to run as root; in a container root is often all there is. */

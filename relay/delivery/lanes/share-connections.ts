@@ -2,7 +2,7 @@
 import { readLanes } from '../../lane-state/lanes.ts';
 import type { DeliveryContext } from '../context.ts';
 import type { Lane } from './lane.ts';
-import { leaseSlots, meetReplicas, shareOf } from './share.ts';
+import { leaseSlots, type Met, meetReplicas, shareOf } from './share.ts';
 
 /** Takes what the database knows about the lanes. */
 export async function refreshLanes({ database }: DeliveryContext, lanes: readonly Lane[]): Promise<void> {
@@ -22,9 +22,10 @@ export async function shareConnections(
   { database, instance, timeouts: { leaseMs } }: DeliveryContext,
   lanes: readonly Lane[],
   busy: boolean,
-): Promise<void> {
-  if (lanes.length === 0) return;
-  const replicas = await meetReplicas(database, { instance, busy }, leaseMs);
+): Promise<Met | undefined> {
+  if (lanes.length === 0) return undefined;
+  const met = await meetReplicas(database, { instance, busy }, leaseMs);
+  const { replicas } = met;
   for (const lane of lanes) {
     const total = lane.provider.maxConnections;
     lane.slots = await leaseSlots(database, {
@@ -36,4 +37,5 @@ export async function shareConnections(
       leaseMs,
     });
   }
+  return met;
 }

@@ -20,27 +20,38 @@ export function shareOf(total: number, replicas: readonly Replica[], instance: s
   return 1 + Math.floor(rest / takers.length) + (place < rest % takers.length ? 1 : 0);
 }
 
-/** Says that this relay lives and whether it has mail waiting; returns all that live. */
-export async function meetReplicas(
-  q: Queryable,
-  { instance, busy }: Replica,
-  leaseMs: number,
-): Promise<Replica[]> {
-  const { rows } = await q.query<Replica>({
+export type Met = {
+  /** All that live. */
+  readonly replicas: readonly Replica[];
+  /** When this relay said that it lives, now and the time before, as this database knows it. */
+  readonly seenAt: Date;
+  readonly previousSeenAt: Date | null;
+};
+
+/** Says that this relay lives and whether it has mail waiting. */
+export async function meetReplicas(q: Queryable, { instance, busy }: Replica, leaseMs: number): Promise<Met> {
+  type Row = Replica & { seenAt: Date | null; previousSeenAt: Date | null };
+  const { rows } = await q.query<Row>({
     name: 'meet-replicas',
     text: `
-      with me as (
+      with before as (
+        select seen_at from lane_replica where instance = $1
+      ), me as (
         insert into lane_replica (instance, busy) values ($1, $2)
         on conflict (instance) do update set busy = excluded.busy, seen_at = now()
+        returning instance, busy, seen_at
       ), gone as (
         delete from lane_replica where seen_at < now() - interval '1 hour'
       )
-      select instance, busy from lane_replica
-      where instance <> $1 and seen_at > now() - $3 * interval '1 millisecond'
-      union all select $1::uuid, $2::boolean`,
+      select instance, busy, seen_at as "seenAt", (select seen_at from before) as "previousSeenAt" from me
+      union all
+      select instance, busy, null, null from lane_replica
+      where instance <> $1 and seen_at > now() - $3 * interval '1 millisecond'`,
     values: [instance, busy, leaseMs],
   });
-  return rows;
+  const [me] = rows;
+  if (!me?.seenAt) throw new Error('PostgreSQL did not keep that this relay lives');
+  return { replicas: rows, seenAt: me.seenAt, previousSeenAt: me.previousSeenAt };
 }
 
 /**

@@ -9,7 +9,7 @@ export const restored = 'database-restored';
 export const restoredBatch = 1_000;
 
 const detail =
-  'The database was restored from a backup, or a standby took over. This mail may have been sent already.';
+  'The database was restored from a backup, or a standby took over without the last commits. This mail may have been sent already.';
 
 type Restoration = {
   restored_at: Date;

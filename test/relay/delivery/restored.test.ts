@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openBudget } from '../../../deploy/budget.ts';
-import { openDatabase } from '../../../deploy/database.ts';
+import { type Database, openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
 import { claimDueEmails } from '../../../relay/client/outbox/claim.ts';
 import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
@@ -22,6 +22,9 @@ const log = openLog('relay', 'silent');
 const nobody = { host: '127.0.0.1', user: 'postern', password: 'x' };
 const lease = { instance: randomUUID(), leaseMs: 60_000 };
 
+/** As a relay that has just started. */
+const check = (database: Database) => checkIdentity(database, { instance: randomUUID() });
+
 /** As if these rows had come out of a backup of another server. */
 async function restore(database: Pick<TestDatabase, 'query'>): Promise<void> {
   await database.query(
@@ -40,8 +43,8 @@ test('mail that was not looked at yet is not claimed, new mail is', async () => 
     [deferred.queueId],
   );
   await restore(given);
-  expect(await checkIdentity(database)).toBe(true);
-  expect(await checkIdentity(database)).toBe(false);
+  expect(await check(database)).toMatchObject({ kind: 'restored', isNews: true });
+  expect(await check(database)).toMatchObject({ kind: 'same' });
   const fresh = await queueMail(given.query);
   await until(
     async () => (await given.query('select from recipient where next_attempt_at <= now()')).rowCount === 3,
@@ -87,7 +90,7 @@ test('an email that was due and not handed over yet is held; what is due later, 
   const old = [await add(), await add({ paused: true })];
   const later = await add({ due: '1 hour' });
   await restore(given);
-  await checkIdentity(database);
+  await check(database);
   const fresh = await add();
   const asked = await add();
   await using handOver = openHandOver({ ...nobody, port: await freePort(), sessions: 1, log });
@@ -111,9 +114,9 @@ test('a batch is a batch: two relays share the work, and one that is killed in b
   await using other = openDatabase({ url: given.url, applicationName: 'other', max: 2 });
   await fillBacklog(given, 2 * restoredBatch + 1);
   await restore(given);
-  await checkIdentity(one);
+  await check(one);
   expect(await holdRestored(one)).toEqual({ state: 'holding', held: restoredBatch });
-  expect(await checkIdentity(other)).toBe(false);
+  expect(await check(other)).toMatchObject({ isNews: false });
   expect(await holdRestored(other)).toEqual({ state: 'holding', held: restoredBatch });
   await one.transaction(async (tx) => {
     await tx.query('select from database_identity for update');
@@ -135,7 +138,7 @@ test('what was locked when its batch came is held before anything of the backup 
   await using other = openDatabase({ url: given.url, applicationName: 'other', max: 1 });
   const { queueId } = await queueMail(given.query);
   await restore(given);
-  await checkIdentity(database);
+  await check(database);
   await other.transaction(async (tx) => {
     await tx.query('select from recipient for update');
     // No recipients to hold, then no emails; and still it is not over.

@@ -1,0 +1,150 @@
+// A standby that took over is no restored backup, and a restored backup is one also under a relay that runs.
+import { expect, test } from 'vitest';
+import { type IdentityEvidence, judgeIdentity } from '../../../relay/delivery/queue/identity.ts';
+import { ownPostgres } from '../../kit/database.ts';
+import { startProvider } from '../../kit/provider.ts';
+import { until } from '../../kit/until.ts';
+import { countByStatus, environmentFor, openWayOut, queueMail, queueMails, settled } from './way-out.ts';
+
+const server = (timeline: number, systemIdentifier = '7') => ({ systemIdentifier, timeline });
+const at = (second: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, second));
+const evidence = (more: Partial<IdentityEvidence>): IdentityEvidence => ({
+  current: server(1),
+  recorded: server(1),
+  ownSeenAt: null,
+  newestHeartbeatSeconds: null,
+  ...more,
+});
+
+test.each([
+  ['the same server', evidence({}), undefined, { kind: 'same' }],
+  ['a database that no relay has used', evidence({ recorded: null }), undefined, { kind: 'same' }],
+  [
+    'a higher timeline with a young heartbeat, at the start of a relay',
+    evidence({ current: server(2), newestHeartbeatSeconds: 60 }),
+    undefined,
+    { kind: 'promoted' },
+  ],
+  [
+    'a higher timeline with an old heartbeat',
+    evidence({ current: server(2), newestHeartbeatSeconds: 60.5 }),
+    undefined,
+    { kind: 'restored', missingSeconds: 61 },
+  ],
+  [
+    'a higher timeline without a heartbeat',
+    evidence({ current: server(2) }),
+    undefined,
+    { kind: 'restored' },
+  ],
+  [
+    'another server, however young the heartbeat',
+    evidence({ current: server(2, '8'), newestHeartbeatSeconds: 1 }),
+    undefined,
+    { kind: 'restored' },
+  ],
+  [
+    'a lower timeline',
+    evidence({ recorded: server(3), current: server(2), newestHeartbeatSeconds: 1 }),
+    undefined,
+    { kind: 'restored' },
+  ],
+  [
+    'a higher timeline that has what a living relay saw committed, however old the heartbeat',
+    evidence({ current: server(2), ownSeenAt: at(5), newestHeartbeatSeconds: 900 }),
+    at(5),
+    { kind: 'promoted' },
+  ],
+  [
+    'a higher timeline that lacks what a living relay saw committed, however young the heartbeat',
+    evidence({ current: server(2), ownSeenAt: at(3), newestHeartbeatSeconds: 1 }),
+    at(5),
+    { kind: 'restored', missingSeconds: 2 },
+  ],
+  [
+    'the same timeline that lacks what a living relay saw committed: a snapshot was put back',
+    evidence({ ownSeenAt: null }),
+    at(5),
+    { kind: 'restored', missingSeconds: null },
+  ],
+] as const)('%s', (_, found, acknowledged, judgement) => {
+  expect(judgeIdentity(found, acknowledged)).toMatchObject(judgement);
+});
+
+/** What the relay's process does beside delivery. */
+const heartbeat = `insert into heartbeat (instance, process, report) values (gen_random_uuid(), 'relay', '{}')`;
+
+test('after a promotion mail flows again at once: under the relay that runs, and at the next start', async () => {
+  await using postgres = await ownPostgres();
+  const { url, query } = postgres;
+  await using provider = await startProvider();
+  const environment = environmentFor(provider);
+  {
+    await using wayOut = await openWayOut(url, environment);
+    await query(heartbeat);
+    const before = await queueMail(query);
+    await settled(query, before.queueId, ['sent']);
+
+    await postgres.stop();
+    await postgres.promote();
+    const [mail] = await until(() => queueMails(query, [{}]).catch(() => undefined), {
+      what: 'PostgreSQL to take mail again',
+    });
+    await settled(query, mail?.queueId ?? '', ['sent']);
+    expect(wayOut.alerts).toEqual([]);
+    await query(heartbeat);
+  }
+  // Nobody runs now.
+  const waiting = await queueMails(query, [{}, {}, {}]);
+  await postgres.stop();
+  await postgres.promote();
+  await until(() => query('select 1').catch(() => undefined), { what: 'PostgreSQL to answer' });
+  await using later = await openWayOut(url, environment);
+  for (const { queueId } of waiting) await settled(query, queueId, ['sent']);
+  expect(later.alerts).toEqual([]);
+  expect(provider.messages).toHaveLength(5);
+});
+
+test('a relay under which an old backup was restored holds its mail, and says how many seconds are missing', async () => {
+  await using postgres = await ownPostgres();
+  const { url, query } = postgres;
+  await using provider = await startProvider();
+  await using wayOut = await openWayOut(url, environmentFor(provider));
+  provider.on('mail', '451 4.3.0 later');
+  const { queueId } = await queueMail(query);
+  await settled(query, queueId, ['deferred']);
+  await postgres.stop();
+  await postgres.keep('backup');
+  await postgres.start();
+  provider.behave();
+  // As if it had left: only the backup still believes that it waits.
+  await until(
+    () =>
+      query(`update recipient set next_attempt_at = now()`).then(
+        () => true,
+        () => undefined,
+      ),
+    { what: 'PostgreSQL to answer' },
+  );
+  await settled(query, queueId, ['sent']);
+  const seen = async () =>
+    (await query<{ at: Date }>('select max(seen_at) as at from lane_replica')).rows[0]?.at.getTime() ?? 0;
+  const then = await seen();
+  await until(async () => (await seen()) > then + 1_500, { what: 'the relay to live on for a while' });
+
+  await postgres.stop();
+  await postgres.putBack('backup');
+  await postgres.promote();
+  await until(async () => (await countByStatus(query).catch(() => undefined))?.held === 1, {
+    what: 'the mail of the backup to be held',
+  });
+  expect(wayOut.alerts).toMatchObject([
+    {
+      kind: 'database-restored',
+      detail: expect.stringMatching(/^The commits of the last \d+ s are missing/),
+    },
+  ]);
+  expect(provider.messages).toHaveLength(1);
+  const fresh = await queueMail(query);
+  await settled(query, fresh.queueId, ['sent']);
+});
