@@ -31,6 +31,7 @@ await runProcess(
     scrubEnvironment(process.env, 'relay');
     return environment;
   },
+  // Long because it starts the parts of the process one after the other, and each needs those before it.
   async ({ environment, log, resources, signal }) => {
     const instance = randomUUID();
     const database = resources.use(

@@ -42,6 +42,8 @@ type Claim = { readonly email: ClaimedEmail; readonly at: number };
 /**
  * Starts looking. Disposing waits for hand-overs that are under way and gives back what was claimed but not begun.
  *
+ * Long because its small functions share what was claimed and what is under way.
+ *
  * @param signal begins that end at once, whatever else of the process has to close before
  * @param concurrency how many emails are handed over at the same time
  */

@@ -32,6 +32,7 @@ await runProcess(
     scrubEnvironment(process.env, 'worker');
     return environment;
   },
+  // Long because it starts the parts of the process one after the other, and each needs those before it.
   async ({ environment, log, resources, signal }) => {
     const { workerConcurrency: concurrency, workerPollIntervalMs: pollIntervalMs } = environment;
     const sessions = Math.min(concurrency * sessionsEach, mostSessions);

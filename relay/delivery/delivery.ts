@@ -81,33 +81,15 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
   };
   const attempts = openAttempts(background, wake);
   const senderProbes = openSenderProbes(agent, attempts, background, wake);
-  const dispatcher = openDispatcher({
-    context,
-    identity,
-    lanes,
-    agent,
-    attempts,
-    settle,
-    senderProbes,
-    background,
-  });
+  const parts = { context, identity, lanes, agent, attempts, settle, senderProbes, background };
+  const dispatcher = openDispatcher(parts);
 
   await identity.confirm();
   await announceLanes(
     database,
     environment.providers.map((provider) => ({ key: laneKey(provider), ...provider })),
   );
-  const maintenance = startMaintenance({
-    context,
-    identity,
-    lanes,
-    attempts,
-    dispatcher,
-    senderProbes,
-    leaseWatch,
-    notices,
-    background,
-  });
+  const maintenance = startMaintenance({ ...parts, dispatcher, leaseWatch, notices });
 
   return {
     wake,

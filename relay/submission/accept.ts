@@ -31,7 +31,11 @@ const lanes = 2;
 const inDoubtMs = 10_000;
 const inDoubtPauseMs = 250;
 
-/** @param committed called after each commit that made new mail ours */
+/**
+ * Long because its small functions share what waits for a commit and what is under way.
+ *
+ * @param committed called after each commit that made new mail ours
+ */
 export function openAcceptance({
   database,
   log,

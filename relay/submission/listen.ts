@@ -63,7 +63,7 @@ const budgetBytes = 64 * 1024 * 1024;
 
 /**
  * Listens until disposed; disposing ends idle sessions with 421, finishes messages in DATA and takes at most 20 s.
- * Rejects when the port or the certificate cannot be had. Long, because all parts are put together here and in no other
+ * Rejects when the port or the certificate cannot be had. Long because all parts are put together here and in no other
  * place.
  *
  * @param allowedSenders addresses, `*@domain` or `*`

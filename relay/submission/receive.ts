@@ -48,6 +48,8 @@ export type Reception = {
 /**
  * Reads the message to its end, whatever is wrong with it: a client hears replies only after its final dot. Rejects
  * when the client goes away or the database does; whatever was stored is removed then.
+ *
+ * Long because each step decides with what the ones before it have found, and all of them give back what they hold.
  */
 export async function receive(reception: Reception): Promise<Received | Refusal> {
   const { stream, queueId, database, budget, question, trace, digestOf, longestMs } = reception;

@@ -44,7 +44,11 @@ type Row = {
   count: number;
 };
 
-/** @param show what of an address may stand in the log */
+/**
+ * Long because its small functions share the counts that were not written yet.
+ *
+ * @param show what of an address may stand in the log
+ */
 export function openRefusals({
   database,
   log,

@@ -32,7 +32,11 @@ const stopping = 'this process is stopping';
 
 const away = (why: string): HandOverResult => ({ outcome: 'away', why });
 
-/** @param sessions how many connections to the relay may be open at once */
+/**
+ * Long because its small functions share the sessions and who waits for one.
+ *
+ * @param sessions how many connections to the relay may be open at once
+ */
 export function openHandOver({
   sessions: mostAtOnce,
   log,
