@@ -30,7 +30,7 @@ const handOverTimeoutMs = 10_000;
 // A hand-over begins only while its lease outlasts it.
 const beginWithinMs = defaultLeaseSeconds * 1000 - handOverTimeoutMs - 2_000;
 const pauseWithoutDatabaseMs = 1_000;
-// Mail of more than so many octets is carried beside the other, a few at a time, and nothing waits behind it.
+// Mail of more than so many octets is handedOver beside the other, a few at a time, and nothing waits behind it.
 const largeBytes = 1024 * 1024;
 const mostLarge = 8;
 // What has no place yet comes back when those in front of it may be through.
@@ -75,7 +75,7 @@ export function startDrain(
   let databaseAway = false;
   const largeUnderWay = new Map<string, Promise<void>>();
 
-  async function look(): Promise<void> {
+  async function sweepUntilStopped(): Promise<void> {
     while (!stopping.signal.aborted) {
       const asked = sleepers;
       sleepers = [];
@@ -119,7 +119,7 @@ export function startDrain(
     return claimed > 0 && relayAway === null ? 0 : pollIntervalMs;
   }
 
-  async function carryOne({ email, at }: Claim): Promise<HandOverResult['outcome'] | undefined> {
+  async function handOverOne({ email, at }: Claim): Promise<HandOverResult['outcome'] | undefined> {
     const result = await handOverClaimed(deps, email, handOverTimeoutMs);
     // Somebody else's now, or for later.
     if (!result) return undefined;
@@ -136,13 +136,13 @@ export function startDrain(
   }
 
   /** Starts as many as have a place; the others go back to the outbox and come again, the first one first. */
-  async function carryLarge(claimed: readonly ClaimedEmail[], at: number): Promise<void> {
+  async function handOverLarge(claimed: readonly ClaimedEmail[], at: number): Promise<void> {
     let bytes = 0;
     for (const email of claimed) {
       bytes += bytesOf(email);
       if (largeUnderWay.size < mostLarge && !largeUnderWay.has(email.id)) {
-        const carried = carryOne({ email, at }).then(() => void largeUnderWay.delete(email.id));
-        largeUnderWay.set(email.id, carried);
+        const handingOver = handOverOne({ email, at }).then(() => void largeUnderWay.delete(email.id));
+        largeUnderWay.set(email.id, handingOver);
       } else {
         await handBack(database, [email], soonMs + bytes / largeBytesPerMs);
       }
@@ -165,7 +165,7 @@ export function startDrain(
       count += claimed.length;
       const [large, small] = apart(claimed);
       buffer.push(...small.map((email) => ({ email, at })));
-      await carryLarge(large, at);
+      await handOverLarge(large, at);
     }
 
     async function next(): Promise<Claim | undefined> {
@@ -185,16 +185,16 @@ export function startDrain(
       return undefined;
     }
 
-    async function carry(): Promise<void> {
+    async function handOverNext(): Promise<void> {
       for (let claimed = await next(); claimed; claimed = await next()) {
         if (now() - claimed.at > beginWithinMs) continue;
-        if ((await carryOne(claimed)) === 'away') exhausted = true;
+        if ((await handOverOne(claimed)) === 'away') exhausted = true;
         if (relayAway !== null) break;
       }
     }
 
     try {
-      await Promise.all(Array.from({ length: concurrency }, carry));
+      await Promise.all(Array.from({ length: concurrency }, handOverNext));
       return count;
     } finally {
       if (buffer.length > 0)
@@ -210,7 +210,7 @@ export function startDrain(
     alarm.abort();
   };
   signal.addEventListener('abort', stop, { once: true });
-  const looking = look();
+  const looking = sweepUntilStopped();
   return {
     async wake() {
       if (stopping.signal.aborted) return;

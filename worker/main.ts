@@ -98,7 +98,7 @@ await runProcess(
         relay_away: relayAway,
       };
     };
-    const tend = async () => {
+    const atEachBeat = async () => {
       await beat(database, { instance, process: 'worker', report: report() });
       // Its schema is there once its runner is.
       const dead = jobs.pool === null ? [] : await unlockDeadWorkers(database);
@@ -107,13 +107,13 @@ await runProcess(
       if (released > 0)
         log.info({ released }, 'From address configured; emails that waited for it are due again');
     };
-    const tending = (async () => {
-      await tend().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
+    const beating = (async () => {
+      await atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
       for await (const _ of setInterval(beatIntervalMs, undefined, { signal })) {
-        await tend().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
+        await atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
       }
     })().catch(() => {});
-    resources.defer(() => tending);
+    resources.defer(() => beating);
 
     resources.use(
       await listenHealth({

@@ -21,11 +21,14 @@ export type Accepted = {
 };
 export type Refused = { readonly outcome: 'refused'; readonly refusal: Refusal };
 
-type Waiting = { readonly submission: Submission; readonly answer: (result: Accepted | Refused) => void };
+type WaitingSubmission = {
+  readonly submission: Submission;
+  readonly answer: (result: Accepted | Refused) => void;
+};
 
 // Two commits in flight keep the disk busy while the next group gathers. The second one starts only when it is at
 // least as large as the first: on a slow disk many small commits would wait for one another.
-const lanes = 2;
+const commitsAtOnce = 2;
 // How long a client waits while we find out what became of a commit whose answer was lost. RFC 5321 section 4.5.3.2.6
 // gives us ten minutes, but a client that is told 451 soon tries again soon.
 const inDoubtMs = 10_000;
@@ -45,12 +48,12 @@ export function openAcceptance({
   log: Log;
   committed: () => void;
 }): Acceptance {
-  let line: Waiting[] = [];
+  let line: WaitingSubmission[] = [];
   let busy = 0;
   let inCommit = 0;
 
   function start(): void {
-    while (busy < lanes && line.length > 0 && line.length >= inCommit) {
+    while (busy < commitsAtOnce && line.length > 0 && line.length >= inCommit) {
       const { group, rest } = nextGroup(line);
       line = rest;
       busy++;
@@ -63,7 +66,7 @@ export function openAcceptance({
     }
   }
 
-  async function settle(group: readonly Waiting[]): Promise<void> {
+  async function settle(group: readonly WaitingSubmission[]): Promise<void> {
     try {
       const outcomes = await commitGroup(
         database,
@@ -76,12 +79,12 @@ export function openAcceptance({
     }
   }
 
-  function tell(waiting: Waiting, outcome: Outcome | undefined): void {
+  function tell(waiting: WaitingSubmission, outcome: Outcome | undefined): void {
     if (outcome === undefined || outcome.outcome === 'again') line.push(waiting);
     else waiting.answer(outcome);
   }
 
-  async function settleFailed(group: readonly Waiting[], error: unknown): Promise<void> {
+  async function settleFailed(group: readonly WaitingSubmission[], error: unknown): Promise<void> {
     const code = sqlState(error);
     if (code === '53100') {
       log.error({ event: 'refused', messages: group.length, err: error }, 'The disk of the database is full');
@@ -120,7 +123,7 @@ export function openAcceptance({
   }
 
   /** Asks until the database answers, or until the clients have waited long enough. */
-  async function lookUp(group: readonly Waiting[]): Promise<ReadonlySet<string>> {
+  async function lookUp(group: readonly WaitingSubmission[]): Promise<ReadonlySet<string>> {
     const queueIds = group.map(({ submission }) => submission.queueId);
     const giveUpAt = performance.now() + inDoubtMs;
     for (;;) {
@@ -146,7 +149,7 @@ export function openAcceptance({
       new Promise((answer) => {
         line.push({ submission, answer });
         // Whatever else arrived in this turn of the event loop joins the group.
-        if (busy < lanes) setImmediate(start);
+        if (busy < commitsAtOnce) setImmediate(start);
       }),
     get waiting() {
       return line.length + inCommit;
@@ -154,7 +157,7 @@ export function openAcceptance({
   };
 }
 
-function refuseAll(group: readonly Waiting[], refusal: Refusal): void {
+function refuseAll(group: readonly WaitingSubmission[], refusal: Refusal): void {
   for (const { answer } of group) answer({ outcome: 'refused', refusal });
 }
 

@@ -1,4 +1,4 @@
-// Which waiting messages share the next commit. Pure: the lanes in accept.ts do the rest.
+// Which waiting messages share the next commit. Pure: accept.ts does the rest.
 
 import type { FirstStatus } from '../policy/first-status.ts';
 import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
@@ -37,11 +37,11 @@ const mostRecipients = 5_000;
  * Takes the next group from the front of the line and returns it with what stays. No two of a group are the same
  * mail: the second one of them must see what the first has committed, and is taken with a later group.
  */
-export function nextGroup<Waiting extends { readonly submission: Submission }>(
-  line: readonly Waiting[],
-): { group: Waiting[]; rest: Waiting[] } {
-  const group: Waiting[] = [];
-  const rest: Waiting[] = [];
+export function nextGroup<One extends { readonly submission: Submission }>(
+  line: readonly One[],
+): { group: One[]; rest: One[] } {
+  const group: One[] = [];
+  const rest: One[] = [];
   const identities = new Set<string>();
   let bytes = 0;
   let recipients = 0;

@@ -42,7 +42,7 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     const pair = `${name} ${network}`;
     const believedAt = believed.get(pair);
     if (believedAt !== undefined && believedAt + believedMs > now) return { outcome: 'passed' };
-    const known = await trying(() => look(q, network, name));
+    const known = await tryTo(() => readLogin(q, network, name));
     if (!known?.proven) {
       for (const [key, count] of known?.counts ?? []) throttle.learn(key, asOf(count, now));
       const seconds = throttle.wait(network, name, now);
@@ -50,7 +50,7 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
       // Only the first time: an application that logs in all day must not clear the count of who guesses beside it.
       throttle.succeeded(network, name);
     }
-    await trying(() => prove(q, network, name, { forgive: !known?.proven }));
+    await tryTo(() => recordLogin(q, network, name, { forgive: !known?.proven }));
     if (believed.size >= mostBelieved) believed.clear();
     believed.set(pair, now);
     return { outcome: 'passed' };
@@ -66,7 +66,7 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     if (isRepeated(session, name, password)) return { outcome: 'failed' };
     throttle.failed(network, name, now);
     if (!mayWrite(now)) return { outcome: 'failed' };
-    const counts = await trying(() => count(q, network, name));
+    const counts = await tryTo(() => count(q, network, name));
     for (const [key, each] of counts ?? []) throttle.learn(key, asOf(each, now));
     return { outcome: 'failed' };
   }
@@ -88,7 +88,7 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     return ++writes <= mostWritesPerSecond;
   }
 
-  async function trying<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async function tryTo<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
@@ -117,7 +117,7 @@ type CountRow = Shared & { readonly key: string };
 
 const inMap = (rows: readonly CountRow[]) => new Map(rows.map((row) => [row.key, row]));
 
-async function look(
+async function readLogin(
   q: Queryable,
   network: string,
   name: string,
@@ -135,7 +135,7 @@ async function look(
   return { proven: rows[0]?.proven ?? false, counts: inMap(rows.filter(({ key }) => key !== null)) };
 }
 
-async function prove(
+async function recordLogin(
   q: Queryable,
   network: string,
   name: string,
