@@ -18,6 +18,12 @@ export const chapters: readonly Chapter[] = [
     about: 'Docker Compose, backup, upgrade, alerts, other platforms, and every variable.',
   },
   {
+    slug: 'runbook',
+    title: 'Runbook',
+    file: 'deploy/runbook.md',
+    about: 'What to do when the primary, a replica, the disk, the provider or the region is lost.',
+  },
+  {
     slug: 'coolify',
     title: 'Postern on Coolify',
     file: 'deploy/coolify/README.md',
