@@ -89,6 +89,8 @@ describe('what no schema knows', () => {
       expect(budgets).toHaveLength(1);
       // A budget that asks for all of them would stop every drain of a node.
       expect(budgets[0].spec.minAvailable).toBeLessThan(spec.replicas);
+      // A pod that is not ready must not stop it either: none is while PostgreSQL is away.
+      expect(budgets[0].spec.unhealthyPodEvictionPolicy).toBe('AlwaysAllow');
     },
   );
 
