@@ -72,11 +72,8 @@ export function openDatabase({
     ...session,
     Client: CheckingClient,
     max,
-    statement_timeout: statementTimeoutMs,
     query_timeout: answerTimeoutMs,
-    // A process that froze in the middle of a transaction must not hold its locks for ever.
-    idle_in_transaction_session_timeout: statementTimeoutMs,
-    onConnect: prepareSession,
+    onConnect: (client) => prepareSession(client, limits),
   });
 
   // Without a listener of our own an error between two statements of a transaction would end the process:
@@ -238,14 +235,22 @@ async function rollback(client: pg.ClientBase): Promise<Error | undefined> {
  * statement that was planned while the table was empty would go on scanning all of it once it is full. Every
  * statement of ours has an index to go by. And none of them lasts as long as compiling it would.
  */
-async function prepareSession(client: pg.ClientBase): Promise<void> {
+async function prepareSession(client: pg.ClientBase, more = ''): Promise<void> {
   await client.query(
     `select set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
             set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),
             case when current_setting('synchronous_commit') in ('off', 'local')
-              then set_config('synchronous_commit', 'on', false) end`,
+              then set_config('synchronous_commit', 'on', false) end${more}`,
   );
 }
+
+/**
+ * For sessions of the pool: how long a statement may last, and how long a transaction may do nothing, since a process
+ * that froze in the middle of one must not hold its locks for ever. Not sent with the start of the session, because a
+ * pooler such as PgBouncer refuses a start with parameters that it does not know.
+ */
+const limits = `, set_config('statement_timeout', '${statementTimeoutMs}', false),
+  set_config('idle_in_transaction_session_timeout', '${statementTimeoutMs}', false)`;
 
 const int8 = 20;
 const date = 1082;

@@ -49,9 +49,18 @@ export type TestDatabase = AsyncDisposable & {
  * @param template only outside vitest (benchmarks, the crash ledger): the result of `createTemplate`.
  */
 export async function freshDatabase(template?: Template): Promise<TestDatabase> {
-  const { serverUrl, name: templateName } = template ?? (await givenTemplate());
+  const { serverUrl, name } = template ?? (await givenTemplate());
+  return createDatabase(serverUrl, `template ${name}`);
+}
+
+/** A database of one's own with nothing in it, not even our schema. */
+export function emptyDatabase(serverUrl: string): Promise<TestDatabase> {
+  return createDatabase(serverUrl);
+}
+
+async function createDatabase(serverUrl: string, wishes = ''): Promise<TestDatabase> {
   const name = `postern_test_${randomBytes(6).toString('hex')}`;
-  await administer(serverUrl, `create database ${name} template ${templateName}`);
+  await administer(serverUrl, `create database ${name} ${wishes}`);
   const url = urlOf(serverUrl, name);
   const pool = quietPool(url);
   let stopped: Promise<void> | undefined;

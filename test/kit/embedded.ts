@@ -51,7 +51,7 @@ const password = 'embedded';
  *   was written); only loss of power does.
  */
 export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<EmbeddedPostgres> {
-  const owner = await serverOwner();
+  const owner = await accountForServers();
   const directory = await mkdtemp(join(tmpdir(), 'postern-postgres-'));
   if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
   const native = await binariesFor(owner);
@@ -122,8 +122,8 @@ async function own(folder: string, { uid, gid = uid }: Owner): Promise<void> {
   await Promise.all(names.map((name) => chown(join(folder, name), uid, gid)));
 }
 
-/** PostgreSQL refuses to run as root; in a container root is often all there is. */
-async function serverOwner(): Promise<Owner> {
+/** PostgreSQL and PgBouncer refuse to run as root; in a container root is often all there is. */
+export async function accountForServers(): Promise<Owner> {
   if (process.getuid?.() !== 0) return {};
   const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const account = ['postgres', 'nobody']
