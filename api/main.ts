@@ -42,7 +42,7 @@ await runProcess(
   },
   async ({ environment, log, resources, signal }) => {
     const database = resources.use(
-      openDatabase({ url: environment.databaseUrl, applicationName: 'postern-api', max: 16, log }),
+      openDatabase({ ...environment.database, applicationName: 'postern-api', max: 16, log }),
     );
     await awaitSchema(database, { log, signal });
     const handOver = resources.use(

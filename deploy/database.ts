@@ -25,11 +25,17 @@ export interface Queryable {
 export interface Connection extends Queryable, AsyncDisposable {
   /** Calls `heard` for every NOTIFY on the channel until the connection closes. */
   listen(channel: string, heard: (payload: string) => void): Promise<void>;
+  /** Which process of PostgreSQL the handshake named. A pooler invents a number. */
+  readonly serverProcess: number | undefined;
   /** Settles when the session has ended: with the error when it was lost, with nothing when we closed it. */
   readonly ended: Promise<Error | undefined>;
 }
 
+/** Which variable holds the address. */
+export type AddressVariable = 'DATABASE_URL' | 'DATABASE_DIRECT_URL';
+
 export interface Database extends Queryable, AsyncDisposable {
+  readonly variable: AddressVariable;
   readonly pool: pg.Pool;
   /** How many sessions the pool has opened so far: a server that took over can only be met by a new one. */
   readonly sessionsOpened: number;
@@ -52,11 +58,13 @@ const answerTimeoutMs = 35_000;
 // Long because its small functions share one pool and what is known of its transactions.
 export function openDatabase({
   url,
+  variable = 'DATABASE_URL',
   applicationName,
   max = 10,
   log,
 }: {
   url: string;
+  variable?: AddressVariable;
   applicationName: string;
   max?: number;
   log?: Log;
@@ -125,6 +133,7 @@ export function openDatabase({
 
     return {
       ...queryable(client),
+      serverProcess: (client as { processID?: number | null }).processID ?? undefined,
       async listen(channel, heard) {
         client.on('notification', (message) => {
           if (message.channel === channel) heard(message.payload ?? '');
@@ -144,6 +153,7 @@ export function openDatabase({
       return ask.query<Row>(statement, values);
     },
     pool,
+    variable,
     get sessionsOpened() {
       return sessionsOpened;
     },
@@ -177,10 +187,18 @@ export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // Node reports a host with several addresses as one error that holds one for each address.
   if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
+  if (isRefusedLogin(error)) return false;
 
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string' && (awaySqlStates.test(code) || awaySystemErrors.has(code))) return true;
   return awayMessages.test(error.message) || isUnavailable(error.cause);
+}
+
+/** The role does not exist or has another password. PgBouncer has one code for all its errors, so its words count. */
+export function isRefusedLogin(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message: string };
+  if (code === '28000' || code === '28P01') return true;
+  return code === '08P01' && /^(?:no such user|(?:SASL|password) authentication failed)/.test(message);
 }
 
 // PostgreSQL's error codes: class 08 connection, class 53 no memory, disk or connection slot left,

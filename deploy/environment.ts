@@ -1,6 +1,7 @@
 // The environment contract: what each process reads from its environment, checked once, complained about once.
 // Each main.ts passes `process.env` in; nothing else touches it. The table itself is variables.ts.
 import { BlockList } from 'node:net';
+import type { AddressVariable } from './database.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
 import { whyGuessable } from './guessable.ts';
@@ -219,12 +220,17 @@ function read<Environment>(
 function readEverywhere(reading: Reading, source: Source) {
   nameUncheckedTls(reading, source);
   return {
-    databaseUrl: reading.required('DATABASE_URL'),
+    database: readDatabase(reading),
     logLevel: reading.required('LOG_LEVEL'),
     logAddresses: reading.required('LOG_ADDRESSES'),
     /** What looks odd but is used as it is: worth a line in the log. */
     warnings: reading.findings as readonly Finding[],
   };
+}
+
+function readDatabase(reading: Reading): { url: string; variable: AddressVariable } {
+  const variable = reading.isMissing('DATABASE_DIRECT_URL') ? 'DATABASE_URL' : 'DATABASE_DIRECT_URL';
+  return { url: reading.required(variable), variable };
 }
 
 /** Node itself reads it. Everything of ours asks for the check by name, so it changes nothing but what libraries add. */

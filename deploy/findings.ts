@@ -31,6 +31,7 @@ export type FindingCause =
   | 'env-guessable-secret'
   | 'env-open-network'
   | 'env-tls-unchecked'
+  | 'env-database-pooler'
   | 'env-from-mismatch';
 
 export type Finding = {

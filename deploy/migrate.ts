@@ -5,11 +5,20 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Connection, type Database, isUnavailable, openDatabase, type Queryable } from './database.ts';
+import {
+  type AddressVariable,
+  type Connection,
+  type Database,
+  isRefusedLogin,
+  isUnavailable,
+  openDatabase,
+  type Queryable,
+} from './database.ts';
 import { readMigrateEnvironment, scrubEnvironment } from './environment.ts';
 import { applyGrants } from './grants.ts';
 import { migrateJobs } from './job-schema.ts';
 import type { Log } from './log.ts';
+import { asRefusedByPooler, expectOwnSessions } from './pooler.ts';
 import { runProcess } from './process.ts';
 import { ensureRoles, type RolePasswords } from './roles.ts';
 
@@ -24,13 +33,14 @@ const ourMigrations = join(import.meta.dirname, 'migrations');
 const advisoryLock = 7678367;
 
 const undefinedTable = '42P01';
-/** The role of this process does not exist yet, has another password, or may not read anything yet. */
-const noAccess = new Set(['28000', '28P01', '42501']);
+const insufficientPrivilege = '42501';
 
 type Wishes = {
   directory?: string;
   patienceSeconds?: number;
   signal?: AbortSignal | undefined;
+  /** Which variable holds the address, when it is given as a text. */
+  variable?: AddressVariable;
   /** With them each process has a role of its own; without, all use that of the address. */
   roles?: RolePasswords | undefined;
 };
@@ -42,12 +52,13 @@ type Wishes = {
  * behind), when an applied one was changed since, or when the database is newer than these files.
  */
 export async function migrate(target: Database | string, log: Log, wishes: Wishes = {}): Promise<void> {
-  const { directory = ourMigrations, patienceSeconds = 60, signal, roles } = wishes;
+  const { directory = ourMigrations, patienceSeconds = 60, signal, variable, roles } = wishes;
   const migrations = await readMigrations(directory);
-  await using opened = typeof target === 'string' ? openForMigration(target, log) : undefined;
+  await using opened = typeof target === 'string' ? openForMigration(target, variable, log) : undefined;
   const database = opened ?? (target as Database);
 
   await using connection = await connectPatiently(database, { log, patienceSeconds, signal });
+  await expectOwnSessions(database, connection);
   await takeLock(connection, advisoryLock, signal);
   await connection.query(
     `create table if not exists postern_migration (
@@ -78,7 +89,7 @@ const addressOf = (target: Database | string) =>
  * Waits until every migration of this version is applied, and logs what it waits for: a database
  * that is away, or a schema that is behind. A newer schema is accepted, so that a process of the
  * previous version can still start during a deployment. Throws when an applied migration differs
- * from its file, and when `signal` aborts.
+ * from its file, when the address leads to a pooler that gives our sessions to others, and when `signal` aborts.
  */
 export async function awaitSchema(
   database: Database,
@@ -90,21 +101,48 @@ export async function awaitSchema(
 ): Promise<void> {
   const migrations = await readMigrations(directory);
   let lastReason: string | undefined;
-  for (;;) {
-    signal?.throwIfAborted();
-    const reason = await whyNotCurrent(database, migrations);
-    if (reason === undefined) return;
-    if (reason !== lastReason) log?.warn(`Waiting for the database: ${reason}`);
-    lastReason = reason;
-    await pause(pollMs, undefined, { signal });
-  }
+  const reasonGone = async (look: () => Promise<string | undefined>) => {
+    for (;;) {
+      signal?.throwIfAborted();
+      const reason = await whyNotUsable(database, look);
+      if (reason === undefined) return;
+      if (reason !== lastReason) log?.warn(`Waiting for the database: ${reason}`);
+      lastReason = reason;
+      await pause(pollMs, undefined, { signal });
+    }
+  };
+  await reasonGone(async () => {
+    await using session = await database.connect();
+    await expectOwnSessions(database, session);
+    return undefined;
+  });
+  await reasonGone(() => whyNotCurrent(database, migrations));
 }
 
 const pollMs = 250;
 
-async function whyNotCurrent(database: Database, migrations: Migration[]): Promise<string | undefined> {
+async function whyNotUsable(
+  database: Database,
+  look: () => Promise<string | undefined>,
+): Promise<string | undefined> {
   try {
-    const applied = await readApplied(database);
+    return await look();
+  } catch (error) {
+    const refused = asRefusedByPooler(error, database);
+    if (refused) throw refused;
+    if (isUnavailable(error)) return `PostgreSQL is unavailable (${(error as Error).message})`;
+    if (isRefusedLogin(error)) return noAccess(error);
+    throw error;
+  }
+}
+
+// A migration that runs at this moment creates the role and lets it in.
+const noAccess = (error: unknown) =>
+  `it refuses the login of this process (${(error as Error).message}); run node deploy/migrate.ts with the same DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD as in the DATABASE_URL of each process`;
+
+async function whyNotCurrent(queryable: Queryable, migrations: Migration[]): Promise<string | undefined> {
+  try {
+    const applied = await readApplied(queryable);
     const newest = Math.max(0, ...migrations.map(({ id }) => id));
     const [next] = missingOf(
       migrations,
@@ -112,13 +150,9 @@ async function whyNotCurrent(database: Database, migrations: Migration[]): Promi
     );
     return next && `migration ${next.name} is not applied; run node deploy/migrate.ts`;
   } catch (error) {
-    if (isUnavailable(error)) return `PostgreSQL is unavailable (${(error as Error).message})`;
     const code = String((error as { code?: unknown }).code);
     if (code === undefinedTable) return 'it has no schema yet; run node deploy/migrate.ts';
-    // A migration that runs at this moment creates the role and lets it in.
-    if (noAccess.has(code)) {
-      return `it refuses the login of this process (${(error as Error).message}); run node deploy/migrate.ts with the same DATABASE_API_PASSWORD, DATABASE_RELAY_PASSWORD and DATABASE_WORKER_PASSWORD as in the DATABASE_URL of each process`;
-    }
+    if (code === insufficientPrivilege) return noAccess(error);
     throw error;
   }
 }
@@ -306,6 +340,8 @@ async function connectPatiently(
     try {
       return await database.connect();
     } catch (error) {
+      const refused = asRefusedByPooler(error, database);
+      if (refused) throw refused;
       if (!isUnavailable(error) || performance.now() > deadline) throw error;
       if (!told) log.warn({ err: error }, `Waiting up to ${patienceSeconds} s for PostgreSQL`);
       told = true;
@@ -314,8 +350,14 @@ async function connectPatiently(
   }
 }
 
-function openForMigration(url: string, log: Log): Database {
-  return openDatabase({ url, applicationName: 'postern-migrate', max: 1, log });
+function openForMigration(url: string, variable: AddressVariable | undefined, log: Log): Database {
+  return openDatabase({
+    url,
+    ...(variable && { variable }),
+    applicationName: 'postern-migrate',
+    max: 1,
+    log,
+  });
 }
 
 if (import.meta.main) {
@@ -327,7 +369,11 @@ if (import.meta.main) {
       return environment;
     },
     async ({ environment, log, signal }) => {
-      await migrate(environment.databaseUrl, log, { signal, roles: environment.roles });
+      await migrate(environment.database.url, log, {
+        signal,
+        variable: environment.database.variable,
+        roles: environment.roles,
+      });
       return 'finished';
     },
   );

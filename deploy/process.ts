@@ -22,7 +22,8 @@ const defaultStopSeconds = 25;
 
 /**
  * Runs one process. `read` reads its environment (`() => readRelayEnvironment(process.env)`); when that
- * throws an EnvironmentError, all problems are printed and the process exits 78 before it listens.
+ * throws an EnvironmentError, all problems are printed and the process exits 78 before it listens. So it does when
+ * `main` finds out later, because it took a connection to notice.
  * `main` starts everything and returns: the process then lives until SIGTERM or SIGINT. A one-shot
  * process returns `'finished'` and exits 0. An error out of `main`, or one that nobody caught, exits 1.
  *
@@ -68,6 +69,10 @@ export async function runProcess<
     } catch (error) {
       // Told to stop while starting: whatever gave up did so because we asked.
       if (stopping.signal.aborted) return;
+      if (error instanceof EnvironmentError) {
+        log.fatal({ problems: error.problems }, error.message);
+        return void stop(exitConfiguration);
+      }
       log.fatal({ err: error }, 'Could not start');
       void stop(1);
     }

@@ -191,6 +191,13 @@ export const variables = {
     readBy: everyone,
     help: 'PostgreSQL 15 or newer: postgres://user:password@host:5432/database (special characters percent-encoded).',
   },
+  DATABASE_DIRECT_URL: {
+    group: 'Everything',
+    type: 'database-url',
+    secret: true,
+    readBy: everyone,
+    help: 'Used instead of DATABASE_URL where that leads to a pooler in transaction mode: the address of PostgreSQL itself, or of a pooler in session mode.',
+  },
   DATABASE_API_PASSWORD: {
     group: 'Everything',
     type: 'text',

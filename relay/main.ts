@@ -35,7 +35,7 @@ await runProcess(
   async ({ environment, log, resources, signal }) => {
     const instance = randomUUID();
     const database = resources.use(
-      openDatabase({ url: environment.databaseUrl, applicationName: 'postern relay', max: 16, log }),
+      openDatabase({ ...environment.database, applicationName: 'postern relay', max: 16, log }),
     );
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
     let submission: SubmissionListener | undefined;

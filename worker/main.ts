@@ -44,7 +44,7 @@ await runProcess(
 
     const database = resources.use(
       openDatabase({
-        url: environment.databaseUrl,
+        ...environment.database,
         applicationName: 'postern-worker',
         max: concurrency + 5,
         log,

@@ -89,7 +89,7 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
     postgres: hasDatabase
       ? undefined
       : { port: await choosePort(54_320), password: secrets.databasePassword },
-    databaseUrl: migration?.databaseUrl,
+    databaseUrl: migration?.database.url,
     roles,
     standIn: provider,
     apiUrl,

@@ -57,7 +57,7 @@ export function readSettings(source: Source, platform: PlatformId): SettingsRead
     environment,
     findings: ranked.map((finding) => explainFinding(finding, platform)),
     settings: listSettings(source),
-    databaseUrl: isDatabaseSet ? environment.databaseUrl : undefined,
+    databaseUrl: isDatabaseSet ? environment.database.url : undefined,
     secrets: listSecrets(source, environment),
   };
 }

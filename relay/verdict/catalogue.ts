@@ -195,6 +195,12 @@ export const catalogue = {
     meaning: 'It tells Node not to check certificates. Postern ignores it and checks them.',
     fix: `Remove it; put a private certificate authority into SMTP_CA_FILE, ${restart}`,
   },
+  'env-database-pooler': {
+    title: 'The database is behind a pooler that gives its sessions to others',
+    meaning:
+      'In transaction mode each transaction gets another session of PostgreSQL. Settings, prepared statements, notifications and locks belong to a session, so they get lost or act elsewhere.',
+    fix: `Set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode, ${restart}`,
+  },
   'env-cleartext-password': {
     title: 'A password would travel unencrypted',
     meaning:

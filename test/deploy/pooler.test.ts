@@ -1,8 +1,12 @@
 // Behind a real PgBouncer, as managed databases put one in front of PostgreSQL.
-import { expect, inject, test } from 'vitest';
-import { openDatabase } from '../../deploy/database.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, inject, test } from 'vitest';
+import { isRefusedLogin, isUnavailable, openDatabase } from '../../deploy/database.ts';
+import { awaitSchema } from '../../deploy/migrate.ts';
+import { sharesSessions } from '../../deploy/pooler.ts';
 import { emptyDatabase, urlOfProcess } from '../kit/database.ts';
 import { startPooler, whyNoPooler } from '../kit/pooler.ts';
+import { freePort } from '../kit/ports.ts';
 import { startProcess } from '../kit/process.ts';
 import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
@@ -13,6 +17,14 @@ if (noPooler) console.info(`Skipping the tests behind a pooler: ${noPooler}.`);
 const { serverUrl } = inject('template');
 
 const passwordIn = (url: string) => decodeURIComponent(new URL(url).password);
+
+const usual = {
+  RELAY_PASSWORD: 'Vq7pYs2dHf6kXt1uWz4e',
+  API_KEY: 'Kd83hsnVq7pYs2dHf6kX',
+  PUBLIC_URL: 'http://localhost:3000',
+  RELAY_BIND: '127.0.0.1',
+  API_BIND: '127.0.0.1',
+};
 
 /** As a deployment does it: the owner migrates, and makes a role for each process. */
 const migration = (url: string) => ({
@@ -62,4 +74,88 @@ test.skipIf(noPooler)('the session that the pooler gives to the next one has our
     { ...settings, name: 'first' },
     { ...settings, name: 'second', pid: (seen[0] as { pid: number }).pid },
   ]);
+});
+
+describe.skipIf(noPooler).each(['transaction', 'statement'] as const)('in %s mode', (pool_mode) => {
+  test.each(['deploy/migrate.ts', 'api/main.ts', 'relay/main.ts', 'worker/main.ts'])(
+    '%s says within 10 s what to set, and exits as for a wrong setting',
+    async (script) => {
+      await using pooler = await startPooler(serverUrl, { pool_mode });
+      await using empty = await emptyDatabase(serverUrl);
+      const DATABASE_URL = pooler.through(empty.url);
+      const ports = Object.fromEntries(
+        await Promise.all(
+          ['API_PORT', 'RELAY_PORT', 'RELAY_HEALTH_PORT', 'WORKER_HEALTH_PORT'].map(
+            async (name) => [name, String(await freePort())] as const,
+          ),
+        ),
+      );
+      await using started = await startProcess({ script, environment: { ...usual, ...ports, DATABASE_URL } });
+      const ended = await Promise.race([started.exited, pause(10_000)]);
+      expect(ended, started.output).toMatchObject({ code: 78 });
+      expect(started.output).toContain(
+        `DATABASE_URL leads to a pooler in transaction mode, which gives each transaction another session (${new URL(DATABASE_URL).host}). Set DATABASE_DIRECT_URL`,
+      );
+    },
+  );
+});
+
+test.skipIf(noPooler)('with DATABASE_DIRECT_URL the pooler is not used', async () => {
+  await using pooler = await startPooler(serverUrl, { pool_mode: 'transaction' });
+  await using empty = await emptyDatabase(serverUrl);
+  const environment = { DATABASE_URL: pooler.through(empty.url), DATABASE_DIRECT_URL: empty.url };
+  await using migrated = await startProcess({ script: 'deploy/migrate.ts', environment });
+  expect(await migrated.exited, migrated.output).toMatchObject({ code: 0 });
+  expect(migrated.output).toContain(
+    'DATABASE_DIRECT_URL is set and used for everything; DATABASE_URL is not used',
+  );
+});
+
+describe.skipIf(noPooler)('whether sessions are shared', () => {
+  const shares = async (url: string) => {
+    await using database = openDatabase({ url, applicationName: 'test' });
+    await using ours = await database.connect();
+    return await sharesSessions(ours, () => database.connect());
+  };
+
+  test('is seen with one session for all, with many, and with others at work', async () => {
+    await using empty = await emptyDatabase(serverUrl);
+    for (const settings of [{ default_pool_size: 1 }, { server_round_robin: 1, min_pool_size: 5 }, {}]) {
+      await using pooler = await startPooler(serverUrl, { pool_mode: 'transaction', ...settings });
+      const url = pooler.through(empty.url);
+      const seen = await Promise.all(Array.from({ length: 5 }, () => shares(url)));
+      expect(seen).toEqual([true, true, true, true, true]);
+    }
+  });
+
+  test('is denied of session mode and of PostgreSQL itself', async () => {
+    await using empty = await emptyDatabase(serverUrl);
+    await using pooler = await startPooler(serverUrl, { pool_mode: 'session' });
+    const urls = [empty.url, ...Array(5).fill(pooler.through(empty.url))];
+    expect(await Promise.all(urls.map(shares))).toEqual(urls.map(() => false));
+  });
+});
+
+test.skipIf(noPooler)('a parameter that the pooler refuses is named with the variable', async () => {
+  await using pooler = await startPooler(serverUrl, { pool_mode: 'session' });
+  const url = new URL(pooler.through(serverUrl));
+  url.searchParams.set('options', '-c work_mem=8MB');
+  await using database = openDatabase({ url: url.href, applicationName: 'test' });
+  await expect(awaitSchema(database)).rejects.toThrow(
+    'DATABASE_URL leads to a pooler that refuses the parameter options',
+  );
+});
+
+test.skipIf(noPooler)('a login that the pooler refuses is no outage', async () => {
+  await using pooler = await startPooler(serverUrl, { pool_mode: 'session' });
+  const url = new URL(pooler.through(serverUrl));
+  for (const [username, password] of [
+    ['nobody_here', 'x'],
+    ['postgres', 'wrong'],
+  ] as const) {
+    Object.assign(url, { username, password });
+    await using database = openDatabase({ url: url.href, applicationName: 'test' });
+    const error = await database.connect().catch((reason) => reason);
+    expect([isRefusedLogin(error), isUnavailable(error)], String(error)).toEqual([true, false]);
+  }
 });
