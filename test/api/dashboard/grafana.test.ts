@@ -1,8 +1,11 @@
 // The Grafana dashboard and the alert rules only ask for metrics that a running Postern really tells.
 import { readFileSync } from 'node:fs';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { createAuthority } from '../../kit/certificate.ts';
 import { startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 
@@ -20,7 +23,16 @@ const rules = groups.flatMap((group) => group.rules);
 test('every metric and label that is asked for is told by a running process', {
   timeout: 60_000,
 }, async () => {
-  await using stack = await startStack();
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'postern-certificate-'));
+  const [certFile, keyFile] = ['cert.pem', 'key.pem'].map((name) => join(folder.path, name)) as [
+    string,
+    string,
+  ];
+  const { cert, key } = await (await createAuthority()).issue();
+  await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
+  await using stack = await startStack({
+    relay: { RELAY_TLS_CERT_FILE: certFile, RELAY_TLS_KEY_FILE: keyFile },
+  });
   await stack.api.post('/api/v1/emails', {
     to: 'ann@example.com',
     subject: 'Due in a moment',

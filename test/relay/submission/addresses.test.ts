@@ -77,7 +77,7 @@ describe('what is no address is refused with the reason', () => {
     ['<odd user@example.net>', '501 5.1.3 *"odd user"@example.net would be accepted'],
     ['<a@b@example.net>', '501 5.1.3 *"a@b"@example.net would be accepted'],
     ['<@example.net>', '501 5.1.3 *nothing before the @'],
-    ['<bob@>', '501 5.1.3 *nothing behind the @'],
+    ['<bob@>', '501 5.1.3 *nothing after the @'],
     ['<bob>', '501 5.1.3 *has no @*'],
     ['<>', '501 5.1.3 *is empty*'],
     ['<...@example.net>', '501 5.1.3 *nothing but dots*'],
