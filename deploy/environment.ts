@@ -1,7 +1,10 @@
 // The environment contract: what each process reads from its environment, checked once, complained about once.
 // Each main.ts passes `process.env` in; nothing else touches it. The table itself is variables.ts.
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
 import type { AddressVariable } from './database.ts';
+import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
 import { whyGuessable } from './guessable.ts';
@@ -230,7 +233,37 @@ function readEverywhere(reading: Reading, source: Source) {
 
 function readDatabase(reading: Reading): { url: string; variable: AddressVariable } {
   const variable = reading.isMissing('DATABASE_DIRECT_URL') ? 'DATABASE_URL' : 'DATABASE_DIRECT_URL';
-  return { url: reading.required(variable), variable };
+  const url = reading.required(variable);
+  const caFile = reading.optional('DATABASE_CA_FILE');
+  if (caFile !== undefined) expectCertificates(reading, caFile);
+  // Missing or wrong: that has been said.
+  if (url === undefined) return { url, variable };
+  const outcome = withTls(url, caFile);
+  if ('url' in outcome) return { url: outcome.url, variable };
+  reading.add('DATABASE_CA_FILE', {
+    severity: 'problem',
+    problem: `is set, but ${variable} ${outcome.contradiction}`,
+    fix: `Keep one of them: remove DATABASE_CA_FILE, or what ${variable} says of it.`,
+    cause: 'env-tls-contradiction',
+  });
+  return { url, variable };
+}
+
+function expectCertificates(reading: Reading, path: string): void {
+  try {
+    new X509Certificate(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const isAway = /^E[A-Z]+$/.test(code);
+    reading.add('DATABASE_CA_FILE', {
+      severity: 'problem',
+      problem: isAway ? `names a file that cannot be read: ${code}` : 'names a file without a certificate',
+      fix: isAway
+        ? 'Mount the file into the container of every process, readable for user 1000, and type its path there.'
+        : 'It is a PEM file: its first certificate begins with -----BEGIN CERTIFICATE-----.',
+      cause: isAway ? 'env-file-unreadable' : 'env-value-garbage',
+    });
+  }
 }
 
 /** Node itself reads it. Everything of ours asks for the check by name, so it changes nothing but what libraries add. */

@@ -32,6 +32,7 @@ export type FindingCause =
   | 'env-open-network'
   | 'env-tls-unchecked'
   | 'env-database-pooler'
+  | 'env-database-tls'
   | 'env-from-mismatch';
 
 export type Finding = {

@@ -18,7 +18,7 @@ import { readMigrateEnvironment, scrubEnvironment } from './environment.ts';
 import { applyGrants } from './grants.ts';
 import { migrateJobs } from './job-schema.ts';
 import type { Log } from './log.ts';
-import { asRefusedByPooler, expectOwnSessions } from './pooler.ts';
+import { asWrongAddress, expectOwnSessions } from './pooler.ts';
 import { runProcess } from './process.ts';
 import { ensureRoles, type RolePasswords } from './roles.ts';
 
@@ -58,6 +58,7 @@ export async function migrate(target: Database | string, log: Log, wishes: Wishe
   const database = opened ?? (target as Database);
 
   await using connection = await connectPatiently(database, { log, patienceSeconds, signal });
+  sayWhichAddress(database, log);
   await expectOwnSessions(database, connection);
   await takeLock(connection, advisoryLock, signal);
   await connection.query(
@@ -80,6 +81,11 @@ export async function migrate(target: Database | string, log: Log, wishes: Wishe
   if (directory === ourMigrations) await migrateJobs(database, log);
   await grant();
   if (missing.length === 0) log.info('The schema is current');
+}
+
+function sayWhichAddress({ variable }: Database, log: Log | undefined): void {
+  if (variable === 'DATABASE_DIRECT_URL')
+    log?.info('DATABASE_DIRECT_URL is set and used for everything; DATABASE_URL is not used');
 }
 
 const addressOf = (target: Database | string) =>
@@ -111,6 +117,7 @@ export async function awaitSchema(
       await pause(pollMs, undefined, { signal });
     }
   };
+  sayWhichAddress(database, log);
   await reasonGone(async () => {
     await using session = await database.connect();
     await expectOwnSessions(database, session);
@@ -128,8 +135,8 @@ async function whyNotUsable(
   try {
     return await look();
   } catch (error) {
-    const refused = asRefusedByPooler(error, database);
-    if (refused) throw refused;
+    const wrong = asWrongAddress(error, database);
+    if (wrong) throw wrong;
     if (isUnavailable(error)) return `PostgreSQL is unavailable (${(error as Error).message})`;
     if (isRefusedLogin(error)) return noAccess(error);
     throw error;
@@ -340,8 +347,8 @@ async function connectPatiently(
     try {
       return await database.connect();
     } catch (error) {
-      const refused = asRefusedByPooler(error, database);
-      if (refused) throw refused;
+      const wrong = asWrongAddress(error, database);
+      if (wrong) throw wrong;
       if (!isUnavailable(error) || performance.now() > deadline) throw error;
       if (!told) log.warn({ err: error }, `Waiting up to ${patienceSeconds} s for PostgreSQL`);
       told = true;

@@ -3,6 +3,7 @@
 // then those of somebody else.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Connection, Database } from './database.ts';
+import { whyNoTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 
 /**
@@ -51,21 +52,22 @@ async function sessionWithin(connection: Connection): Promise<number | undefined
 
 /** Throws an EnvironmentError when the sessions of this address are not our own. */
 export async function expectOwnSessions(database: Database, ours: Connection): Promise<void> {
-  if (database.variable === 'DATABASE_DIRECT_URL')
-    database.log?.info('DATABASE_DIRECT_URL is set and used for everything; DATABASE_URL is not used');
-  if (!(await sharesSessions(ours, () => database.connect()))) return;
-  throw new EnvironmentError([
-    findingAbout(database, {
-      problem: 'leads to a pooler in transaction mode, which gives each transaction another session',
-      fix:
-        'Set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode; with it ' +
-        'DATABASE_URL is not used.',
-    }),
-  ]);
+  if (await sharesSessions(ours, () => database.connect())) throw new EnvironmentError([sharing(database)]);
 }
 
-/** What a pooler refuses however often it is asked: an EnvironmentError; undefined for every other error. */
-export function asRefusedByPooler(error: unknown, database: Database): EnvironmentError | undefined {
+export const sharing = (database: Database): Finding =>
+  findingAbout(database, {
+    problem: 'leads to a pooler in transaction mode, which gives each transaction another session',
+    fix:
+      'Set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode; with it ' +
+      'DATABASE_URL is not used.',
+    cause: 'env-database-pooler',
+  });
+
+/** What will be refused however often it is asked, by a pooler or by TLS; undefined for every other error. */
+export function asWrongAddress(error: unknown, database: Database): EnvironmentError | undefined {
+  const tls = whyNoTls(error);
+  if (tls) return new EnvironmentError([findingAbout(database, { ...tls, cause: 'env-database-tls' })]);
   const words = error instanceof Error ? error.message : '';
   const parameter = /^unsupported startup parameter(?: in options)?: "?([\w.]+)/.exec(words)?.[1];
   if (parameter === undefined) return undefined;
@@ -73,15 +75,16 @@ export function asRefusedByPooler(error: unknown, database: Database): Environme
     findingAbout(database, {
       problem: `leads to a pooler that refuses the parameter ${parameter}`,
       fix: `Remove ${parameter} from the address, or set DATABASE_DIRECT_URL to the address of PostgreSQL itself.`,
+      cause: 'env-database-pooler',
     }),
   ]);
 }
 
 function findingAbout(
   { variable, pool }: Database,
-  { problem, fix }: { problem: string; fix: string },
+  finding: Pick<Finding, 'problem' | 'fix' | 'cause'>,
 ): Finding {
   // Where it leads is no secret, and tells more than a fingerprint.
   const { host } = new URL(String(pool.options.connectionString));
-  return { variable, severity: 'problem', problem, shape: host, fix, cause: 'env-database-pooler' };
+  return { variable, severity: 'problem', shape: host, ...finding };
 }

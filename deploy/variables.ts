@@ -198,6 +198,12 @@ export const variables = {
     readBy: everyone,
     help: 'Used instead of DATABASE_URL where that leads to a pooler in transaction mode: the address of PostgreSQL itself, or of a pooler in session mode.',
   },
+  DATABASE_CA_FILE: {
+    group: 'Everything',
+    type: 'file',
+    readBy: everyone,
+    help: 'A PEM file with the only authorities to trust for the certificate of PostgreSQL; switches TLS on.',
+  },
   DATABASE_API_PASSWORD: {
     group: 'Everything',
     type: 'text',

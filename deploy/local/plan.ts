@@ -61,7 +61,7 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
   const relayPort = await port('RELAY_PORT', 2525);
   const relayHealthPort = await port('RELAY_HEALTH_PORT', 9101);
   const workerHealthPort = await port('WORKER_HEALTH_PORT', 9102);
-  const hasDatabase = isSet(wishes, 'DATABASE_URL');
+  const hasDatabase = isSet(wishes, 'DATABASE_URL') || isSet(wishes, 'DATABASE_DIRECT_URL');
   const migration = hasDatabase ? readMigrateEnvironment(wishes) : undefined;
   const roles = migration ? migration.roles : secrets.rolePasswords;
   const provider = isSet(wishes, 'SMTP_HOST') ? undefined : await planStandIn(folder, secrets);
@@ -201,8 +201,11 @@ function onlyFor(reader: Reader, settings: Readonly<Record<string, string>>): Re
 
 /** Each process connects as its own role, however the address of the database was given. */
 function withoutDatabase(settings: Readonly<Record<string, string>>): Record<string, string> {
-  const { DATABASE_URL: variable } = variables;
-  const names = new Set(spellings('DATABASE_URL', variable).map(({ setAs }) => setAs));
+  // What they say of TLS is part of the address that the processes get.
+  const ofTheAddress = ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'DATABASE_CA_FILE'] as const;
+  const names = new Set(
+    ofTheAddress.flatMap((name) => spellings(name, variables[name]).map(({ setAs }) => setAs)),
+  );
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !names.has(name)));
 }
 

@@ -52,7 +52,9 @@ export function readSettings(source: Source, platform: PlatformId): SettingsRead
     ...unique.filter(({ severity }) => severity === 'problem'),
     ...unique.filter(({ severity }) => severity === 'warning'),
   ];
-  const isDatabaseSet = !processProblems.some(({ variable }) => variable.startsWith('DATABASE_URL'));
+  const isDatabaseSet = !processProblems.some(({ variable }) =>
+    /^DATABASE_(?:DIRECT_)?(?:URL|CA_FILE)/.test(variable),
+  );
   return {
     environment,
     findings: ranked.map((finding) => explainFinding(finding, platform)),

@@ -201,6 +201,12 @@ export const catalogue = {
       'In transaction mode each transaction gets another session of PostgreSQL. Settings, prepared statements, notifications and locks belong to a session, so they get lost or act elsewhere.',
     fix: `Set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode, ${restart}`,
   },
+  'env-database-tls': {
+    title: 'There is no checked TLS to the database',
+    meaning:
+      'The certificate of PostgreSQL is of an authority that is not trusted here, for another name or out of date, or the server has no TLS.',
+    fix: `Set DATABASE_CA_FILE to a PEM file with the authority of the database, ${restart}`,
+  },
   'env-cleartext-password': {
     title: 'A password would travel unencrypted',
     meaning:
