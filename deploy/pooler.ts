@@ -55,7 +55,7 @@ export async function expectOwnSessions(database: Database, ours: Connection): P
   if (await sharesSessions(ours, () => database.connect())) throw new EnvironmentError([sharing(database)]);
 }
 
-export const sharing = (database: Database): Finding =>
+const sharing = (database: Database): Finding =>
   findingAbout(database, {
     problem: 'leads to a pooler in transaction mode, which gives each transaction another session',
     fix:

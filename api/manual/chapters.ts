@@ -30,6 +30,12 @@ export const chapters: readonly Chapter[] = [
     about: 'Eight steps, and what to do about special characters in a password.',
   },
   {
+    slug: 'postgresql',
+    title: 'PostgreSQL from elsewhere',
+    file: 'deploy/postgresql/README.md',
+    about: 'TLS with a private authority, poolers, and what to type for managed databases.',
+  },
+  {
     slug: 'use-it-from',
     title: 'Use it from your application',
     file: 'deploy/use-it-from/README.md',
