@@ -208,7 +208,9 @@ test.each([
 ])('a relay that trusts %s does not start, and says why', (networks) => {
   const settings = { ...common, RELAY_PASSWORD: 'x', RELAY_TRUSTED_NETWORKS: networks };
   expect(() => readRelayEnvironment(settings)).toThrow(EnvironmentError);
-  expect(() => readRelayEnvironment(settings)).toThrow(/RELAY_TRUSTED_NETWORKS lets anybody send without a password/);
+  expect(() => readRelayEnvironment(settings)).toThrow(
+    /RELAY_TRUSTED_NETWORKS lets anybody send without a password/,
+  );
 });
 
 test('networks of ones own are trusted', () => {
