@@ -274,7 +274,7 @@ function nameUncheckedTls(reading: Reading, source: Source): void {
     severity: 'warning',
     problem: 'is 0; Postern ignores it and checks certificates',
     shape: shapeOf('0'),
-    fix: 'Remove it. Put a private certificate authority of the provider into SMTP_CA_FILE.',
+    fix: 'Remove it. Put a private certificate authority of the provider into SMTP_CA_FILE, that of PostgreSQL into DATABASE_CA_FILE.',
     cause: 'env-tls-unchecked',
   });
 }

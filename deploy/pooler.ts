@@ -52,17 +52,16 @@ async function sessionWithin(connection: Connection): Promise<number | undefined
 
 /** Throws an EnvironmentError when the sessions of this address are not our own. */
 export async function expectOwnSessions(database: Database, ours: Connection): Promise<void> {
-  if (await sharesSessions(ours, () => database.connect())) throw new EnvironmentError([sharing(database)]);
-}
-
-const sharing = (database: Database): Finding =>
-  findingAbout(database, {
+  if (!(await sharesSessions(ours, () => database.connect()))) return;
+  const sharing = findingAbout(database, {
     problem: 'leads to a pooler in transaction mode, which gives each transaction another session',
     fix:
       'Set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode; with it ' +
       'DATABASE_URL is not used.',
     cause: 'env-database-pooler',
   });
+  throw new EnvironmentError([sharing]);
+}
 
 /** What will be refused however often it is asked, by a pooler or by TLS; undefined for every other error. */
 export function asWrongAddress(error: unknown, database: Database): EnvironmentError | undefined {

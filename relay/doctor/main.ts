@@ -5,13 +5,15 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Database, openDatabase } from '../../deploy/database.ts';
 import { DotEnvError, parseDotEnv } from '../../deploy/dot-env.ts';
+import { EnvironmentError } from '../../deploy/environment.ts';
+import { asWrongAddress, expectOwnSessions } from '../../deploy/pooler.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
 import { detectPlatform, isInContainer, type Platform } from './platform.ts';
 import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
-import { readSettings, type SettingsReading } from './settings.ts';
+import { explainFinding, readSettings, type SettingsReading } from './settings.ts';
 import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
@@ -101,8 +103,8 @@ function readDotEnv(): Record<string, string | undefined> | DotEnvError {
   }
 }
 
-function openIfSet({ databaseUrl: url }: SettingsReading): Database | undefined {
-  return url === undefined ? undefined : openDatabase({ url, applicationName: 'postern doctor', max: 2 });
+function openIfSet({ database }: SettingsReading): Database | undefined {
+  return database && openDatabase({ ...database, applicationName: 'postern doctor', max: 2 });
 }
 
 /** What the installation knows, and its budget of AUTH; without a database both are missed, and that is said. */
@@ -115,11 +117,13 @@ async function askDatabase(
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(late.reject, databasePatienceMs, new Error('no answer'));
   try {
-    const asked = Promise.all([
-      lookForMisplaced(database, environment, id),
-      compareWithRelay(database, environment),
-      lookAtRole(database),
-    ]);
+    const asked = lookAtAddress(database).then(() =>
+      Promise.all([
+        lookForMisplaced(database, environment, id),
+        compareWithRelay(database, environment),
+        lookAtRole(database),
+      ]),
+    );
     const [findings, notes, roleNotes] = await Promise.race([asked, late.promise]);
     const instance = randomUUID();
     return {
@@ -129,13 +133,21 @@ async function askDatabase(
         askPermission(database, provider, { instance, asks: 'person' }),
       senderTaken: recordTakenSender(database),
     };
-  } catch {
+  } catch (error) {
+    const wrong = error instanceof EnvironmentError ? error : asWrongAddress(error, database);
+    if (wrong) return { findings: wrong.problems.map((problem) => explainFinding(problem, id)) };
     const note =
       'The database of DATABASE_URL does not answer from here, so nothing is known of the running relay, and sign-ins are not counted together with it.';
     return { notes: [note] };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Throws what every process would exit for. */
+async function lookAtAddress(database: Database): Promise<void> {
+  await using session = await database.connect();
+  await expectOwnSessions(database, session);
 }
 
 /** Undefined where nothing was wished: then the examination chooses. */

@@ -178,7 +178,7 @@ function readingOf(environment: RelayEnvironment, { id }: Platform): Examining['
       .sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
       .map((finding) => explainFinding(finding, id)),
     settings: [],
-    databaseUrl: undefined,
+    database: undefined,
     secrets: [
       relayPassword,
       ...providers.flatMap(({ user = '', password }) =>

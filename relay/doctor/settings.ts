@@ -20,7 +20,7 @@ export type SettingsReading = {
   readonly findings: readonly EnvironmentFinding[];
   readonly settings: Examination['settings'];
   /** The database of the relay, when it is set and well-formed. */
-  readonly databaseUrl: string | undefined;
+  readonly database: RelayEnvironment['database'] | undefined;
   readonly secrets: readonly string[];
 };
 
@@ -59,7 +59,7 @@ export function readSettings(source: Source, platform: PlatformId): SettingsRead
     environment,
     findings: ranked.map((finding) => explainFinding(finding, platform)),
     settings: listSettings(source),
-    databaseUrl: isDatabaseSet ? environment.database.url : undefined,
+    database: isDatabaseSet ? environment.database : undefined,
     secrets: listSecrets(source, environment),
   };
 }

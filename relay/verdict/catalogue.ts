@@ -193,7 +193,7 @@ export const catalogue = {
   'env-tls-unchecked': {
     title: 'NODE_TLS_REJECT_UNAUTHORIZED is set to 0',
     meaning: 'It tells Node not to check certificates. Postern ignores it and checks them.',
-    fix: `Remove it; put a private certificate authority into SMTP_CA_FILE, ${restart}`,
+    fix: `Remove it; put a private certificate authority into SMTP_CA_FILE, that of PostgreSQL into DATABASE_CA_FILE, ${restart}`,
   },
   'env-database-pooler': {
     title: 'The database is behind a pooler that gives its sessions to others',

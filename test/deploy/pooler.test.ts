@@ -100,6 +100,25 @@ describe.skipIf(noPooler).each(['transaction', 'statement'] as const)('in %s mod
   );
 });
 
+test.skipIf(noPooler)('the doctor finds a pooler in transaction mode', async () => {
+  await using pooler = await startPooler(serverUrl, { pool_mode: 'transaction' });
+  await using doctor = await startProcess({
+    script: 'relay/doctor/main.ts',
+    args: ['--json', '--no-controls'],
+    environment: { ...usual, DATABASE_URL: pooler.through(serverUrl) },
+  });
+  await doctor.exited;
+  expect(JSON.parse(doctor.output)).toMatchObject({
+    findings: expect.arrayContaining([
+      expect.objectContaining({
+        variable: 'DATABASE_URL',
+        cause: 'env-database-pooler',
+        severity: 'problem',
+      }),
+    ]),
+  });
+});
+
 test.skipIf(noPooler)('with DATABASE_DIRECT_URL the pooler is not used', async () => {
   await using pooler = await startPooler(serverUrl, { pool_mode: 'transaction' });
   await using empty = await emptyDatabase(serverUrl);

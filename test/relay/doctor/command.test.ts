@@ -109,6 +109,14 @@ describe('with the database of an installation', () => {
     });
   }
 
+  test('an address that asks for TLS where there is none is a finding, not a silent database', async () => {
+    await using database = await freshDatabase();
+    await using provider = await providerForTests();
+    const DATABASE_URL = `${database.url}?sslmode=verify-full`;
+    const { findings } = await runJson({ ...provider.environment(), DATABASE_URL });
+    expect(findings[0]).toMatchObject({ variable: 'DATABASE_URL', cause: 'env-database-tls' });
+  });
+
   test('a refused credential is not offered again within a minute, and its answer is remembered', async () => {
     await using database = await freshDatabase();
     await using provider = await providerForTests();
