@@ -4,7 +4,9 @@ import { describe, expect, inject, test } from 'vitest';
 import { isRefusedLogin, isUnavailable, openDatabase } from '../../deploy/database.ts';
 import { awaitSchema } from '../../deploy/migrate.ts';
 import { sharesSessions } from '../../deploy/pooler.ts';
+import { urlAs } from '../../deploy/roles.ts';
 import { emptyDatabase, urlOfProcess } from '../kit/database.ts';
+import { startEmbeddedPostgres } from '../kit/embedded.ts';
 import { startPooler, whyNoPooler } from '../kit/pooler.ts';
 import { freePort } from '../kit/ports.ts';
 import { startProcess } from '../kit/process.ts';
@@ -37,23 +39,33 @@ const migration = (url: string) => ({
   },
 });
 
-test.skipIf(noPooler)('in session mode everything works: an empty database, and a mail', async () => {
-  await using pooler = await startPooler(serverUrl, { pool_mode: 'session' });
-  await using empty = await emptyDatabase(serverUrl);
-  const url = pooler.through(empty.url);
+test.skipIf(noPooler)(
+  'in session mode everything works: an empty database, and 200 mails at once',
+  async () => {
+    await using pooler = await startPooler(serverUrl, { pool_mode: 'session' });
+    await using empty = await emptyDatabase(serverUrl);
+    const url = pooler.through(empty.url);
 
-  await using migrated = await startProcess(migration(url));
-  expect(await migrated.exited, migrated.output).toMatchObject({ code: 0 });
+    await using migrated = await startProcess(migration(url));
+    expect(await migrated.exited, migrated.output).toMatchObject({ code: 0 });
 
-  await using stack = await startStack({ database: { url, query: empty.query } });
-  const { status } = await stack.api.post('/api/v1/emails', {
-    to: 'ann@example.com',
-    subject: 'Through the pooler',
-    text: 'Hello',
-  });
-  expect(status).toBe(202);
-  await until(() => stack.provider.messages.length, { what: 'the mail to be with the provider' });
-});
+    await using stack = await startStack({ database: { url, query: empty.query } });
+    const recipients = Array.from({ length: 200 }, (_, number) => `ann${number}@example.com`);
+    const statuses = await Promise.all(
+      recipients.map(async (to) => {
+        const mail = { to, subject: 'Through the pooler', text: 'Hello' };
+        return (await stack.api.post('/api/v1/emails', mail)).status;
+      }),
+    );
+    expect(new Set(statuses)).toEqual(new Set([202]));
+    await until(() => stack.provider.messages.length >= recipients.length, {
+      what: 'every mail to be with the provider',
+      timeoutMs: 40_000,
+    });
+    const arrived = stack.provider.messages.flatMap(({ envelope }) => envelope.recipients);
+    expect(arrived.sort()).toEqual(recipients.sort());
+  },
+);
 
 test.skipIf(noPooler)('the session that the pooler gives to the next one has our settings', async () => {
   await using pooler = await startPooler(serverUrl, { pool_mode: 'session', default_pool_size: 1 });
@@ -176,5 +188,24 @@ test.skipIf(noPooler)('a login that the pooler refuses is no outage', async () =
     await using database = openDatabase({ url: url.href, applicationName: 'test' });
     const error = await database.connect().catch((reason) => reason);
     expect([isRefusedLogin(error), isUnavailable(error)], String(error)).toEqual([true, false]);
+  }
+});
+
+test.skipIf(noPooler)('on a new server the roles are made, and a changed password counts', async () => {
+  await using server = await startEmbeddedPostgres();
+  await using pooler = await startPooler(server.url, { pool_mode: 'session' });
+  const url = pooler.through(server.url);
+  for (const password of ['Vq7pYs2dHf6kXt1uWz4e', 'Kd83hsnVq7pYs2dHf6kX']) {
+    const { script, environment } = migration(url);
+    await using migrated = await startProcess({
+      script,
+      environment: { ...environment, DATABASE_API_PASSWORD: password },
+    });
+    expect(await migrated.exited, migrated.output).toMatchObject({ code: 0 });
+    await using database = openDatabase({
+      url: urlAs(url, 'postern_api', password),
+      applicationName: 'test',
+    });
+    await awaitSchema(database);
   }
 });
