@@ -60,7 +60,7 @@ export const livez: Benchmark = async (say) => {
       postern: Math.max(...bodies.map(({ roundMs }) => roundMs)),
       ...most,
     },
-    { what: `api RSS ${behind}, at most`, unit: 'MB', postern: peak, target: '≤ 400 MB' },
+    { what: `api RSS ${behind}, without a memory limit`, unit: 'MB', postern: peak, target: 'reported' },
   ];
 };
 

@@ -42,7 +42,7 @@ export type ComposeStack = AsyncDisposable & {
   tryCompose(...argumentList: string[]): Promise<Said>;
   /** The ids of a service's containers, running or not. */
   containers(service: string): Promise<string[]>;
-  /** Asks the api, and waits for its answer as long as `patienceMs`. */
+  /** Asks the api, and waits for its answer as long as `patienceMs`. A text is sent as the body it is. */
   ask(method: string, path: string, body?: unknown, patienceMs?: number): Promise<Answer>;
   /** Everything the stand-in took so far, newest first. */
   mails(): Promise<TakenMail[]>;
@@ -218,7 +218,7 @@ export async function composeStack({
       const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, {
         method,
         headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${apiKey}` },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
         signal: AbortSignal.timeout(patienceMs),
       });
       const text = await response.text();

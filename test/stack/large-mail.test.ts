@@ -1,7 +1,8 @@
-// Large mail in numbers, against the memory limits of docker-compose.yml: the kernel kills a process that takes more
+// Large mail in numbers, and bodies that cost as much as they can, against the memory limits of docker-compose.yml: the kernel kills a process that takes more
 // than its container has. It proves that relay, api and worker stay below 384 MB at every moment, and lose nothing.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { costlyBodies } from '../kit/costly.ts';
 import { runs } from '../kit/thoroughness.ts';
 import { until } from '../kit/until.ts';
 import { type ComposeStack, composeStack, docker, image } from './compose.ts';
@@ -133,3 +134,17 @@ test(`16 uploads of 24 MB at once, and then ${due} mails of 18 MB that are due t
   await expectAllArrivedOnce();
   await expectAlive();
 }, 600_000);
+
+test(`${costlyBodies.length} kinds of costly bodies, one after the other`, async () => {
+  for (const { what, method = 'POST', path = '/api/v1/emails', body, atOnce = 1 } of costlyBodies) {
+    const text = body();
+    const asked = Array.from({ length: atOnce }, () =>
+      // Who is cut off in the middle of a body hears no answer.
+      stack.ask(method, path, text, 120_000).catch(() => ({ status: 0 })),
+    );
+    for (const { status } of await Promise.all(asked)) {
+      expect.soft(status === 503 || status < 500, `${what}: ${status}`).toBe(true);
+    }
+  }
+  await expectAlive();
+}, 300_000);
