@@ -217,9 +217,9 @@ const awaySystemErrors = new Set([
   'EAI_AGAIN',
 ]);
 
-// The errors pg and its pool raise themselves carry no code.
+// The errors pg and its pool raise themselves carry no code; a standby that has not taken over yet says 55000.
 const awayMessages =
-  /^(?:Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (?:has encountered a connection error|was closed) and is not queryable)/;
+  /^(?:Connection terminated|recovery is in progress|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (?:has encountered a connection error|was closed) and is not queryable)/;
 
 function queryable(runner: pg.Pool | pg.ClientBase): Queryable {
   return {

@@ -159,7 +159,7 @@ function compareReach(
     if (cause !== 'cloud-port-block') return undefined;
     return {
       cause: 'provider-unreachable',
-      because: `${smtpAnswers[0]?.host} answers from here on ${smtpAnswers.map(({ port }) => port).join(' and ')}, so this platform lets SMTP out.`,
+      because: `${smtpAnswers[0]?.host} answers from here on ${smtpAnswers.map(({ port }) => port).join(' and ')}, so this platform allows outgoing SMTP.`,
     };
   }
   if (web?.outcome !== 'answers') {

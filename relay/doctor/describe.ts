@@ -43,7 +43,7 @@ export function describe(examination: Examination, { colour }: { colour: boolean
   if (controls.length > 0) lines.push('', paint('bold', 'For comparison'), ...controls.map(describeControl));
   lines.push(
     '',
-    `${signIns.reduce((sum, { attempts }) => sum + attempts, 0)} AUTH sent; no message was left behind. ${(ms / 1000).toFixed(1)} s.`,
+    `${signIns.reduce((sum, { attempts }) => sum + attempts, 0)} AUTH sent; ${sentNoMessage(examination) ? 'no' : 'one'} message was sent. ${(ms / 1000).toFixed(1)} s.`,
     '',
   );
   return lines.join('\n');
@@ -72,7 +72,7 @@ function describeWalk(walk: WalkReport, paint: Paint): string[] {
           `  the certificate: for ${certificate.names.join(', ')}, by ${certificate.issuer}, until ${certificate.validTo}`,
         ]
       : []),
-    ...(speaker && speaker.said !== '' ? [`  who is there: ${speaker.kind}: ${oneLine(speaker.said)}`] : []),
+    ...(speaker && speaker.said !== '' ? [`  the server: ${speaker.kind}: ${oneLine(speaker.said)}`] : []),
   ];
 }
 
@@ -99,3 +99,7 @@ function oneLine(text: string): string {
   const line = text.replaceAll(/\s*\n\s*/g, ' | ');
   return line.length > widest ? `${line.slice(0, widest)}…` : line;
 }
+
+/** With --canary one goes to the sender itself. */
+const sentNoMessage = ({ walks }: Examination): boolean =>
+  walks.every(({ steps }) => steps.every(({ stage, outcome }) => stage !== 'dot' || outcome !== 'passed'));

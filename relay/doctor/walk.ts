@@ -35,12 +35,14 @@ const stagesOf = {
   none: ['dns', 'tcp', 'greeting', 'ehlo', 'auth', 'mail', 'rcpt'],
 } as const satisfies Record<RouteSetting['tlsMode'], readonly Stage[]>;
 
-/** All stages of a route with those that were not come to; a failed one ends the account. */
+/** All stages of a route with those that were not come to; behind them what only a test message comes to. */
 export function completeSteps({ route, steps }: Pick<Walk, 'route' | 'steps'>): Step[] {
   const done = new Map(steps.map((step) => [step.stage, step]));
-  return stagesOf[route.tlsMode].map(
-    (stage) => done.get(stage) ?? { stage, outcome: 'not reached', ms: null, says: '' },
-  );
+  const stages: readonly Stage[] = stagesOf[route.tlsMode];
+  return [
+    ...stages.map((stage): Step => done.get(stage) ?? { stage, outcome: 'not reached', ms: null, says: '' }),
+    ...steps.filter(({ stage }) => !stages.includes(stage)),
+  ];
 }
 
 /** Does one stage of a walk: writes its step, and its failure when it fails. */

@@ -930,7 +930,7 @@ export const catalogue = {
   unknown: {
     title: 'A failure we do not know yet',
     meaning: 'The report says too little to name a cause, so the mail waits and is tried again.',
-    fix: 'Run npm run doctor: it walks the way out stage by stage and names the first that fails.',
+    fix: 'Run npm run doctor: it tries every stage of the connection to the provider and names the first that fails.',
   },
 } as const satisfies Readonly<Record<string, Entry>> & Readonly<Record<FindingCause, Entry>>;
 

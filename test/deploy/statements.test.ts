@@ -13,6 +13,7 @@ const names = ['api', 'relay', 'worker'] as const;
 
 /** They are put together from more than constants; what they say is tested where they run. */
 const composedAsTheyRun = [
+  'deploy/database.ts prepareSession',
   'api/dashboard/search.ts amongNewestOfStatus',
   'api/dashboard/search.ts newestOfStatus',
   'relay/client/erasure/erase-mentions.ts countOnTheirWay',
@@ -30,6 +31,7 @@ const composedAsTheyRun = [
   'relay/delivery/queue/claim.ts claim',
   'relay/delivery/lanes/refusals.ts concernsLane',
   'relay/delivery/lanes/refusals.ts lastSuccess',
+  'relay/delivery/queue/identity.ts readEvidence',
   'relay/delivery/queue/restored.ts holdRecipients',
   'relay/delivery/queue/restored.ts isAnyLeft',
 ];

@@ -62,12 +62,8 @@ export function judgeIdentity(
  */
 const writtenTimeline = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer";
 
-const columns = `
-  (pg_control_system()).system_identifier::text as "systemIdentifier", ${writtenTimeline} as timeline,
-  d.system_identifier as "recordedIdentifier", d.timeline as "recordedTimeline",
-  (select seen_at from lane_replica where instance = $1) as "ownSeenAt",
-  (select extract(epoch from now() - max(seen_at))::float8 from heartbeat where process = 'relay')
-    as "newestHeartbeatSeconds"`;
+/** Where a managed service does not let us ask for the other: late after a promotion, right after a restore. */
+const checkpointTimeline = '(pg_control_checkpoint()).timeline_id';
 
 type EvidenceRow = {
   systemIdentifier: string;
@@ -79,10 +75,21 @@ type EvidenceRow = {
 };
 
 async function readEvidence(q: Queryable, instance: string): Promise<IdentityEvidence> {
-  const { rows } = await q.query<EvidenceRow>({
-    name: 'read-identity',
-    text: `select ${columns} from (select) as always left join database_identity d on true`,
-    values: [instance],
+  const ask = (name: string, timeline: string) =>
+    q.query<EvidenceRow>({
+      name,
+      text: `
+        select (pg_control_system()).system_identifier::text as "systemIdentifier", ${timeline} as timeline,
+          d.system_identifier as "recordedIdentifier", d.timeline as "recordedTimeline",
+          (select seen_at from lane_replica where instance = $1) as "ownSeenAt",
+          (select extract(epoch from now() - max(seen_at))::float8 from heartbeat where process = 'relay')
+            as "newestHeartbeatSeconds"
+        from (select) as always left join database_identity d on true`,
+      values: [instance],
+    });
+  const { rows } = await ask('read-identity', writtenTimeline).catch((error) => {
+    if (!mayNotAsk(error)) throw error;
+    return ask('read-identity-at-checkpoint', checkpointTimeline);
   });
   const [row] = rows;
   if (!row) throw new Error('PostgreSQL did not say which server it is');
@@ -118,6 +125,10 @@ const noInstance = '00000000-0000-0000-0000-000000000000';
 
 const secondsBetween = (known: Date | null, since: Date): number | null =>
   known === null ? null : Math.ceil((since.getTime() - known.getTime()) / 1_000);
+
+/** feature_not_supported, insufficient_privilege */
+const mayNotAsk = (error: unknown): boolean =>
+  ['0A000', '42501'].includes((error as { code?: string }).code ?? '');
 
 /** Writes down which server this is. @returns whether this relay was the first to do so */
 async function recordIdentity(

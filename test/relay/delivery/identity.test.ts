@@ -1,7 +1,13 @@
 // A standby that took over is no restored backup, and a restored backup is one also under a relay that runs.
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { type IdentityEvidence, judgeIdentity } from '../../../relay/delivery/queue/identity.ts';
-import { ownPostgres } from '../../kit/database.ts';
+import { openDatabase } from '../../../deploy/database.ts';
+import {
+  checkIdentity,
+  type IdentityEvidence,
+  judgeIdentity,
+} from '../../../relay/delivery/queue/identity.ts';
+import { freshDatabase, ownPostgres, urlOfProcess } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
 import { countByStatus, environmentFor, openWayOut, queueMail, queueMails, settled } from './way-out.ts';
@@ -147,4 +153,13 @@ test('a relay under which an old backup was restored holds its mail, and says ho
   expect(provider.messages).toHaveLength(1);
   const fresh = await queueMail(query);
   await settled(query, fresh.queueId, ['sent']);
+});
+
+test('where the service does not tell the timeline of what is written, that of the last checkpoint counts', async () => {
+  await using given = await freshDatabase();
+  await given.query('revoke execute on function pg_current_wal_insert_lsn() from public');
+  await using database = openDatabase({ url: urlOfProcess(given.url, 'relay'), applicationName: 'test' });
+  const instance = randomUUID();
+  expect(await checkIdentity(database, { instance })).toEqual({ kind: 'same', isNews: true });
+  expect(await checkIdentity(database, { instance })).toEqual({ kind: 'same', isNews: false });
 });
