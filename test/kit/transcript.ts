@@ -35,7 +35,8 @@ export type Transcript = AsyncDisposable &
     /** Sends these bytes in pieces, each in a packet of its own where the operating system agrees. */
     trickle(bytes: string | Uint8Array, pieceBytes?: number): Promise<Answer>;
     /** STARTTLS and the handshake; fails when either does. */
-    startTls(trust?: Trust): Promise<void>;
+    /** @param beforeHandshake is waited for between the server's 220 and our first byte of TLS */
+    startTls(trust?: Trust, beforeHandshake?: () => Promise<unknown>): Promise<void>;
     authPlain(user: string, password: string): Answer;
     authLogin(user: string, password: string): Promise<Answer>;
     /**
@@ -141,8 +142,9 @@ export async function connect(port: number, wishes: ConnectWishes = {}): Promise
       }
       return answer;
     },
-    async startTls(trust = {}) {
+    async startTls(trust = {}, beforeHandshake = async () => {}) {
       await send('STARTTLS').expect('220 *');
+      await beforeHandshake();
       await wire.secureAsClient({ host, ...trust });
     },
     authPlain: (user, password) => send(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`),

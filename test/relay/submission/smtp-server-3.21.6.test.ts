@@ -195,9 +195,9 @@ test('the handshake of STARTTLS is seen, and the socket is the secured one after
   await using session = await begin({ cert, key });
   const { client, probe } = session;
   const before = probe.wire;
-  const secured = client.startTls({ ca: authority.cert, servername: 'localhost' });
-  await until(() => probe.state().inHandshake);
-  await secured;
+  await client.startTls({ ca: authority.cert, servername: 'localhost' }, () =>
+    until(() => probe.state().inHandshake, { what: 'the server to wait for the handshake' }),
+  );
   await client.send('EHLO laptop').expect('250 *');
   expect(probe.state()).toEqual(atRest);
   expect(probe.wire).not.toBe(before);
