@@ -56,7 +56,7 @@ function announce({ alert, log }: DeliveryContext, judgement: IdentityJudgement)
   const missing =
     missingSeconds === null
       ? 'The database was restored or replaced'
-      : `The commits of the last ${missingSeconds} s are missing in this database`;
+      : `Commits of the last ${missingSeconds} s may be missing in this database`;
   const detail = `${missing}. All unfinished mail is held until somebody releases it.`;
   alert({ kind: 'database-restored', lane: '', cause: restored, stage: 'config', detail });
 }

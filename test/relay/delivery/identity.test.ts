@@ -147,7 +147,7 @@ test('a relay under which an old backup was restored holds its mail, and says ho
   expect(wayOut.alerts).toMatchObject([
     {
       kind: 'database-restored',
-      detail: expect.stringMatching(/^The commits of the last \d+ s are missing/),
+      detail: expect.stringMatching(/^Commits of the last \d+ s may be missing/),
     },
   ]);
   expect(provider.messages).toHaveLength(1);
