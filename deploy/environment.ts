@@ -8,7 +8,7 @@ import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
 import { whyGuessable } from './guessable.ts';
-import { type ProviderReading, readProvider } from './provider.ts';
+import { missingLogin, mostConnectionsUsually, type ProviderReading, readProvider } from './provider.ts';
 import { listGiven, openReading, type Reading, type Source, spellings } from './reading.ts';
 import { type Reader, type VariableName, variableTable } from './variables.ts';
 
@@ -134,7 +134,7 @@ export function readRelayEnvironment(source: Source) {
       relaySenderRewrite: reading.required('RELAY_SENDER_REWRITE'),
       relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
       healthPort: reading.required('RELAY_HEALTH_PORT'),
-      smtpMaxConnections: primary?.maxConnections ?? Number(variableTable.SMTP_MAX_CONNECTIONS?.default),
+      smtpMaxConnections: primary?.maxConnections ?? mostConnectionsUsually,
       smtpMaxPerHour: primary?.maxPerHour,
       smtpMaxPerDay: primary?.maxPerDay,
       smtpTimeoutSeconds: primary?.timeoutSeconds ?? Number(variableTable.SMTP_TIMEOUT?.default),
@@ -335,10 +335,13 @@ function readFrom(mail: Reading): From | undefined {
 }
 
 function listMissing(mail: Reading): VariableName[] {
-  const login: VariableName[] =
-    mail.optional('SMTP_TLS_MODE') === 'none' ? [] : ['SMTP_USER', 'SMTP_PASSWORD'];
-  const required: VariableName[] = ['SMTP_HOST', ...login, 'SMTP_FROM_EMAIL'];
-  return required.filter((name) => mail.isMissing(name));
+  const login = missingLogin(mail, 'SMTP', mail.optional('SMTP_TLS_MODE'));
+  const isMissing = (name: VariableName) => mail.isMissing(name);
+  return [
+    ...(['SMTP_HOST'] as const).filter(isMissing),
+    ...login,
+    ...(['SMTP_FROM_EMAIL'] as const).filter(isMissing),
+  ];
 }
 
 /** Which of the provider's variables this process can see, so that "set on the api but not on the relay" can be noticed. */

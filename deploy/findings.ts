@@ -27,6 +27,7 @@ export type FindingCause =
   | 'local-name'
   | 'env-tls-contradiction'
   | 'env-failover-contradiction'
+  | 'env-oauth2-contradiction'
   | 'env-cleartext-password'
   | 'env-guessable-secret'
   | 'env-open-network'

@@ -34,6 +34,11 @@ export function inspectControlCharacters(text: string): Suspicion[] {
   ];
 }
 
+/** JSON has quotes and line ends of its own; a reference that was not replaced it has not. */
+export function inspectJson(text: string): Suspicion[] {
+  return /^\s*\{/.test(text) ? [] : inspectAny(text).slice(0, 1);
+}
+
 function inspectAny(text: string): Suspicion[] {
   const found = [...inspectInvisible(text), ...inspectControlCharacters(text)];
   if (text !== text.trim()) {

@@ -1,4 +1,5 @@
 // From the text of a variable to its value: one pure parser a type. A parser repairs nothing and guesses nothing.
+import { createPrivateKey } from 'node:crypto';
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { FindingCause } from './findings.ts';
 import type { VariableType } from './variables.ts';
@@ -7,6 +8,13 @@ type Mistake = { problem: string; fix: string; cause: FindingCause };
 type Parsed<T> = { value: T } | { mistake: Mistake };
 
 type Credential = { name: string; password: string };
+
+export type ServiceAccount = {
+  readonly clientEmail: string;
+  /** PEM. */
+  readonly privateKey: string;
+  readonly keyId?: string;
+};
 
 /** What each type of variable becomes. Durations are milliseconds. */
 export type Values = {
@@ -26,6 +34,8 @@ export type Values = {
   origins: string[];
   url: string;
   'https-url': string;
+  'token-url': string;
+  'service-account': ServiceAccount;
   'webhook-secret': string;
   'database-url': string;
   credentials: Credential[];
@@ -72,6 +82,8 @@ const parsers: {
   origins: (text) => parseList(text, parseOrigin),
   url: (text) => parseUrl(text, ['http:', 'https:']),
   'https-url': (text) => parseUrl(text, ['https:']),
+  'token-url': parseTokenUrl,
+  'service-account': parseServiceAccount,
   'webhook-secret': parseWebhookSecret,
   'database-url': parseDatabaseUrl,
   credentials: parseCredentials,
@@ -225,6 +237,37 @@ function parseUrl(text: string, protocols: string[]): Parsed<string> {
   return url && protocols.includes(url.protocol) && url.hostname
     ? ok(text)
     : garbage('is not a web address', `Type the whole address, beginning with ${wanted}.`);
+}
+
+/** Secrets travel there: TLS, or this machine. */
+function parseTokenUrl(text: string): Parsed<string> {
+  const url = URL.parse(text);
+  const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? '');
+  if (url?.username || url?.password || url?.hash)
+    return garbage('holds more than an address', 'Type it without a user, a password or a #.');
+  return parseUrl(text, isHere ? ['http:', 'https:'] : ['https:']);
+}
+
+/** What Google's console gives for download: only the account and its key are used. */
+function parseServiceAccount(text: string): Parsed<ServiceAccount> {
+  try {
+    const {
+      type,
+      client_email: clientEmail,
+      private_key: privateKey,
+      private_key_id: keyId,
+    } = JSON.parse(text);
+    if (type === 'service_account' && typeof clientEmail === 'string' && typeof privateKey === 'string') {
+      createPrivateKey(privateKey);
+      return ok({ clientEmail, privateKey, ...(typeof keyId === 'string' && { keyId }) });
+    }
+  } catch {
+    // Said below, without a word of what it holds.
+  }
+  return garbage(
+    'is not the JSON key of a service account',
+    'Give the file that the Google Cloud console offered for download, as NAME_FILE or NAME_BASE64.',
+  );
 }
 
 /** As Standard Webhooks writes it, so that its libraries can check the signature. */

@@ -3,6 +3,7 @@
 import { domainToASCII } from 'node:url';
 import { isWrongDoor } from './doors.ts';
 import { fingerprint } from './fingerprint.ts';
+import { identityOf, missingForOAuth2, type OAuth2Reading, readOAuth2, secretsOf } from './oauth2.ts';
 import type { Reading } from './reading.ts';
 import type { ProviderKey, VariableName } from './variables.ts';
 
@@ -21,7 +22,9 @@ export type ProviderReading = {
   host: string;
   user?: string;
   password?: string;
-  /** Of the password. It changes when the password does. */
+  /** How to get an access token instead of a password. */
+  oauth2?: OAuth2Reading;
+  /** Of the password, or of all that an access token is fetched with. It changes when one of them does. */
   fingerprint?: string;
   /** In the order in which they are tried. */
   routes: RouteSetting[];
@@ -51,22 +54,28 @@ export function readProvider(
   const host = reading.optional(name('HOST'));
   const port = reading.optional(name('PORT'));
   const user = reading.optional(name('USER'));
-  const password = reading.optional(name('PASSWORD'));
+  const isOAuth2 = reading.optional(name('AUTH')) === 'oauth2';
+  const password = isOAuth2 ? undefined : reading.optional(name('PASSWORD'));
+  const oauth2 = isOAuth2 ? readOAuth2(reading, prefix) : undefined;
   const tlsMode = readTlsMode(reading, prefix, port);
   const failover = port === undefined ? undefined : readFailover(reading, prefix, { port, tlsMode });
   const timeoutSeconds = reading.optional(name('TIMEOUT'));
-  const maxConnections = reading.optional(name('MAX_CONNECTIONS'));
+  const maxConnections = reading.optional(name('MAX_CONNECTIONS')) ?? usualConnections(host);
   const maxPerHour = reading.optional(name('MAX_PER_HOUR'));
   const maxPerDay = reading.optional(name('MAX_PER_DAY'));
   const caFile = reading.optional(name('CA_FILE'));
   const allowedSenders = reading.optional(name('ALLOWED_SENDERS')) ?? (fromEmail ? [fromEmail] : []);
 
   if (prefix === 'SMTP2') checkCompleteness(reading, tlsMode);
+  nameUnused(reading, prefix);
   checkHost(reading, prefix, { host, port, relay });
   checkLogin(reading, prefix, { tlsMode, failover, fromEmail, user });
 
+  const isCredentialComplete = isOAuth2
+    ? oauth2 !== undefined && missingForOAuth2(reading, prefix).length === 0
+    : password !== undefined;
   const isComplete =
-    host !== undefined && (tlsMode === 'none' || (user !== undefined && password !== undefined));
+    host !== undefined && ((tlsMode === 'none' && !isOAuth2) || (user !== undefined && isCredentialComplete));
   if (countProblems(reading) > problemsBefore || !isComplete || port === undefined || tlsMode === undefined) {
     return undefined;
   }
@@ -81,15 +90,27 @@ export function readProvider(
     host,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password, fingerprint: fingerprint(password) }),
+    ...(oauth2 !== undefined && { oauth2, fingerprint: fingerprint(materialOf(prefix, oauth2)) }),
     routes,
     timeoutSeconds: timeoutSeconds as number,
-    maxConnections: maxConnections as number,
+    maxConnections,
     ...(maxPerHour !== undefined && { maxPerHour }),
     ...(maxPerDay !== undefined && { maxPerDay }),
     ...(caFile !== undefined && { caFile }),
     allowedSenders,
   };
 }
+
+const materialOf = (prefix: Prefix, oauth2: OAuth2Reading) =>
+  [identityOf(oauth2), ...secretsOf(prefix, oauth2).map(([, secret]) => secret)].join('\0');
+
+/** Of a provider of which nothing else is known. */
+export const mostConnectionsUsually = 5;
+
+// The limit in the catalogue's facts (relay/verdict/providers.ts): 432 4.3.2 beyond it.
+const fewerConnections = /(?:^|\.)(?:office365\.(?:com|us)|partner\.outlook\.cn|smtp-mail\.outlook\.com)$/i;
+
+const usualConnections = (host = '') => (fewerConnections.test(host) ? 3 : mostConnectionsUsually);
 
 type Route = { port: number; tlsMode: TlsMode };
 
@@ -191,12 +212,42 @@ function readFailover(
 
 /** The first provider's gaps are its `missing` list. The second exists as soon as anything says where it is or who we are there. */
 function checkCompleteness(reading: Reading, tlsMode: TlsMode | undefined): void {
-  const keys: VariableName[] =
-    tlsMode === 'none' ? ['SMTP2_HOST'] : ['SMTP2_HOST', 'SMTP2_USER', 'SMTP2_PASSWORD'];
-  const isMeant = (['SMTP2_HOST', 'SMTP2_USER', 'SMTP2_PASSWORD'] as const).some(
+  const login = missingLogin(reading, 'SMTP2', tlsMode);
+  const isMeant = (['SMTP2_HOST', 'SMTP2_USER', 'SMTP2_PASSWORD', 'SMTP2_OAUTH2_PROVIDER'] as const).some(
     (key) => !reading.isMissing(key),
   );
-  if (isMeant) for (const key of keys) if (reading.isMissing(key)) reading.addMissing(key);
+  if (!isMeant) return;
+  if (reading.isMissing('SMTP2_HOST')) reading.addMissing('SMTP2_HOST');
+  for (const key of login) reading.addMissing(key);
+}
+
+/** What signing in needs and is not set, by canonical names. */
+export function missingLogin(
+  reading: Reading,
+  prefix: Prefix,
+  tlsMode: TlsMode | 'auto' | undefined,
+): VariableName[] {
+  const user = `${prefix}_USER` as const;
+  const password = `${prefix}_PASSWORD` as const;
+  if (reading.optional(`${prefix}_AUTH`) === 'oauth2')
+    return [...(reading.isMissing(user) ? [user] : []), ...missingForOAuth2(reading, prefix)];
+  return tlsMode === 'none' ? [] : [user, password].filter((key) => reading.isMissing(key));
+}
+
+/** What belongs to the other way of signing in: somebody meant it. */
+function nameUnused(reading: Reading, prefix: Prefix): void {
+  const auth = `${prefix}_AUTH` as const;
+  const isOAuth2 = reading.optional(auth) === 'oauth2';
+  const add = (name: VariableName, problem: string, fix: string) =>
+    reading.add(name, { severity: 'warning', problem, fix, cause: 'env-oauth2-contradiction' });
+  if (isOAuth2 && !reading.isMissing(`${prefix}_PASSWORD`))
+    add(`${prefix}_PASSWORD`, `is not used, because ${auth} is oauth2`, `Remove it, or remove ${auth}.`);
+  if (!isOAuth2 && !reading.isMissing(`${prefix}_OAUTH2_PROVIDER`))
+    add(
+      `${prefix}_OAUTH2_PROVIDER`,
+      `is not used, because ${auth} is not oauth2`,
+      `Set ${auth}=oauth2, or remove it.`,
+    );
 }
 
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0|::)$/i;
@@ -291,11 +342,13 @@ function checkLogin(
       : failover?.tlsMode === 'none'
         ? (`${prefix}_FAILOVER_TLS_MODE` as const)
         : undefined;
-  if (clear && !reading.isMissing(`${prefix}_PASSWORD`)) {
+  const isOAuth2 = reading.optional(`${prefix}_AUTH`) === 'oauth2';
+  if (clear && (isOAuth2 || !reading.isMissing(`${prefix}_PASSWORD`))) {
+    const secret = isOAuth2 ? 'access token' : 'password';
     reading.add(clear, {
       severity: 'problem',
-      problem: 'is none although there is a password: it would be sent unencrypted',
-      fix: 'Remove it (TLS is then used), or remove the password.',
+      problem: `is none although there is ${isOAuth2 ? 'an' : 'a'} ${secret}: it would be sent unencrypted`,
+      fix: `Remove it (TLS is then used), or remove the ${isOAuth2 ? `${prefix}_AUTH` : secret}.`,
       cause: 'env-cleartext-password',
     });
   }

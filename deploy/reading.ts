@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Finding, FindingCause } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
-import { inspect, inspectControlCharacters, type Suspicion } from './mangled.ts';
+import { inspect, inspectControlCharacters, inspectJson, type Suspicion } from './mangled.ts';
 import { parse, type Values } from './parse.ts';
 import { type Variable, type VariableName, type variables, variableTable } from './variables.ts';
 
@@ -52,12 +52,14 @@ export function openReading(source: Source): Reading {
     // What comes as file or base64 was encoded on purpose; only what no value may hold is looked for.
     const suspicions = !given
       ? []
-      : given.form === ''
-        ? inspect(text, {
-            isPassword: isPassword(variable),
-            ...(variable.options && { words: variable.options }),
-          })
-        : inspectControlCharacters(text);
+      : variable.type === 'service-account'
+        ? inspectJson(text)
+        : given.form === ''
+          ? inspect(text, {
+              isPassword: isPassword(variable),
+              ...(variable.options && { words: variable.options }),
+            })
+          : inspectControlCharacters(text);
     const setAs = given?.setAs ?? name;
     for (const suspicion of suspicions) report(setAs, text, variable, suspicion);
     if (suspicions.some(({ severity }) => severity === 'problem')) return undefined;
@@ -174,7 +176,7 @@ function entry(name: VariableName): Variable {
 
 /** An address may be a secret for the password inside it, but has rules of its own about characters. */
 function isPassword({ secret, type }: Variable): boolean {
-  return secret === true && !type.endsWith('url');
+  return secret === true && !type.endsWith('url') && type !== 'service-account';
 }
 
 type Unreadable = Pick<Finding, 'problem' | 'fix' | 'cause'>;

@@ -19,6 +19,8 @@ export type VariableType =
   | 'origins'
   | 'url'
   | 'https-url'
+  | 'token-url'
+  | 'service-account'
   | 'webhook-secret'
   | 'database-url'
   | 'credentials';
@@ -71,7 +73,79 @@ const providerBlock = {
     secret: true,
     required: 'provider',
     readBy: ['relay'],
-    help: 'The password at the provider, often an app password. Only without TLS it may be left out.',
+    help: 'The password at the provider, often an app password. Not used with SMTP_AUTH=oauth2; only without TLS it may be left out.',
+  },
+  SMTP_AUTH: {
+    group: 'Provider',
+    type: 'choice',
+    options: ['password', 'oauth2'],
+    default: 'password',
+    readBy: ['relay'],
+    help: 'How to sign in: password, or oauth2 with the SMTP_OAUTH2_ variables (Microsoft 365, Google) instead of a password.',
+  },
+  SMTP_OAUTH2_PROVIDER: {
+    group: 'Provider',
+    type: 'choice',
+    options: ['microsoft', 'google', 'custom'],
+    readBy: ['relay'],
+    help: 'With oauth2: microsoft, google, or custom with a token URL and a scope of its own.',
+  },
+  SMTP_OAUTH2_TENANT: {
+    group: 'Provider',
+    type: 'text',
+    readBy: ['relay'],
+    help: "With Microsoft: the tenant's id or one of its domains. With a refresh token the one that issued it; unset: common.",
+  },
+  SMTP_OAUTH2_CLIENT_ID: {
+    group: 'Provider',
+    type: 'text',
+    readBy: ['relay'],
+    help: 'With oauth2: the application (client) id.',
+  },
+  SMTP_OAUTH2_CLIENT_SECRET: {
+    group: 'Provider',
+    type: 'text',
+    secret: true,
+    readBy: ['relay'],
+    help: 'With oauth2: the value (not the id) of the client secret.',
+  },
+  SMTP_OAUTH2_CLIENT_CERT_FILE: {
+    group: 'Provider',
+    type: 'file',
+    readBy: ['relay'],
+    help: 'With Microsoft, instead of a client secret: a PEM file with the certificate of the application.',
+  },
+  SMTP_OAUTH2_CLIENT_KEY_FILE: {
+    group: 'Provider',
+    type: 'file',
+    readBy: ['relay'],
+    help: 'The private key of that certificate, without a passphrase: a PEM file.',
+  },
+  SMTP_OAUTH2_REFRESH_TOKEN: {
+    group: 'Provider',
+    type: 'text',
+    secret: true,
+    readBy: ['relay'],
+    help: 'With oauth2, when a person has allowed it: what npm run doctor -- authorize printed.',
+  },
+  SMTP_OAUTH2_SERVICE_ACCOUNT: {
+    group: 'Provider',
+    type: 'service-account',
+    secret: true,
+    readBy: ['relay'],
+    help: "With Google Workspace: the JSON key of the service account, best as _FILE or _BASE64. It acts for SMTP_USER's mailbox.",
+  },
+  SMTP_OAUTH2_TOKEN_URL: {
+    group: 'Provider',
+    type: 'token-url',
+    readBy: ['relay'],
+    help: 'With custom, or in a national cloud: where tokens are fetched, https only (http for this machine).',
+  },
+  SMTP_OAUTH2_SCOPE: {
+    group: 'Provider',
+    type: 'text',
+    readBy: ['relay'],
+    help: 'With custom, or in a national cloud: the scope to ask for.',
   },
   SMTP_TLS_MODE: {
     group: 'Provider',
@@ -131,9 +205,8 @@ const providerBlock = {
   SMTP_MAX_CONNECTIONS: {
     group: 'Provider',
     type: 'count',
-    default: '5',
     readBy: ['relay'],
-    help: 'Connections to the provider, shared by all replicas.',
+    help: 'Connections to the provider, shared by all replicas. Unset: 5, or 3 with Microsoft, which allows no more.',
   },
   SMTP_MAX_PER_HOUR: {
     group: 'Provider',

@@ -25,7 +25,7 @@ export const catalogue = {
   'env-missing': {
     title: 'A mail setting is missing',
     meaning:
-      'The process that sends does not have all of SMTP_HOST, SMTP_USER, SMTP_PASSWORD and SMTP_FROM_EMAIL. A .env file on a laptop is not deployed, and a missing host silently becomes localhost in many mail libraries.',
+      'The process that sends does not have all of SMTP_HOST, SMTP_USER, SMTP_PASSWORD (or the SMTP_OAUTH2_ variables) and SMTP_FROM_EMAIL. A .env file on a laptop is not deployed, and a missing host silently becomes localhost in many mail libraries.',
     fix: `Set the missing variables in your deployment platform's environment, not only in .env, ${restart}`,
   },
   'env-blank': {
@@ -179,6 +179,12 @@ export const catalogue = {
     title: 'The failover route contradicts itself',
     meaning: 'SMTP_FAILOVER_PORT and SMTP_FAILOVER_TLS_MODE do not fit each other or the main route.',
     fix: `Remove both and let SMTP_FAILOVER=auto choose, or give the provider's second port with its own TLS mode, ${restart}`,
+  },
+  'env-oauth2-contradiction': {
+    title: 'The settings for OAuth2 contradict each other',
+    meaning:
+      'SMTP_AUTH says whether a password or an access token is used. The named variable belongs to the other one, or to another kind of OAuth2 grant.',
+    fix: `Use one way: a client secret or a certificate, a refresh token or a service account. Correct the named variable, ${restart}`,
   },
   'env-guessable-secret': {
     title: 'A secret can be guessed',
