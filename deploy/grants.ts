@@ -51,6 +51,11 @@ export const grants: Grants = {
       refusal: 'select update(credential, sender, reply)',
       unknown_reply: 'select update(template)',
       recipient: 'select update',
+      webhook: 'select insert update',
+      // A secret goes in and never comes out again: the worker alone reads it.
+      webhook_secret: 'select(webhook_id, created_at, expires_at) insert update(expires_at) delete',
+      webhook_delivery:
+        'select insert update(status, next_attempt_at, attempts, finished_at, data, answer, error)',
     },
     functions: ['message_source(text,integer)'],
   },
@@ -106,6 +111,12 @@ export const grants: Grants = {
       login_proof: 'select(succeeded_at) delete',
       idempotency_key: 'select(principal, method, path, key, keep_until) delete',
       invitation: 'select(id, accepted_at, expires_at) delete',
+      webhook:
+        'select update(state, disabled_cause, failing_since, failures, paused_until, dropped, updated_at) delete',
+      webhook_secret: 'select delete',
+      webhook_delivery:
+        'select update(status, next_attempt_at, attempts, attempted_at, answer_status, answer, error, duration_ms, ' +
+        'finished_at) delete',
       // Changed by triggers when mail is changed or deleted.
       search_document: 'select(email_id) update(words) delete',
     },

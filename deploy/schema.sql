@@ -133,7 +133,8 @@ create table email (
   accepted_at timestamp with time zone,
   finished_at timestamp with time zone,
   erased_at timestamp with time zone,
-  traceparent text
+  traceparent text,
+  tags jsonb not null default '[]'::jsonb
 );
 create table email_attachment (
   email_id uuid not null,
@@ -248,7 +249,8 @@ create table message (
   on_uncertain text,
   received_at timestamp with time zone not null default now(),
   ret text,
-  envid text
+  envid text,
+  tags jsonb not null default '[]'::jsonb
 );
 create table message_part (
   queue_id text collate "C" not null,
@@ -310,7 +312,8 @@ create table recipient (
   provider_queue_id text,
   finished_at timestamp with time zone,
   notify text,
-  orcpt text
+  orcpt text,
+  stage text
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 create table refusal (
   key text not null,
@@ -380,6 +383,47 @@ create table unknown_reply (
   seen integer not null default 1,
   first_at timestamp with time zone not null default now(),
   last_at timestamp with time zone not null default now()
+);
+create table webhook (
+  id uuid not null,
+  url text not null,
+  events text[],
+  description text,
+  tags jsonb not null default '[]'::jsonb,
+  state text not null default 'enabled'::text,
+  disabled_cause text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  failing_since timestamp with time zone,
+  failures integer not null default 0,
+  paused_until timestamp with time zone,
+  dropped bigint not null default 0,
+  listens boolean not null generated always as ((deleted_at IS NULL) AND ((state = 'enabled'::text) OR (disabled_cause = 'failing'::text)))
+);
+create table webhook_delivery (
+  id uuid not null,
+  webhook_id uuid not null,
+  type text not null,
+  at timestamp with time zone not null default now(),
+  data jsonb not null,
+  email_id uuid,
+  queue_id text collate "C",
+  status text not null default 'waiting'::text,
+  next_attempt_at timestamp with time zone default now(),
+  attempts integer not null default 0,
+  attempted_at timestamp with time zone,
+  answer_status smallint,
+  answer text,
+  error text,
+  duration_ms integer,
+  finished_at timestamp with time zone
+);
+create table webhook_secret (
+  webhook_id uuid not null,
+  secret bytea not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone
 );
 
 alter table api_key add constraint a_rate_lets_something_pass CHECK ((rate_per_minute > 0));
@@ -499,6 +543,18 @@ alter table template add constraint kind_is_known CHECK ((kind = ANY (ARRAY['inv
 alter table template add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
 alter table template add constraint template_pkey PRIMARY KEY (kind);
 alter table unknown_reply add constraint unknown_reply_pkey PRIMARY KEY (fingerprint);
+alter table webhook add constraint a_disabled_webhook_says_why CHECK (((state = 'disabled'::text) = (disabled_cause IS NOT NULL)));
+alter table webhook add constraint cause_is_known CHECK ((disabled_cause = ANY (ARRAY['by-hand'::text, 'gone'::text, 'failing'::text])));
+alter table webhook add constraint it_wants_some_event CHECK ((cardinality(events) > 0));
+alter table webhook add constraint state_is_known CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text])));
+alter table webhook add constraint tags_are_a_list CHECK ((jsonb_typeof(tags) = 'array'::text));
+alter table webhook add constraint webhook_pkey PRIMARY KEY (id);
+alter table webhook_delivery add constraint only_what_waits_has_a_next_attempt CHECK (((next_attempt_at IS NOT NULL) = (status = 'waiting'::text)));
+alter table webhook_delivery add constraint status_is_known CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])));
+alter table webhook_delivery add constraint webhook_delivery_pkey PRIMARY KEY (id, webhook_id);
+alter table webhook_secret add constraint a_secret_has_between_24_and_64_bytes CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)));
+alter table webhook_secret add constraint webhook_secret_pkey PRIMARY KEY (webhook_id, created_at);
+alter table webhook_secret add constraint webhook_secret_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(id) ON DELETE CASCADE;
 
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
@@ -541,7 +597,23 @@ CREATE INDEX search_document_to_write ON public.search_document USING btree (ema
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message ON public.message USING btree (queue_id DESC) WHERE (email_id IS NULL);
 CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
+CREATE INDEX webhook_delivery_by_status ON public.webhook_delivery USING btree (webhook_id, status, id);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhook_id, next_attempt_at) WHERE (status = 'waiting'::text);
+CREATE INDEX webhook_delivery_of_email ON public.webhook_delivery USING btree (email_id, id) WHERE (email_id IS NOT NULL);
+CREATE INDEX webhook_delivery_of_submitted ON public.webhook_delivery USING btree (queue_id, id) WHERE ((email_id IS NULL) AND (queue_id IS NOT NULL));
 
+CREATE OR REPLACE FUNCTION public.a_changed_lane_is_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform tell_webhooks(case when new.state = 'open' then 'lane.open' else 'lane.stopped' end, jsonb_build_object(
+    'lane', new.name, 'state', new.state, 'cause', new.cause,
+    'title', (select title from cause where slug = new.cause)));
+  return null;
+end $function$;
 CREATE OR REPLACE FUNCTION public.a_deleted_email_is_not_found()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -550,6 +622,17 @@ begin
   delete from search_document d using gone where d.email_id = gone.id;
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.a_webhook_is_idle()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select exists (
+    select from webhook w where w.listens and not exists (
+      select from webhook_delivery d
+      where d.webhook_id = w.id and d.status = 'waiting' and d.next_attempt_at < now() + interval '30 seconds'))
+$function$;
 CREATE OR REPLACE FUNCTION public.an_application_moves_only_forward()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -572,6 +655,42 @@ begin
   update search_document set words = null where email_id = new.id;
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.an_email_that_stays_here_is_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if exists (select from webhook where listens) then
+    perform tell_webhooks('email.' || new.status::text, jsonb_build_object(
+        'email_id', new.id, 'queue_id', null, 'message_id', new.message_id, 'recipient', a.address,
+        'status', new.status, 'cause', new.reason, 'title', (select title from cause where slug = new.reason),
+        'stage', null, 'code', null, 'reply', null, 'route', null, 'attempt', 0,
+        'tags', new.tags, 'customer_id', new.customer_id, 'client_id', new.client_id, 'seq', nextval('webhook_seq')),
+      new.tags, new.id)
+    from (select distinct r ->> 'address' as address from jsonb_array_elements(new.recipients) r) a;
+  end if;
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.changed_recipients_are_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if exists (select from webhook where listens) then
+    perform tell_webhooks_of_recipients(
+      array_agg('email.' || r.status::text order by r.queue_id, r.ordinal),
+      array_agg(r.queue_id order by r.queue_id, r.ordinal), array_agg(r.ordinal order by r.queue_id, r.ordinal),
+      array_agg(b.status = 'sent' order by r.queue_id, r.ordinal))
+    from changed r join before b on b.queue_id = r.queue_id and b.ordinal = r.ordinal
+    where r.status <> b.status and r.status <> 'sending' and not (b.status = 'sending' and r.status = 'queued')
+    having count(*) > 0;
+  end if;
+  return null;
+end $function$;
 CREATE OR REPLACE FUNCTION public.message_source(wanted text, only_part integer DEFAULT NULL::integer)
  RETURNS TABLE(part integer, content bytea)
  LANGUAGE sql
@@ -585,6 +704,31 @@ BEGIN ATOMIC
    ORDER BY p.part;
 END;
 revoke execute on function message_source(text,integer) from public;
+CREATE OR REPLACE FUNCTION public.new_recipients_are_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if exists (select from webhook where listens) then
+    perform tell_webhooks_of_recipients(
+      array_agg('email.' || case when r.status = 'sending' then 'queued' else r.status::text end
+                order by r.queue_id, r.ordinal),
+      array_agg(r.queue_id order by r.queue_id, r.ordinal), array_agg(r.ordinal order by r.queue_id, r.ordinal),
+      array_agg(false))
+    from created r having count(*) > 0;
+  end if;
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.new_webhook_event_id()
+ RETURNS uuid
+ LANGUAGE sql
+AS $function$
+  select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6),
+    52, 1), 53, 1), 'hex')::uuid
+$function$;
 CREATE OR REPLACE FUNCTION public.recipients_decide_the_email_status()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -616,10 +760,79 @@ begin
     and (e.status, e.reason, e.reason_detail) is distinct from (d.status, d.reason, d.reason_detail);
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.tell_webhooks(type text, data jsonb, tags jsonb DEFAULT NULL::jsonb, email_id uuid DEFAULT NULL::uuid, queue_id text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  event_id uuid := new_webhook_event_id();
+  wake boolean;
+begin
+  if not exists (select from webhook where listens) then
+    return;
+  end if;
+  wake := a_webhook_is_idle();
+  insert into webhook_delivery (id, webhook_id, type, data, email_id, queue_id)
+  select event_id, w.id, tell_webhooks.type, tell_webhooks.data, tell_webhooks.email_id, tell_webhooks.queue_id
+  from webhook w
+  where w.listens and (w.events is null or tell_webhooks.type = any(w.events))
+    and (tell_webhooks.tags is null or w.tags = '[]' or exists (
+      select from jsonb_array_elements(w.tags) wanted where tell_webhooks.tags @> jsonb_build_array(wanted)));
+  if found and wake then
+    perform pg_notify('postern_webhooks', '');
+  end if;
+end $function$;
+revoke execute on function tell_webhooks(text,jsonb,jsonb,uuid,text) from public;
+CREATE OR REPLACE FUNCTION public.tell_webhooks_of_recipients(types text[], queue_ids text[], ordinals smallint[], after_sent boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  wake boolean := a_webhook_is_idle();
+begin
+  with told as materialized (
+    select new_webhook_event_id() as id, t.type, m.email_id, t.queue_id, coalesce(e.tags, m.tags) as tags,
+      jsonb_build_object(
+        'email_id', m.email_id, 'queue_id', t.queue_id, 'message_id', m.message_id, 'recipient', r.address,
+        -- That a relay has it in hand is news to nobody.
+        'status', case when r.status = 'sending' then 'queued' else r.status end,
+        'cause', r.reason, 'title', c.title,
+        'stage', case when r.status = 'sent' then 'accepted' else r.stage end,
+        'code', r.reply_code, 'reply', r.reply, 'route', r.route, 'attempt', r.attempts,
+        'tags', coalesce(e.tags, m.tags), 'customer_id', e.customer_id, 'client_id', e.client_id,
+        'seq', nextval('webhook_seq'))
+      || case when t.after_sent then '{"after_sent": true}'::jsonb else '{}' end as data
+    from unnest(types, queue_ids, ordinals, after_sent) with ordinality
+      as t (type, queue_id, ordinal, after_sent, position)
+    join recipient r on r.queue_id = t.queue_id and r.ordinal = t.ordinal
+    join message m on m.queue_id = t.queue_id
+    left join email e on e.id = m.email_id
+    left join cause c on c.slug = r.reason
+    order by t.position
+  )
+  insert into webhook_delivery (id, webhook_id, type, data, email_id, queue_id)
+  select told.id, w.id, told.type, told.data, told.email_id, told.queue_id
+  from told join webhook w on w.listens and (w.events is null or told.type = any(w.events))
+    and (w.tags = '[]' or exists (
+      select from jsonb_array_elements(w.tags) wanted where told.tags @> jsonb_build_array(wanted)));
+  if found and wake then
+    perform pg_notify('postern_webhooks', '');
+  end if;
+end $function$;
+revoke execute on function tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) from public;
 
 CREATE TRIGGER an_application_moves_only_forward BEFORE UPDATE OF status ON public.application FOR EACH ROW EXECUTE FUNCTION an_application_moves_only_forward();
 CREATE TRIGGER a_deleted_email_is_not_found AFTER DELETE ON public.email REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION a_deleted_email_is_not_found();
 CREATE TRIGGER an_edited_email_is_found_by_its_new_words AFTER UPDATE OF subject, recipients, from_address ON public.email FOR EACH ROW EXECUTE FUNCTION an_edited_email_is_found_by_its_new_words();
+CREATE TRIGGER an_email_that_begins_here_is_told AFTER INSERT ON public.email FOR EACH ROW WHEN (((new.queue_id IS NULL) AND (new.status = ANY (ARRAY['held'::mail_status, 'cancelled'::mail_status, 'expired'::mail_status])))) EXECUTE FUNCTION an_email_that_stays_here_is_told();
+CREATE TRIGGER an_email_that_stays_here_is_told AFTER UPDATE OF status ON public.email FOR EACH ROW WHEN (((new.queue_id IS NULL) AND (old.status IS DISTINCT FROM new.status) AND (new.status = ANY (ARRAY['held'::mail_status, 'cancelled'::mail_status, 'expired'::mail_status])))) EXECUTE FUNCTION an_email_that_stays_here_is_told();
+CREATE TRIGGER a_changed_lane_is_told AFTER UPDATE OF state ON public.lane FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION a_changed_lane_is_told();
+CREATE TRIGGER changed_recipients_are_told AFTER UPDATE ON public.recipient REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION changed_recipients_are_told();
+CREATE TRIGGER new_recipients_are_told AFTER INSERT ON public.recipient REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION new_recipients_are_told();
 CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
 
 grant execute on function public.message_source(text,integer) to postern_api;
@@ -641,7 +854,7 @@ grant select on table public.database_identity to postern_worker;
 grant delete, insert, select, update on table public.doctor_run to postern_api;
 grant select, update on table public.doctor_run to postern_relay;
 grant insert, select, update on table public.email to postern_api;
-grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
+grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, tags, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
 grant delete, select, update on table public.email to postern_worker;
 grant delete, insert, select on table public.email_attachment to postern_api;
 grant delete, select on table public.email_attachment to postern_worker;
@@ -697,3 +910,9 @@ grant delete, select on table public.submission to postern_worker;
 grant delete, insert, select, update on table public.template to postern_api;
 grant select, update (template) on table public.unknown_reply to postern_api;
 grant delete, insert, select, update on table public.unknown_reply to postern_relay;
+grant insert, select, update on table public.webhook to postern_api;
+grant delete, select, update (disabled_cause, dropped, failing_since, failures, paused_until, state, updated_at) on table public.webhook to postern_worker;
+grant insert, select, update (answer, attempts, data, error, finished_at, next_attempt_at, status) on table public.webhook_delivery to postern_api;
+grant delete, select, update (answer, answer_status, attempted_at, attempts, duration_ms, error, finished_at, next_attempt_at, status) on table public.webhook_delivery to postern_worker;
+grant delete, insert, select (created_at, expires_at, webhook_id), update (expires_at) on table public.webhook_secret to postern_api;
+grant delete, select on table public.webhook_secret to postern_worker;

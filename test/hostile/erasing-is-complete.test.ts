@@ -145,6 +145,11 @@ async function fill() {
     [person, words],
   );
   await api.query(
+    `insert into webhook_delivery (id, webhook_id, type, data, answer, error)
+     values (gen_random_uuid(), gen_random_uuid(), 'email.bounced', $1, $2, $2)`,
+    [JSON.stringify({ recipient: person, reply: words }), words],
+  );
+  await api.query(
     `insert into doctor_run (id, taken_by, walks, report, finished_at)
      values (gen_random_uuid(), gen_random_uuid(), $1, $1, now())`,
     [JSON.stringify([{ said: `a line\n${person}\n` }])],

@@ -21,6 +21,7 @@ export type PersonalTable = {
 
 const fixed: Treatment = { never: 'one of a fixed list of words' };
 const digest: Treatment = { never: 'random, or a digest' };
+const tag: Treatment = { never: 'letters, digits, _ and - only, so it holds no address' };
 const operators = { never: "the operator's configuration, written again by every running process" } as const;
 
 /** The tables of relay/ and relay/client/. */
@@ -38,6 +39,7 @@ export const mailTables = {
       reply: 'words',
       provider_queue_id: 'words',
       notify: fixed,
+      stage: fixed,
       orcpt: { own: 'in xtext: cleared where it names the person' },
     },
   },
@@ -70,6 +72,7 @@ export const mailTables = {
       token: digest,
       queue_id: digest,
       traceparent: digest,
+      tags: tag,
     },
   },
   email_attachment: {
@@ -98,6 +101,7 @@ export const mailTables = {
       message_id: 'words',
       on_uncertain: fixed,
       ret: fixed,
+      tags: tag,
       envid: { own: 'in xtext: cleared where it names the person' },
     },
   },
@@ -177,5 +181,29 @@ export const mailTables = {
   },
   heartbeat: { key: 'instance', keyType: 'uuid', columns: { process: fixed, report: operators } },
   doctor_run: { key: 'id', keyType: 'uuid', columns: { walks: 'document', report: 'document' } },
+  webhook: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      url: operators,
+      events: fixed,
+      description: operators,
+      tags: operators,
+      disabled_cause: fixed,
+    },
+  },
+  webhook_secret: { key: 'webhook_id', keyType: 'uuid', columns: { secret: digest } },
+  webhook_delivery: {
+    key: 'id',
+    keyType: 'uuid',
+    // Also of what still waits: an erased person is named to nobody.
+    columns: {
+      type: fixed,
+      data: 'document',
+      queue_id: digest,
+      answer: 'words',
+      error: 'words',
+    },
+  },
   cause: { key: 'slug', columns: { slug: fixed, title: fixed, meaning: fixed, fix: fixed } },
 } as const satisfies Readonly<Record<string, PersonalTable>>;
