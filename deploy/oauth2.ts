@@ -176,7 +176,10 @@ function readCertificate(
     certFile,
     (pem) => new X509Certificate(pem),
   );
-  const key = readPem(reading, nameOf(prefix, 'CLIENT_KEY_FILE'), keyFile, createPrivateKey);
+  const key = readPem(reading, nameOf(prefix, 'CLIENT_KEY_FILE'), keyFile, (pem) => {
+    // Microsoft takes assertions that are signed by RSA keys only.
+    if (createPrivateKey(pem).asymmetricKeyType !== 'rsa') throw new Error('no RSA key');
+  });
   if (cert === undefined || key === undefined) return undefined;
   if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key };
   reading.add(nameOf(prefix, 'CLIENT_KEY_FILE'), {
@@ -209,7 +212,7 @@ function readPem(
         : 'names a file that is not such a PEM file',
       fix: isAway
         ? 'Type the path of the file as this process sees it, and let the process read it.'
-        : 'It begins with -----BEGIN; a key must not be encrypted with a passphrase.',
+        : 'It begins with -----BEGIN; a key is an RSA key without a passphrase.',
       cause: isAway ? 'env-file-unreadable' : 'env-value-garbage',
     });
     return undefined;

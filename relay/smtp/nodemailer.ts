@@ -6,6 +6,7 @@ import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 type Private = {
   _socket: Socket | false;
   _supportedExtensions: string[];
+  _ehloLines: string[];
   _sendCommand(line: string, shown?: string): void;
 };
 
@@ -19,6 +20,13 @@ export function socketOf(connection: SMTPConnection): Socket | undefined {
 /** What the server said to EHLO. */
 export function offers(connection: SMTPConnection, extension: '8BITMIME' | 'SMTPUTF8' | 'DSN'): boolean {
   return inside(connection)._supportedExtensions.includes(extension);
+}
+
+/** The mechanisms that the server offers for AUTH; nodemailer itself keeps only those it knows. */
+export function mechanismsOf(connection: SMTPConnection): string[] {
+  return inside(connection)._ehloLines.flatMap((line) =>
+    (/^AUTH[\s=](.*)/i.exec(line)?.[1] ?? '').split(/[\s=]+/).filter((word) => word !== ''),
+  );
 }
 
 /** Sends each command as `complete` returns it. The answer ends that. */

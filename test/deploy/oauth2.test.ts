@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readRelayEnvironment } from '../../deploy/environment.ts';
-import { createAuthority } from '../kit/certificate.ts';
+import { createAuthority, createClientCertificate } from '../kit/certificate.ts';
 
 const base = {
   DATABASE_URL: 'postgres://postern:invented@db.internal/postern',
@@ -136,7 +136,7 @@ test.each([
 
 test('a certificate and its key belong together', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-oauth2-'));
-  const { cert, key } = await (await createAuthority()).issue();
+  const { cert, key } = await createClientCertificate();
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
@@ -150,6 +150,10 @@ test('a certificate and its key belong together', async () => {
   expect(
     said({ ...withoutSecret, ...files, SMTP_OAUTH2_CLIENT_KEY_FILE: write('other.pem', keyPem) }),
   ).toEqual(['problem SMTP_OAUTH2_CLIENT_KEY_FILE env-oauth2-contradiction']);
+  const elliptic = await (await createAuthority()).issue();
+  expect(
+    said({ ...withoutSecret, ...files, SMTP_OAUTH2_CLIENT_KEY_FILE: write('ec.pem', elliptic.key) }),
+  ).toEqual(['problem SMTP_OAUTH2_CLIENT_KEY_FILE env-value-garbage']);
   expect(said({ ...withoutSecret, ...files, SMTP_OAUTH2_CLIENT_CERT_FILE: join(folder, 'none') })).toEqual([
     'problem SMTP_OAUTH2_CLIENT_CERT_FILE env-file-unreadable',
   ]);

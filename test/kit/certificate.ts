@@ -38,6 +38,16 @@ export async function createAuthority(): Promise<Authority> {
   return { ...ca, issue: (wishes) => issue(ca, wishes) };
 }
 
+/** An application's own certificate, with an RSA key: Microsoft takes no other. */
+export async function createClientCertificate(): Promise<Certificate> {
+  const made = await generate([{ name: 'commonName', value: 'Test application' }], {
+    keyType: 'rsa',
+    keySize: 2048,
+    algorithm: 'sha256',
+  });
+  return { key: made.private, cert: made.cert };
+}
+
 async function issue(ca: Certificate, wishes: CertificateWishes = {}): Promise<Certificate> {
   const {
     names = ['localhost', '127.0.0.1', '::1'],

@@ -26,6 +26,12 @@ export type Capabilities = {
   others: readonly string[];
 };
 
+/** Who decides about access tokens, and how a refusal looks: Google gives a reason first, Microsoft does not. */
+export type BearerJudge = {
+  accepts(user: string, token: string): boolean;
+  readonly refusal?: 'reason first' | 'at once';
+};
+
 type CommandRecord = { readonly line: string; readonly at: number; readonly tls: boolean };
 
 export type ConnectionRecord = {
@@ -77,6 +83,7 @@ export type ProviderMessage = {
 export type FailurePlace = {
   readonly name: string;
   readonly users: ReadonlyMap<string, string>;
+  readonly bearer: BearerJudge | undefined;
   readonly capabilities: Readonly<Capabilities>;
   readonly requireAuth: boolean;
   readonly keepBytes: number;
@@ -165,6 +172,8 @@ export async function converse(socket: Socket, record: ConnectionRecord, here: F
         ? say(wire, '504 5.5.4 Unrecognized authentication type')
         : say(wire, '530 5.7.0 Must issue a STARTTLS command first');
     }
+    if (/^(?:XOAUTH2|OAUTHBEARER)$/i.test(mechanism))
+      return bearer(command, mechanism.toUpperCase(), initial);
     const given = await credentials(wire, mechanism.toUpperCase(), initial);
     if (given === undefined) return 'over';
     const right = here.users.get(given.user) === given.password;
@@ -175,6 +184,37 @@ export async function converse(socket: Socket, record: ConnectionRecord, here: F
     const outcome = await answer('auth', usual, { command, user: given.user });
     here.onAuth({ ...attempt, tls: record.tls !== undefined, accepted: outcome === 'yes' });
     if (outcome === 'yes') record.user = given.user;
+    return outcome;
+  };
+
+  const bearer = async (
+    command: string,
+    mechanism: string,
+    initial: string | undefined,
+  ): Promise<Outcome> => {
+    if (initial === undefined) wire.write('334 \r\n');
+    const response = initial ?? (await wire.readLine());
+    if (response === undefined) return 'over';
+    const { user, token } = bearerIn(Buffer.from(response, 'base64').toString('utf8'), mechanism);
+    const right = here.bearer?.accepts(user, token) === true;
+    const isReasoned = here.bearer?.refusal === 'reason first';
+    if (!right && isReasoned) {
+      const reason = JSON.stringify({ status: '400', schemes: 'Bearer', scope: 'https://mail.google.com/' });
+      wire.write(`334 ${Buffer.from(reason).toString('base64')}\r\n`);
+      const after = await wire.readLine();
+      if (after === undefined) return 'over';
+      if (after !== (mechanism === 'XOAUTH2' ? '' : 'AQ=='))
+        return say(wire, '501 5.5.2 Cannot decode response');
+    }
+    const usual = right
+      ? '235 2.7.0 Accepted'
+      : isReasoned
+        ? '535-5.7.8 Username and Password not accepted. For more information, go to\r\n535 5.7.8  https://support.google.com/mail/?p=BadCredentials x - gsmtp'
+        : '535 5.7.3 Authentication unsuccessful [HOST.example.com 2026-01-01T00:00:00.000Z 0123456789ABCDEF]';
+    const attempt = { connection: record.id, at: Date.now(), mechanism, user, password: token };
+    const outcome = await answer('auth', usual, { command, user });
+    here.onAuth({ ...attempt, tls: record.tls !== undefined, accepted: outcome === 'yes' });
+    if (outcome === 'yes') record.user = user;
     return outcome;
   };
 
@@ -393,6 +433,18 @@ async function credentials(
   const password = user === undefined ? undefined : await ask('UGFzc3dvcmQ6');
   if (user === undefined || password === undefined) return undefined;
   return { user: decode(user), password: decode(password) };
+}
+
+/** What a client says of itself: RFC 7628 §3.1, and the words of Google and Microsoft. Empty where it is something else. */
+function bearerIn(words: string, mechanism: string): { user: string; token: string } {
+  const parts = words.split('\x01');
+  const [first = ''] = parts;
+  const token = parts.find((part) => part.startsWith('auth=Bearer '))?.slice(12) ?? '';
+  const isXoauth2 = mechanism === 'XOAUTH2';
+  const isWhole = words.endsWith('\x01\x01') && parts.length === (isXoauth2 ? 4 : 6);
+  const name = (isXoauth2 ? /^user=(.*)$/ : /^n,a=([^,]*),$/).exec(first)?.[1];
+  if (!isWhole || name === undefined) return { user: '', token: '' };
+  return { user: isXoauth2 ? name : name.replaceAll('=2C', ',').replaceAll('=3D', '='), token };
 }
 
 function advertised(capabilities: Readonly<Capabilities>, mode: Mode, tls: boolean): string[] {

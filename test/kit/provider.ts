@@ -16,6 +16,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { type Authority, type CertificateWishes, createAuthority } from './certificate.ts';
 import {
   type AuthAttempt,
+  type BearerJudge,
   type Capabilities,
   type ConnectionRecord,
   converse,
@@ -42,6 +43,8 @@ export type ProviderWishes = {
   readonly starttlsPort?: number;
   /** Names and passwords; one account by default. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Takes access tokens as well, with XOAUTH2 and OAUTHBEARER unless `capabilities` says otherwise. */
+  readonly bearer?: BearerJudge;
   /** Whether MAIL is refused with 530 before AUTH; true by default. */
   readonly requireAuth?: boolean;
   readonly capabilities?: Partial<Capabilities>;
@@ -111,7 +114,7 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
     enhancedStatusCodes: true,
     startTls: true,
     authBeforeTls: [],
-    authAfterTls: ['PLAIN', 'LOGIN'],
+    authAfterTls: ['PLAIN', 'LOGIN', ...(wishes.bearer ? ['XOAUTH2', 'OAUTHBEARER'] : [])],
     others: [],
     ...wishes.capabilities,
   };
@@ -132,6 +135,7 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
   const place = {
     name,
     users,
+    bearer: wishes.bearer,
     capabilities,
     requireAuth,
     keepBytes: wishes.keepBytes ?? Number.POSITIVE_INFINITY,

@@ -102,7 +102,7 @@ async function signIn(
     await pause(20);
   }
   const release = keepAuth(database, key, { instance, timeoutSeconds });
-  const failure = await session.signIn(user, password).finally(release);
+  const failure = await session.signIn({ user, password }).finally(release);
   // Closed before the permission is given back, so that nobody slips in between.
   if (failure && !isProbe)
     await close(context, lane, { judgement: context.judge(provider, failure), failure });

@@ -27,7 +27,8 @@ export function openPool(): SessionPool {
     },
     take() {
       for (let last = idle.pop(); last; last = idle.pop()) {
-        if (!last.session.isOpen) continue;
+        if (last.session.isExpired) last.session.close();
+        if (!last.session.isOpen || last.session.isExpired) continue;
         inUse.add(last.session);
         return last.session;
       }
@@ -39,7 +40,7 @@ export function openPool(): SessionPool {
     giveBack(session, isWanted) {
       inUse.delete(session);
       if (!session.isOpen) return;
-      if (isWanted && session.transactions < mailsPerSession)
+      if (isWanted && session.transactions < mailsPerSession && !session.isExpired)
         idle.push({ session, since: performance.now() });
       else session.close();
     },
