@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { accept } from './accept.ts';
 import { api } from './api.ts';
+import { cost } from './cost.ts';
 import { dashboard } from './dashboard.ts';
 import { deliver } from './deliver.ts';
 import { failover } from './failover.ts';
@@ -21,6 +22,7 @@ import { start } from './start.ts';
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   accept,
   deliver,
+  cost,
   latency,
   queue,
   large,

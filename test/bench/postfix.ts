@@ -13,7 +13,11 @@ import { canConnect } from './reachable.ts';
 const run = promisify(execFile);
 const programs = '/usr/sbin';
 
-export type Postfix = AsyncDisposable & { readonly port: number };
+export type Postfix = AsyncDisposable & {
+  readonly port: number;
+  /** The process that all others of it come from. */
+  readonly master: number;
+};
 
 /** Why there is nothing to compare with; undefined when there is. */
 export async function whyNoPostfix(): Promise<string | undefined> {
@@ -56,6 +60,7 @@ export async function startPostfix({
   await until(() => canConnect(port), { what: 'Postfix to listen' });
   return {
     port,
+    master: Number(await readFile(join(home, 'queue', 'pid', 'master.pid'), 'utf8')),
     async [Symbol.asyncDispose]() {
       process.off('exit', lastResort);
       await run(join(programs, 'postfix'), control('stop'));

@@ -1,0 +1,220 @@
+// What a message costs, and what it costs to wait for one: CPU, WAL, disk and memory. Throughput depends on the disk of
+// the day; this does not. All of Postfix beside the relay and all of PostgreSQL, with the same sender and provider.
+import { setTimeout as pause } from 'node:timers/promises';
+import { openDatabase } from '../../deploy/database.ts';
+import { createTemplate, freshDatabase, type TestDatabase } from '../kit/database.ts';
+import { startPostgres } from '../kit/postgres.ts';
+import { type Stack, startStack } from '../kit/stack.ts';
+import { until } from '../kit/until.ts';
+import { type Benchmark, type Measurement, median } from './measurement.ts';
+import { measureSource, type Postfix, startPostfix, whyNoPostfix } from './postfix.ts';
+import { cpuMsOf, pssMbOf } from './processes.ts';
+import { type Sink, startCountingSink, towards } from './sink.ts';
+
+const rounds = 3;
+const sessions = 50;
+const connections = 10;
+const messages = { warmUp: 2_000, postern: 6_000, postfix: 2_000 };
+const restSeconds = 60;
+
+const relayOf = (sink: Sink) => ({
+  ...towards(sink),
+  // What it writes by default is part of what it costs.
+  LOG_LEVEL: 'info',
+  LOG_ADDRESSES: '',
+  SMTP_MAX_CONNECTIONS: String(connections),
+});
+
+export const cost: Benchmark = async (say) => {
+  await using server = await startPostgres({ kind: 'embedded' });
+  const template = await createTemplate(server.url);
+  await using sink = await startCountingSink();
+  const idle = await (async () => {
+    await using database = await freshDatabase(template);
+    await using stack = await startStack({
+      database,
+      provider: false,
+      relay: relayOf(sink),
+      api: { SMTP_FROM_EMAIL: 'ann@example.com', LOG_LEVEL: 'info' },
+      worker: { SMTP_FROM_EMAIL: 'ann@example.com', LOG_LEVEL: 'info' },
+    });
+    return await atRest(stack, database, server.url, say);
+  })();
+
+  await using database = await freshDatabase(template);
+  await using stack = await startStack({
+    database,
+    processes: ['relay'],
+    provider: false,
+    relay: relayOf(sink),
+  });
+  return [...(await perMessage(stack, database, sink, say)), ...idle];
+};
+
+type Spent = { readonly relay: number; readonly postgres: number };
+
+async function perMessage(
+  { relay }: Stack,
+  database: TestDatabase,
+  sink: Sink,
+  say: (line: string) => void,
+): Promise<Measurement[]> {
+  const absent = await whyNoPostfix();
+  if (absent) throw new Error(`smtp-source, which sends the mail, comes with Postfix: ${absent}`);
+  await using postfix = await startPostfix({
+    relayTo: sink.port,
+    settings: [
+      `smtp_destination_concurrency_limit = ${connections}`,
+      `initial_destination_concurrency = ${connections}`,
+    ],
+  });
+  const postmaster = await postmasterOf(database);
+  const cpu = (): Spent => ({ relay: cpuMsOf(relay.process.pid), postgres: cpuMsOf(postmaster) });
+
+  await passThrough(sink, relay.port, messages.warmUp);
+  await passThrough(sink, postfix.port, messages.warmUp / 4);
+  const spent: {
+    relay: number;
+    postgres: number;
+    postfix: number;
+    wal: number;
+    disk: number;
+    rate: number;
+  }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const ofPostfix = await cpuThrough(postfix, sink);
+    const [before, wal, disk] = [cpu(), await walBytes(database), await diskBytes(database)];
+    const seconds = await passThrough(sink, relay.port, messages.postern);
+    const after = cpu();
+    const each = (bytes: number) => bytes / messages.postern;
+    spent.push({
+      relay: each(after.relay - before.relay),
+      postgres: each(after.postgres - before.postgres),
+      postfix: ofPostfix,
+      wal: each((await walBytes(database)) - wal),
+      disk: each((await diskBytes(database)) - disk),
+      rate: messages.postern / seconds,
+    });
+    const last = Object.entries(spent.at(-1) ?? {}).map(([name, value]) => `${name} ${value.toPrecision(3)}`);
+    say(`each message: ${last.join(', ')}`);
+  }
+  const middle = (of: keyof (typeof spent)[number]) => median(spent.map((round) => round[of]));
+  return [
+    {
+      what: 'CPU per message, end to end, relay and PostgreSQL',
+      unit: 'ms',
+      postern: median(spent.map((round) => round.relay + round.postgres)),
+      postfix: middle('postfix'),
+      target: '≤ 0.35 × Postfix',
+      detail: { rounds: spent, bytes: 4_096, connections },
+    },
+    { what: 'of it the relay', unit: 'ms', postern: middle('relay'), target: 'reported' },
+    { what: 'of it PostgreSQL', unit: 'ms', postern: middle('postgres'), target: 'reported' },
+    { what: 'WAL per 4 KB message', unit: 'KB', postern: middle('wal') / 1_000, target: '≤ 6.2 KB' },
+    {
+      what: 'disk per 4 KB message, right after sending',
+      unit: 'KB',
+      postern: middle('disk') / 1_000,
+      target: '≤ 6.5 KB',
+    },
+  ];
+}
+
+/** From the first connection to the last message at the provider, in seconds. */
+async function passThrough(sink: Sink, port: number, count: number): Promise<number> {
+  const before = sink.taken;
+  const started = performance.now();
+  await measureSource({ port, messages: count, sessions, reuse: true });
+  await until(() => sink.taken >= before + count, { timeoutMs: 300_000, what: 'everything to arrive' });
+  return (performance.now() - started) / 1_000;
+}
+
+async function cpuThrough({ port, master }: Postfix, sink: Sink): Promise<number> {
+  const before = cpuMsOf(master);
+  await passThrough(sink, port, messages.postfix);
+  return (cpuMsOf(master) - before) / messages.postfix;
+}
+
+/** Three roles that have nothing to do, after a minute in which they had nothing to do either. */
+async function atRest(
+  { api, relay, worker }: Stack,
+  database: TestDatabase,
+  maintenanceUrl: string,
+  say: (line: string) => void,
+): Promise<Measurement[]> {
+  const postmaster = await postmasterOf(database);
+  const pids = [api, relay, worker].map(({ process: { pid } }) => pid);
+  // Asked over another database: what we ask must not count.
+  await using elsewhere = openDatabase({ url: maintenanceUrl, applicationName: 'bench', max: 1 });
+  const look = async () => {
+    const { rows } = await elsewhere.query<{ transactions: number; wal: number }>(
+      `select (xact_commit + xact_rollback)::integer as transactions,
+         (pg_current_wal_insert_lsn() - '0/0')::float8 as wal
+       from pg_stat_database where datname = $1`,
+      [database.name],
+    );
+    const [seen] = rows;
+    if (!seen) throw new Error(`no statistics of ${database.name}`);
+    return { ...seen, processes: pids.map(cpuMsOf), postgres: cpuMsOf(postmaster), at: performance.now() };
+  };
+  await pause(restSeconds * 1_000);
+  const before = await look();
+  await pause(restSeconds * 1_000);
+  const after = await look();
+  const seconds = (after.at - before.at) / 1_000;
+  const perSecond = (of: (seen: typeof after) => number) => (of(after) - of(before)) / seconds;
+  const ours = after.processes.map((_, i) => perSecond(({ processes }) => processes[i] ?? 0) / 10);
+  const postgres = perSecond((seen) => seen.postgres) / 10;
+  const pss = pids.map(pssMbOf);
+  const core = [...ours, postgres].reduce((sum, each) => sum + each, 0);
+  const memory = pss.reduce((sum, each) => sum + each, 0);
+  const transactions = perSecond((seen) => seen.transactions);
+  const detail = { api: ours[0], relay: ours[1], worker: ours[2], postgres, restSeconds };
+  say(
+    `at rest: ${transactions.toFixed(1)} transactions/s, ${core.toFixed(1)} % of a core, ${memory.toFixed(0)} MB`,
+  );
+  return [
+    { what: 'at rest, three roles: transactions', unit: '/s', postern: transactions, target: '≤ 1 /s' },
+    {
+      what: 'at rest, three roles and PostgreSQL: CPU',
+      unit: '% of a core',
+      postern: core,
+      target: '≤ 1 %',
+      detail,
+    },
+    {
+      what: 'at rest: WAL',
+      unit: 'KB/min',
+      postern: (perSecond(({ wal }) => wal) * 60) / 1_000,
+      target: 'reported',
+    },
+    {
+      what: 'at rest: PSS of the three',
+      unit: 'MB',
+      postern: memory,
+      target: '≤ 170 MB',
+      detail: { api: pss[0], relay: pss[1], worker: pss[2] },
+    },
+  ];
+}
+
+async function postmasterOf({ query }: TestDatabase): Promise<number> {
+  const { rows } = await query<{ pid: string }>(
+    "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1) as pid",
+  );
+  return Number(rows[0]?.pid);
+}
+
+async function walBytes({ query }: TestDatabase): Promise<number> {
+  const { rows } = await query<{ bytes: number }>(
+    "select (pg_current_wal_insert_lsn() - '0/0')::float8 as bytes",
+  );
+  return rows[0]?.bytes ?? Number.NaN;
+}
+
+async function diskBytes({ query }: TestDatabase): Promise<number> {
+  const { rows } = await query<{ bytes: number }>(
+    'select pg_database_size(current_database())::float8 as bytes',
+  );
+  return rows[0]?.bytes ?? Number.NaN;
+}
