@@ -145,6 +145,7 @@ export function readRelayEnvironment(source: Source) {
       uncertainPolicy: reading.required('UNCERTAIN_POLICY'),
       queueLifetimeSeconds: reading.required('QUEUE_LIFETIME') / 1000,
       retryScheduleSeconds: (reading.required('RETRY_SCHEDULE') ?? []).map((ms) => ms / 1000),
+      dnsResolvers: reading.optional('DNS_RESOLVERS') ?? [],
       alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
       alertWebhookSecret: reading.optional('ALERT_WEBHOOK_SECRET'),
       from,

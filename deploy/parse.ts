@@ -32,6 +32,7 @@ export type Values = {
   networks: string[];
   proxies: string[];
   origins: string[];
+  resolvers: string[];
   url: string;
   'https-url': string;
   'token-url': string;
@@ -80,6 +81,7 @@ const parsers: {
   proxies: (text) =>
     parseList(text, (item) => (proxyWords.has(item) || isIP(item) ? ok(item) : parseNetwork(item))),
   origins: (text) => parseList(text, parseOrigin),
+  resolvers: (text) => parseList(text, parseResolver),
   url: (text) => parseUrl(text, ['http:', 'https:']),
   'https-url': (text) => parseUrl(text, ['https:']),
   'token-url': parseTokenUrl,
@@ -104,6 +106,21 @@ function garbage(
 /** Undefined for anything but plain digits of a safe size: no sign, no exponent, no `0x`. */
 function parseDigits(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`. */
+function parseResolver(text: string): Parsed<string> {
+  const [, bracketed, , port] = /^\[(.+)\](:(\d+))?$/.exec(text) ?? [];
+  const [, plain, , plainPort] = /^([\d.]+)(:(\d+))?$/.exec(text) ?? [];
+  const isAddress = isIPv6(text) || isIPv6(bracketed ?? '') || isIPv4(plain ?? '');
+  const number = port ?? plainPort;
+  const isPort = number === undefined || (Number(number) >= 1 && Number(number) <= 65_535);
+  return isAddress && isPort
+    ? ok(text)
+    : garbage(
+        `has ${JSON.stringify(text)}, which is no address of a name server`,
+        'Type addresses, not names, such as 9.9.9.9, with a port only where it is not 53.',
+      );
 }
 
 function parsePort(text: string): Parsed<number> {

@@ -17,6 +17,7 @@ export type VariableType =
   | 'networks'
   | 'proxies'
   | 'origins'
+  | 'resolvers'
   | 'url'
   | 'https-url'
   | 'token-url'
@@ -502,6 +503,12 @@ export const variables = {
     default: '15s,1m,2m,5m,10m,20m,40m,1h',
     readBy: ['relay'],
     help: 'The waits between attempts; the last one repeats.',
+  },
+  DNS_RESOLVERS: {
+    group: 'Delivery',
+    type: 'resolvers',
+    readBy: ['relay'],
+    help: "Name servers that are asked about the sender's domain: a comma list of addresses, such as 9.9.9.9. Unset: those of the system.",
   },
   ALERT_WEBHOOK_URL: {
     group: 'Delivery',

@@ -36,6 +36,12 @@ export const chapters: readonly Chapter[] = [
     about: 'TLS with a private authority, poolers, and what to type for managed databases.',
   },
   {
+    slug: 'sender-domains',
+    title: 'Your domain: SPF, DKIM, DMARC',
+    file: 'deploy/sender-domains.md',
+    about: 'Why mail that was sent may end in the junk folder, and which records to publish.',
+  },
+  {
     slug: 'use-it-from',
     title: 'Use it from your application',
     file: 'deploy/use-it-from/README.md',

