@@ -911,6 +911,12 @@ export const catalogue = {
     meaning: 'It read the mail and refused it permanently, without a reason.',
     fix: 'Read the reply and ask the provider with it; a changed mail can be sent again.',
   },
+  'remote-unreachable': {
+    title: "The recipient's mail server could not be reached",
+    meaning:
+      'The provider took the mail and tried for as long as it tries, but the server of the recipient did not answer, or its name could not be resolved.',
+    fix: 'Send the mail again when the domain works; nothing is wrong with your settings.',
+  },
   'temporary-refusal': {
     title: 'The server refuses the mail for now',
     meaning: 'A temporary fault on its side. Mail waits and is tried again.',

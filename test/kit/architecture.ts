@@ -145,6 +145,7 @@ function libraryTrespass(file: string, target: string): string[] {
 export const relayRooms: Readonly<Record<string, readonly string[]>> = {
   verdict: [],
   policy: [],
+  bounces: ['verdict'],
   alerts: ['verdict'],
   smtp: ['verdict'],
   'lane-state': ['verdict', 'smtp'],
