@@ -92,7 +92,7 @@ export async function dropTemplate({ serverUrl, name }: Template): Promise<void>
   await administer(serverUrl, `drop database if exists ${name} with (force)`);
 }
 
-export type OwnPostgres = Omit<EmbeddedPostgres, 'port'> & { readonly query: Query };
+export type OwnPostgres = EmbeddedPostgres & { readonly query: Query };
 
 /**
  * A server of one's own for outage tests, with one migrated database: it can be stopped, killed and started
@@ -106,6 +106,8 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   const pool = quietPool(url);
   return {
     url,
+    port: server.port,
+    data: server.data,
     query: queryOf(pool),
     stop: server.stop,
     kill: server.kill,
@@ -139,6 +141,12 @@ function quietPool(url: string): Pool {
   return pool;
 }
 
+/** Asks a server that is none of `freshDatabase` and `ownPostgres`. */
+export function openQuery(url: string): AsyncDisposable & { readonly query: Query } {
+  const pool = quietPool(url);
+  return { query: queryOf(pool), [Symbol.asyncDispose]: () => pool.end() };
+}
+
 const queryOf =
   (pool: Pool): Query =>
   (text, values = []) =>
@@ -149,7 +157,8 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
   await client.query(statement);
 }
 
-async function connected(url: string): Promise<Client & AsyncDisposable> {
+/** One session, for what belongs to a session. */
+export async function connected(url: string): Promise<Client & AsyncDisposable> {
   const client = new Client({ connectionString: url, application_name: 'test' });
   await client.connect();
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });

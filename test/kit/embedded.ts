@@ -6,8 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFile,
+  chmod,
   chown,
   cp,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -26,6 +28,8 @@ export type EmbeddedPostgres = AsyncDisposable & {
   /** The maintenance database, as superuser. */
   readonly url: string;
   readonly port: number;
+  /** Where its files are. */
+  readonly data: string;
   /** `fast` ends sessions and writes a checkpoint; `immediate` leaves recovery to the next start. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** SIGKILL, as the kernel's out-of-memory killer does it; resolves when the last session is gone too. */
@@ -43,6 +47,9 @@ type Owner = { readonly uid?: number; readonly gid?: number };
 
 const password = 'embedded';
 
+/** The maintenance database of a server on this port, as superuser. */
+const urlAt = (port: number) => `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+
 /**
  * Initialises and starts a server in a temporary directory, on a free port of 127.0.0.1.
  * Disposing stops it and removes its files.
@@ -58,37 +65,17 @@ export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<Embe
   const data = join(directory, 'data');
   await initialise(join(native, 'bin', 'initdb'), directory, data, owner);
 
-  const port = await freePort();
-  let server: ChildProcess | undefined;
-
-  const start = async () => {
-    if (server) return;
-    // Sessions of a killed server notice the death of their parent only when they next look, and a new server
-    // refuses the files while one of them is left.
-    const started = await until(() => launch(join(native, 'bin', 'postgres'), data, port, fsync, owner), {
-      what: 'PostgreSQL to start',
-    });
-    server = started;
-    started.once('exit', () => {
-      if (server === started) server = undefined;
-    });
-  };
-  // postgres(1): SIGINT is the fast shutdown, SIGQUIT the immediate one.
-  const end = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
-    if (!server) return;
-    // Not 'exit': sessions outlive a killed server for a moment, and still answer. The pipe they all write
-    // their log to closes with the last of them.
-    const gone = once(server, 'close');
-    server.kill(signal);
-    await gone;
-  };
-  const lastResort = () => server?.kill('SIGQUIT');
-  process.once('exit', lastResort);
-
+  const {
+    port,
+    start,
+    end,
+    [Symbol.asyncDispose]: dispose,
+  } = await openServer({ native, data, fsync, owner });
   await start();
   return {
-    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    url: urlAt(port),
     port,
+    data,
     start,
     async promote() {
       // Recovery from an archive that has nothing more than the server itself: its end begins a new timeline.
@@ -107,12 +94,117 @@ export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<Embe
     stop: (mode = 'fast') => end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
     kill: () => end('SIGKILL'),
     async [Symbol.asyncDispose]() {
-      await end('SIGQUIT');
-      process.removeListener('exit', lastResort);
+      await dispose();
       await rm(directory, { recursive: true, force: true });
     },
   };
 }
+
+type Server = AsyncDisposable & {
+  readonly port: number;
+  start(): Promise<void>;
+  /** postgres(1): SIGINT is the fast shutdown, SIGQUIT the immediate one. */
+  end(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void>;
+};
+
+/** A server on files that are there already, not started yet. */
+async function openServer({
+  native,
+  data,
+  fsync,
+  owner,
+  isStandby = false,
+}: {
+  native: string;
+  data: string;
+  fsync: boolean;
+  owner: Owner;
+  isStandby?: boolean;
+}): Promise<Server> {
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+  const end: Server['end'] = async (signal) => {
+    if (!server) return;
+    // Not 'exit': sessions outlive a killed server for a moment, and still answer. The pipe they all write
+    // their log to closes with the last of them.
+    const gone = once(server, 'close');
+    server.kill(signal);
+    await gone;
+  };
+  const lastResort = () => server?.kill('SIGQUIT');
+  process.once('exit', lastResort);
+  return {
+    port,
+    async start() {
+      if (server) return;
+      // Sessions of a killed server notice the death of their parent only when they next look, and a new server
+      // refuses the files while one of them is left.
+      const postgres = join(native, 'bin', 'postgres');
+      const started = await until(() => launch({ postgres, data, port, fsync, owner, isStandby }), {
+        what: 'PostgreSQL to start',
+      });
+      server = started;
+      started.once('exit', () => {
+        if (server === started) server = undefined;
+      });
+    },
+    end,
+    async [Symbol.asyncDispose]() {
+      await end('SIGQUIT');
+      process.removeListener('exit', lastResort);
+    },
+  };
+}
+
+/**
+ * Starts a streaming standby from the files of a server, as pg_basebackup makes it, with nothing but SQL and a copy:
+ * npm brings no pg_basebackup.
+ *
+ * @param whileCopied calls its argument between pg_backup_start() and pg_backup_stop(), and resolves with the label
+ * @param primaryPort where the standby looks for the primary
+ */
+export async function startStandby({
+  data: source,
+  primaryPort,
+  whileCopied,
+}: {
+  data: string;
+  primaryPort: number;
+  whileCopied: (copy: () => Promise<void>) => Promise<string>;
+}): Promise<AsyncDisposable & { readonly url: string; readonly port: number }> {
+  const owner = await accountForServers();
+  const native = await binariesFor(owner);
+  const directory = await mkdtemp(join(tmpdir(), 'postern-standby-'));
+  if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
+  const data = join(directory, 'data');
+  const label = await whileCopied(() =>
+    cp(source, data, { recursive: true, preserveTimestamps: true, filter: belongsInBackup }),
+  );
+  await mkdir(join(data, 'pg_wal'));
+  await writeFile(join(data, 'backup_label'), label);
+  await writeFile(join(data, 'standby.signal'), '');
+  const primary = `host=127.0.0.1 port=${primaryPort} user=postgres password=${password} application_name=standby`;
+  await appendFile(
+    join(data, 'postgresql.auto.conf'),
+    `primary_conninfo = '${primary}'\nwal_retrieve_retry_interval = '200ms'\n`,
+  );
+  await own(data, owner);
+  await chmod(data, 0o700);
+  const server = await openServer({ native, data, fsync: true, owner, isStandby: true });
+  await server.start();
+  return {
+    url: urlAt(server.port),
+    port: server.port,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The standby gets its WAL over the network, and the rest is about the running server. */
+const belongsInBackup = (path: string) =>
+  !/\/(?:pg_wal|postmaster\.pid|postmaster\.opts|pgsql_tmp[^/]*|pg_internal\.init)$/.test(path);
 
 /** A copy that root made is root's. */
 async function own(folder: string, { uid, gid = uid }: Owner): Promise<void> {
@@ -198,13 +290,21 @@ async function initialise(initdb: string, directory: string, data: string, owner
   if (code !== 0) throw new Error(`initdb failed with ${code}: ${words}`);
 }
 
-async function launch(
-  postgres: string,
-  data: string,
-  port: number,
-  fsync: boolean,
-  owner: Owner,
-): Promise<ChildProcess> {
+async function launch({
+  postgres,
+  data,
+  port,
+  fsync,
+  owner,
+  isStandby,
+}: {
+  postgres: string;
+  data: string;
+  port: number;
+  fsync: boolean;
+  owner: Owner;
+  isStandby: boolean;
+}): Promise<ChildProcess> {
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -226,7 +326,8 @@ async function launch(
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', (chunk) => {
       words = (words + chunk).slice(-20_000);
-      if (words.includes('database system is ready to accept connections')) resolve();
+      const what = isStandby ? 'read-only connections' : 'connections';
+      if (words.includes(`database system is ready to accept ${what}`)) resolve();
     });
     child.once('error', reject);
     child.once('exit', (code) =>

@@ -1,0 +1,99 @@
+// A load of SMTP and HTTP on a stack, and what came of it: every yes is written down, and compared at the end with what
+// the provider took and what Postern shows.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Stack } from '../kit/stack.ts';
+import { until } from '../kit/until.ts';
+import { openAcknowledgements } from '../prove/acknowledgements.ts';
+import { openRequests } from '../prove/ask.ts';
+import { chanceOf } from '../prove/chance.ts';
+import { type Reckoning, reckon } from '../prove/ledger.ts';
+import { readRecords } from '../prove/records.ts';
+import { openSubmissions } from '../prove/submit.ts';
+
+export type Load = AsyncDisposable & {
+  /** Everything that was answered with a yes so far. */
+  readonly acknowledged: number;
+  /** No new mail from now on; resolves when what was asked for is answered. */
+  stop(): Promise<void>;
+  /** What should not have been answered. */
+  readonly complaints: readonly string[];
+  reckon(): Promise<Reckoning>;
+};
+
+const submitters = 6;
+const askers = 4;
+/** Of each submitter and each asker. */
+const pauseMs = 60;
+
+export function startLoad(stack: Stack, seed: number): Load {
+  const chance = chanceOf(seed);
+  const acknowledgements = openAcknowledgements();
+  const noMore = new AbortController();
+  const ending = new AbortController();
+  let number = 0;
+  const repeat = async (send: (number: number) => Promise<void>) => {
+    while (!noMore.signal.aborted) {
+      await send(number++);
+      await pause(pauseMs);
+    }
+  };
+  const common = { acknowledgements, signal: ending.signal };
+  const running = Promise.all([
+    ...Array.from({ length: submitters }, async (_, index) => {
+      await using sessions = openSubmissions({
+        ...common,
+        ports: stack.relays.map(({ port }) => port),
+        ...stack.relay.application,
+        sender: stack.provider.user,
+        chance: chance.branch(`submitter ${index}`),
+      });
+      await repeat(sessions.submit);
+    }),
+    ...Array.from({ length: askers }, async (_, index) => {
+      const requests = openRequests({ ...common, api: stack.api, chance: chance.branch(`asker ${index}`) });
+      await repeat(requests.ask);
+      await requests.finished();
+    }),
+  ]);
+  return {
+    get acknowledged() {
+      return acknowledgements.count;
+    },
+    async stop() {
+      noMore.abort();
+      await running;
+    },
+    complaints: acknowledgements.complaints,
+    reckon: async () =>
+      reckon({
+        acknowledged: acknowledgements.all,
+        taken: stack.provider.messages.flatMap(({ envelope, sha256 }) =>
+          envelope.recipients
+            .filter((recipient) => recipient.endsWith('@example.net'))
+            .map((recipient) => ({ recipient, sha256 })),
+        ),
+        recorded: await readRecords(stack.database),
+        refusedForGood: new Set(),
+        unrecognisable: acknowledgements.unrecognisable,
+      }),
+    async [Symbol.asyncDispose]() {
+      noMore.abort();
+      ending.abort();
+      await running;
+    },
+  };
+}
+
+/** Resolves when nothing more is going to happen by itself within minutes. */
+export async function comeToRest({ query }: Stack['database']): Promise<void> {
+  await until(
+    async () => {
+      const { rows } = await query<{ n: number }>(
+        `select (select count(*) from recipient where status in ('queued', 'sending', 'deferred'))::integer
+              + (select count(*) from email where status = 'pending' and not paused)::integer as n`,
+      );
+      return rows[0]?.n === 0;
+    },
+    { what: 'everything that can leave to leave', timeoutMs: 120_000 },
+  );
+}
