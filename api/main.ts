@@ -73,6 +73,7 @@ await runProcess(
       sending,
       publicUrl: environment.publicUrl,
       providerVariables: environment.providerVariables,
+      webhookAllowPrivate: environment.webhookAllowPrivate,
     });
     const limit = rateLimiter(database);
     const metrics = openMetrics('api', log);

@@ -10,6 +10,7 @@ import { recipientOperations } from './recipients/operations.ts';
 import { schedulingOperations } from './scheduling/operations.ts';
 import type { Sending } from './sending.ts';
 import { templateOperations } from './templates/operations.ts';
+import { webhookOperations } from './webhooks/operations.ts';
 
 export function allOperations(given: {
   database: Database;
@@ -17,6 +18,8 @@ export function allOperations(given: {
   publicUrl: string;
   /** The provider's variables that this process sees. */
   providerVariables: readonly string[];
+  /** CIDRs of WEBHOOK_ALLOW_PRIVATE. */
+  webhookAllowPrivate?: readonly string[];
 }): Operation[] {
   return [
     ...customerOperations(given),
@@ -25,6 +28,7 @@ export function allOperations(given: {
     ...recipientOperations(),
     ...onboardingOperations(given),
     ...templateOperations(given),
+    ...webhookOperations(given),
     ...keyOperations(given),
     ...diagnosisOperations(given),
   ];

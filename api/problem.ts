@@ -86,6 +86,11 @@ export const problemTypes = {
     advice:
       '`current_status` is the status of the email. An email that was sent, or may have been, cannot be cancelled.',
   },
+  'webhook-disabled': {
+    status: 409,
+    title: 'The webhook is disabled',
+    advice: 'Enable it first: PATCH /api/v1/webhooks/{id} with `{"enabled": true}`.',
+  },
   'request-running': {
     status: 409,
     title: 'The same request is still running',

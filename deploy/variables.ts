@@ -524,6 +524,19 @@ export const variables = {
     readBy: ['relay'],
     help: 'Signs alerts by Standard Webhooks: whsec_ and 24 to 64 random bytes in base64.',
   },
+  WEBHOOK_ALLOW_PRIVATE: {
+    group: 'Worker',
+    type: 'networks',
+    readBy: ['api', 'worker'],
+    help: 'Networks (CIDR) inside of your own that webhooks may post to, also over http. Empty: public addresses only.',
+  },
+  WEBHOOK_RETRY_SCHEDULE: {
+    group: 'Worker',
+    type: 'durations',
+    default: '5s,5m,30m,2h,5h,10h,14h,20h,24h',
+    readBy: ['worker'],
+    help: 'The waits between the attempts to deliver an event; after the last one it has failed.',
+  },
   WORKER_CONCURRENCY: {
     group: 'Worker',
     type: 'count',

@@ -88,6 +88,7 @@ const usual: Readonly<Record<string, readonly unknown[]>> = {
   stage: ['accepted', null],
   status: ['sent', 'invited', 'submitted'],
   subject: ['Your receipt'],
+  tags: [[]],
   text: ['Thank you for your order.'],
   time_zone: [null],
   title: [null],

@@ -7,6 +7,7 @@ export const tags: Readonly<Record<string, string>> = {
   Scheduling: 'Scheduled emails, and the email-config of a client.',
   Diagnosis: 'Whether mail can be sent, and why not.',
   Templates: 'The texts of invitation and rejection.',
+  Webhooks: 'Endpoints to which events are posted, and their deliveries.',
   Keys: 'API keys.',
 };
 

@@ -40,11 +40,13 @@ export async function startApi({
   from = { address: 'hello@example.com', name: 'Example' },
   limit,
   trustedProxies = [],
+  webhookAllowPrivate = [],
 }: {
   url?: string;
   from?: { address: string; name?: string } | null;
   limit?: RateLimit;
   trustedProxies?: readonly string[];
+  webhookAllowPrivate?: readonly string[];
 } = {}) {
   keepSecretsOf({ API_KEY: apiKey });
   await using resources = new AsyncDisposableStack();
@@ -73,7 +75,13 @@ export async function startApi({
   );
   const publicUrl = 'https://postern.shop.test';
   const sending = openSending({ database, handOver, from: from ?? undefined, log });
-  const operations = allOperations({ database, sending, publicUrl, providerVariables: [] });
+  const operations = allOperations({
+    database,
+    sending,
+    publicUrl,
+    providerVariables: [],
+    webhookAllowPrivate,
+  });
   const authenticate = authenticator(database, apiKey);
   const metrics = openMetrics('api', log);
   const app = buildApp({

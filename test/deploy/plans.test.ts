@@ -28,11 +28,11 @@ const growing = new Set([
   'refusal',
   'search_document',
   'submission',
+  'webhook_delivery',
 ]);
 
 /** What may read all of something, and why. */
 const exceptions: Record<string, string> = {
-  'api/dashboard/overview.ts countWaiting: message': 'only whether there is one, once',
   'api/recipients/erase.ts forgetPerson: idempotency_key':
     'a person is erased rarely, and a key lives for a day',
   'relay/client/status/clearance.ts countWaiting: recipient': 'counts what waits',
@@ -85,6 +85,11 @@ const fill = [
   `insert into lane (key, name) values ('smtp', 'smtp')`,
   `insert into lane_refusal (lane, cause, recipient, queue_id)
    select 'smtp', 'mailbox-unknown', int4send(n), n from generate_series(1, 5000) n`,
+  `insert into webhook (id, url) select gen_random_uuid(), 'https://x.example' from generate_series(1, 3)`,
+  `insert into webhook_delivery (id, webhook_id, type, data, status, next_attempt_at, queue_id)
+   select new_webhook_event_id(), w.id, 'email.sent', '{}', case n % 3 when 0 then 'waiting' when 1 then 'failed' else 'delivered' end,
+     case n % 3 when 0 then now() end, n
+   from webhook w, generate_series(1, 3000) n`,
   'analyze',
 ];
 
