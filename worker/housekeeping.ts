@@ -34,7 +34,7 @@ export function openHousekeeping(
   q: Queryable,
   { retention, log, signal }: { retention: Retention; log: Log; signal: AbortSignal },
 ): () => Promise<void> {
-  let eraseFrom = firstPlace;
+  let eraseFrom = firstPart;
   let forgetFrom = firstPlace;
   let sweepFrom = firstPart;
 
@@ -64,11 +64,10 @@ export function openHousekeeping(
 
   return async () => {
     await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
-    // What it passed needs no second look: whoever sends such a mail again finishes it again.
     const erased = await inSteps('erase-messages', eraseFrom, (from) =>
       eraseMessages(q, { from, olderThanSeconds: retention.bodySeconds }),
     );
-    eraseFrom = erased.reached;
+    eraseFrom = erased.isEnd ? firstPart : erased.reached;
     await inBatches('forget-emails', () => forgetEmails(q, retention.rowsSeconds));
     const forgotten = await inSteps('forget-messages', forgetFrom, (from) =>
       forgetMessages(q, { from, olderThanSeconds: retention.rowsSeconds }),

@@ -67,8 +67,9 @@ test('what has to stay keeps no tick from what is behind it, however much it is'
   const waiting = 20 * batchSize;
   // Of each of them one recipient is finished and another is not.
   await postern.db.query(
-    `insert into message (queue_id, credential, sender, header_from, message_id, size, priority)
-     select 'A' || n, 'app', '', '', '', 1, 1 from generate_series(1, $1) n union all select 'B', 'app', '', '', '', 1, 1`,
+    `insert into message (queue_id, credential, sender, header_from, message_id, size, priority, received_at)
+     select id, 'app', '', '', '', 1, 1, now() - interval '92 days'
+     from (select 'A' || n from generate_series(1, $1) n union all select 'B') m (id)`,
     [waiting],
   );
   await postern.db.query(

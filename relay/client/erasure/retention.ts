@@ -151,21 +151,6 @@ export async function forgetMessages(
   return stepOf(from, rows[0]);
 }
 
-/** Erases the bytes of such messages. */
-export async function eraseMessages(
-  q: Queryable,
-  { from, olderThanSeconds }: { from: Place; olderThanSeconds: number },
-): Promise<Step<Place>> {
-  const { rows } = await q.query<StepRow>(
-    `with ${seen}, old as (
-       delete from message_part p using over where p.queue_id = over.queue_id
-       returning p.queue_id
-     ), ${reached} select * from reached`,
-    [...from, olderThanSeconds],
-  );
-  return stepOf(from, rows[0]);
-}
-
 function stepOf(from: Place, row: StepRow | undefined): Step<Place> {
   if (!row) return { count: 0, reached: from, isEnd: true };
   const { count, is_end: isEnd } = row;
@@ -180,6 +165,48 @@ export const partsBatch = 2_000;
 export type PartPlace = readonly [queueId: string, part: number];
 
 export const firstPart: PartPlace = ['', -1];
+
+/**
+ * Erases the bytes of messages that applications submitted over SMTP and that were finished for all of their recipients
+ * `olderThanSeconds` ago: those among the parts that are stored next after `from`. By the parts, which are few: who
+ * looked for them among all recipients would walk over months of them whose bytes are gone, after every start.
+ * A message that was received later cannot be old enough, so a step that sees only such messages is the last.
+ */
+export async function eraseMessages(
+  q: Queryable,
+  { from, olderThanSeconds }: { from: PartPlace; olderThanSeconds: number },
+): Promise<Step<PartPlace>> {
+  const { rows } = await q.query<{ count: number; is_end: boolean; queue_id: string; part: number }>(
+    `with seen as materialized (
+       select queue_id, part from message_part
+       where (queue_id, part) > ($1, $2) order by queue_id, part limit $3
+     ), mails as materialized (
+       select queue_id, part, email_id, is_old, sum(bytes) over (order by queue_id) - bytes as before from (
+         select s.queue_id, s.part, m.email_id, m.received_at < now() - make_interval(secs => $4) as is_old,
+           case when m.email_id is null and m.received_at < now() - make_interval(secs => $4) then m.size else 0 end as bytes
+         from (select queue_id, max(part) as part from seen group by queue_id) s left join message m using (queue_id)
+       ) sized
+     ), looked_at as materialized (
+       select * from mails where before < ${batchBytes}
+     ), old as materialized (
+       select queue_id from looked_at l
+       where email_id is null and is_old and not exists (
+         select from recipient r
+         where r.queue_id = l.queue_id
+           and (r.finished_at is null or r.finished_at >= now() - make_interval(secs => $4)))
+     ), erased as (
+       delete from message_part p using old where p.queue_id = old.queue_id
+     )
+     select (select count(*) from old)::integer as count, queue_id, part,
+       (select count(*) from looked_at) = (select count(*) from mails)
+         and ((select count(*) from seen) < $3 or (select not bool_or(is_old is distinct from false) from mails)) as is_end
+     from looked_at order by queue_id desc limit 1`,
+    [...from, partsBatch, olderThanSeconds],
+  );
+  const row = rows[0];
+  if (!row) return { count: 0, reached: from, isEnd: true };
+  return { count: row.count, reached: [row.queue_id, row.part], isEnd: row.is_end };
+}
 
 /**
  * Looks at the parts that are stored next after `from` and deletes those whose message was never committed (their

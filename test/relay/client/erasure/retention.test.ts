@@ -124,10 +124,11 @@ test('large mail goes in smaller batches, because removing its bytes takes time'
   for (const days of [93, 92, 91]) await submit(postern, `S${days}`, days, ['sent']);
   await postern.db.query('update message set size = 100000000');
   const both = { from: firstPlace, olderThanSeconds: 90 * day };
-  const first = await eraseMessages(postern.database, both);
-  expect(first).toMatchObject({ count: 4, isEnd: false, reached: [expect.any(String), 'S92', 0] });
-  const rest = await eraseMessages(postern.database, { ...both, from: first.reached });
-  expect(rest).toMatchObject({ count: 2, isEnd: true });
+  const parts = { ...both, from: firstPart };
+  const first = await eraseMessages(postern.database, parts);
+  expect(first).toMatchObject({ count: 2, isEnd: false, reached: ['S92', 1] });
+  const rest = await eraseMessages(postern.database, { ...parts, from: first.reached });
+  expect(rest).toMatchObject({ count: 1, isEnd: true });
   expect(await forgetMessages(postern.database, both)).toMatchObject({ count: 2, isEnd: false });
   for (const batch of [eraseBodies, forgetEmails]) {
     expect(await batch(postern.database, 90 * day)).toEqual({ count: 2, isEnd: false });
@@ -162,13 +163,31 @@ test('bytes that nobody claimed go after an hour, those of finished messages aft
   );
 
   expect(await sweepParts(postern.database, firstPart)).toMatchObject({ count: 1, isEnd: true });
-  const from = firstPlace;
+  const from = firstPart;
   expect(await eraseMessages(postern.database, { from, olderThanSeconds: 7 * day })).toMatchObject({
-    count: 2,
+    count: 1,
     isEnd: true,
   });
   const { rows } = await postern.db.query<{ queue_id: string }>('select distinct queue_id from message_part');
   expect(rows.map(({ queue_id }) => queue_id).toSorted()).toEqual([upload, waiting, recent].toSorted());
+});
+
+test('after a start the bytes that are due go at once, however much was erased before', async () => {
+  await using postern = await startPostern();
+  await postern.db.query(
+    `with m as (
+       insert into message (queue_id, credential, sender, header_from, message_id, size, priority, received_at)
+       select 'A' || n, 'app', '', '', '', 1, 1, now() - interval '60 days' from generate_series(1, 5000) n
+       returning queue_id, received_at
+     )
+     insert into recipient (queue_id, ordinal, address, status, priority, finished_at)
+     select queue_id, 0, '', 'sent', 1, received_at from m`,
+  );
+  await submit(postern, 'B', 8, ['sent']);
+  await submit(postern, 'C', 1, ['sent']);
+  const erased = await eraseMessages(postern.database, { from: firstPart, olderThanSeconds: 7 * day });
+  expect(erased).toMatchObject({ count: 1, isEnd: true });
+  expect(await countOf(postern, 'message_part')).toBe(2);
 });
 
 test('a relay whose clock is wrong keeps the parts of what is arriving', async () => {
