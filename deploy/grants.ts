@@ -75,6 +75,7 @@ export const grants: Grants = {
       sender_hold: everything,
       sign_in: everything,
       lane_refusal: everything,
+      oauth2_grant: everything,
       unknown_reply: everything,
       connection_slot: everything,
       lane_replica: everything,

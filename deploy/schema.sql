@@ -265,6 +265,17 @@ create table notice_owed (
   due_at timestamp with time zone not null default now(),
   first_due_at timestamp with time zone
 );
+create table oauth2_grant (
+  key bytea not null,
+  salt bytea,
+  sealed bytea,
+  expires_at timestamp with time zone,
+  renew_at timestamp with time zone,
+  next_try_at timestamp with time zone,
+  taken_by uuid,
+  taken_until timestamp with time zone,
+  stored_at timestamp with time zone not null default now()
+);
 create table open_clock (
   only_row boolean not null default true,
   last_open_at timestamp with time zone not null default now()
@@ -506,6 +517,9 @@ alter table message_part add constraint message_part_pkey PRIMARY KEY (queue_id,
 alter table notice_owed add constraint action_is_known CHECK ((action = ANY (ARRAY['failed'::text, 'delayed'::text, 'relayed'::text])));
 alter table notice_owed add constraint notice_owed_pkey PRIMARY KEY (queue_id, ordinal, action);
 alter table notice_owed add constraint notice_owed_queue_id_ordinal_fkey FOREIGN KEY (queue_id, ordinal) REFERENCES recipient(queue_id, ordinal) ON DELETE CASCADE;
+alter table oauth2_grant add constraint oauth2_grant_pkey PRIMARY KEY (key);
+alter table oauth2_grant add constraint what_is_sealed_has_its_salt CHECK (((salt IS NULL) = (sealed IS NULL)));
+alter table oauth2_grant add constraint who_asks_has_a_limit CHECK (((taken_by IS NULL) = (taken_until IS NULL)));
 alter table open_clock add constraint open_clock_only_row_check CHECK (only_row);
 alter table open_clock add constraint open_clock_pkey PRIMARY KEY (only_row);
 alter table owner add constraint a_customer_has_one_owner UNIQUE (customer_id);
@@ -577,6 +591,7 @@ CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
 CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);
 CREATE INDEX notice_owed_due ON public.notice_owed USING btree (due_at);
 CREATE INDEX notice_owed_late ON public.notice_owed USING btree (first_due_at) WHERE (first_due_at IS NOT NULL);
+CREATE INDEX oauth2_grant_stored_at ON public.oauth2_grant USING btree (stored_at);
 CREATE UNIQUE INDEX one_application_per_account ON public.application USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 CREATE UNIQUE INDEX one_customer_per_address ON public.customer USING btree (lower(email));
 CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((true)) WHERE (finished_at IS NULL);
@@ -886,6 +901,7 @@ grant delete, select (part, queue_id) on table public.message_part to postern_ap
 grant delete, insert, select on table public.message_part to postern_relay;
 grant delete, select (part, queue_id, stored_at) on table public.message_part to postern_worker;
 grant delete, insert, select, update on table public.notice_owed to postern_relay;
+grant delete, insert, select, update on table public.oauth2_grant to postern_relay;
 grant insert, select, update on table public.open_clock to postern_relay;
 grant delete, insert, select, update on table public.owner to postern_api;
 grant select on table public.postern_migration to postern_api;

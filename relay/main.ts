@@ -14,12 +14,13 @@ import { openAlerts } from './alerts/alerts.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
-import { measureQueue } from './measures.ts';
+import { countTokenRequests, measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { sendHeartbeats } from './send-heartbeats.ts';
 import { storeCauses } from './store-causes.ts';
 import { readCertificate } from './submission/certificate.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
+import { openTokens } from './tokens/tokens.ts';
 import { whereToType } from './verdict/where-to-type.ts';
 
 await runProcess(
@@ -84,12 +85,14 @@ await runProcess(
         }),
       }),
     );
+    const tokens = openTokens({ database, instance, signal, asked: countTokenRequests(metrics) });
     const started = await startDelivery({
       database,
       environment,
       log,
       instance,
       metrics,
+      tokens,
       alert: alerts.raise,
     });
     delivery = started;

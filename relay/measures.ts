@@ -53,6 +53,16 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
   });
 }
 
+/** Requests for access tokens, by what came of them. */
+export function countTokenRequests(metrics: Metrics) {
+  const count = metrics.counter({
+    name: 'postern_oauth2_token_requests_total',
+    help: 'Requests for an access token: granted, refused, or the endpoint was unreachable.',
+    labels: ['lane', 'outcome'],
+  });
+  return (lane: string, outcome: 'granted' | 'refused' | 'unreachable') => count({ lane, outcome });
+}
+
 // Every branch has its partial index, so that what was finished long ago costs nothing.
 const countWaiting = `
   with counted as (

@@ -35,6 +35,7 @@ export const finalStatuses = [
 /** Where in the conversation with a provider something happened, in the order of the conversation. */
 export const stages = [
   'config',
+  'token', // only with OAuth2
   'dns',
   'tcp',
   'tls',

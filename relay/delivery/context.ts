@@ -4,6 +4,7 @@ import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import type { SmtpFailure } from '../smtp/failure.ts';
+import type { Tokens } from '../tokens/tokens.ts';
 import type { Judgement } from '../verdict/failure.ts';
 import { judge } from '../verdict/verdict.ts';
 import { type Measures, openMeasures } from './measures.ts';
@@ -18,6 +19,7 @@ export type DeliveryContext = {
   readonly settings: DeliverySettings;
   readonly timeouts: Timeouts;
   readonly measures: Measures;
+  readonly tokens: Tokens;
   /** Aborts when this relay stops: no dot leaves any more. */
   readonly stopping: AbortSignal;
   judge(provider: Provider, failure: SmtpFailure): Judgement;
@@ -31,7 +33,7 @@ export type DeliveryContext = {
 
 type Given = Pick<
   DeliveryContext,
-  'database' | 'log' | 'instance' | 'settings' | 'timeouts' | 'stopping' | 'alert'
+  'database' | 'log' | 'instance' | 'settings' | 'timeouts' | 'stopping' | 'alert' | 'tokens'
 > & {
   readonly metrics: Metrics | undefined;
   /** Called whenever PostgreSQL did not answer: whoever judges leases must wait. */

@@ -5,6 +5,7 @@ import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { announceLanes, laneKey } from '../lane-state/lanes.ts';
+import { openTokens, type Tokens } from '../tokens/tokens.ts';
 import type { Agent } from './attempt/agent.ts';
 import { openAttempts } from './attempt/attempts.ts';
 import { applyEffect } from './attempt/effects.ts';
@@ -42,6 +43,8 @@ type Start = {
   readonly metrics?: Metrics;
   /** Told of what somebody must know. */
   readonly alert: (alert: Alert) => void;
+  /** Shared with whoever else signs in; without it delivery has its own. */
+  readonly tokens?: Tokens;
   /** Shortened by tests only. */
   readonly timeouts?: Partial<Timeouts>;
 };
@@ -53,11 +56,15 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
   const stopping = new AbortController();
   const leaseWatch = watchLeases(timeouts.leaseMs);
   const { databaseWasAway } = leaseWatch;
+  const signal = stopping.signal;
+  const tokens =
+    start.tokens ?? openTokens({ database, instance: start.instance, signal, waits: timeouts.tokens });
   const context = openContext({
     ...start,
+    tokens,
     settings: environment,
     timeouts,
-    stopping: stopping.signal,
+    stopping: signal,
     metrics,
     databaseWasAway,
   });

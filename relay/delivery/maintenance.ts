@@ -2,6 +2,7 @@
 // statement that hangs stops one of them. What concerns every waiting mail at once works in batches.
 import { every, type Repeating } from '../../deploy/repeat.ts';
 import { liftHoldsOfForeignLanes } from '../lane-state/sender-holds.ts';
+import { usesTokens } from '../tokens/tokens.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
 import type { DeliveryContext } from './context.ts';
@@ -103,6 +104,11 @@ function tasks(maintained: Maintained): Task[] {
       },
     },
     {
+      name: 'renewing access tokens',
+      everyMs: slow(pollMs),
+      run: () => renewTokens(context, lanes),
+    },
+    {
       name: 'holding the mail of a restored backup',
       everyMs: slow(pollMs),
       run: () => holdBackup(context, dispatcher),
@@ -171,6 +177,12 @@ async function resend({ context: { database, log }, dispatcher }: Maintained): P
     log.warn({ event: 'resend', queueId }, 'No final reply came; sending it once again');
   }
   if (queueIds.length > 0) dispatcher.wake();
+}
+
+/** Before a mail needs them; and a refresh token that nobody uses dies after some months. */
+async function renewTokens({ tokens }: DeliveryContext, lanes: readonly Lane[]): Promise<void> {
+  const signedIn = lanes.filter(({ isOpen }) => isOpen).map(({ provider }) => provider);
+  await Promise.all(signedIn.filter(usesTokens).map((provider) => tokens.tokenFor(provider)));
 }
 
 async function holdBackup({ database, log, stopping }: DeliveryContext, { wake }: Dispatcher): Promise<void> {

@@ -1,6 +1,7 @@
 // Durations nobody should need to set; tests shorten them.
 import { type ProbeWaits, usualProbeWaits } from '../lane-state/probe-waits.ts';
 import { type SmtpTimeouts, usualSmtpTimeouts } from '../smtp/timeouts.ts';
+import { type TokenWaits, usualTokenWaits } from '../tokens/tokens.ts';
 
 /** All in milliseconds. */
 export type Timeouts = SmtpTimeouts &
@@ -21,6 +22,8 @@ export type Timeouts = SmtpTimeouts &
     readonly holdDownMs: number;
     /** How long a stopping relay waits for final replies. */
     readonly stopMs: number;
+    /** Of delivery's own access tokens. */
+    readonly tokens: TokenWaits;
   };
 
 const second = 1_000;
@@ -37,4 +40,5 @@ export const usualTimeouts: Timeouts = {
   resendMs: 15 * minute,
   holdDownMs: 5 * minute,
   stopMs: 20 * second,
+  tokens: usualTokenWaits,
 };

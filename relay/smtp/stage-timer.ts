@@ -30,6 +30,7 @@ export function openStageTimer(stage: () => Stage, expired: (error: Error) => vo
 export function stageLimits(timeoutMs: number, timeouts: SmtpTimeouts): Readonly<Record<Stage, number>> {
   return {
     config: timeoutMs,
+    token: timeoutMs,
     dns: timeoutMs,
     tcp: timeoutMs,
     tls: timeoutMs,

@@ -489,18 +489,18 @@ export const catalogue = {
     title: 'Sign-in with a password is switched off',
     meaning:
       'The provider or your administrator has disabled password sign-in for SMTP; app passwords do not help.',
-    fix: 'Let the administrator enable authenticated SMTP for tenant and mailbox, or use a provider that takes a password or key (SMTP_HOST, SMTP_USER, SMTP_PASSWORD).',
+    fix: 'Use OAuth2 where the provider has it (SMTP_AUTH=oauth2 and the SMTP_OAUTH2_PROVIDER block), let the administrator enable authenticated SMTP, or use a provider that takes a password or key (SMTP_HOST, SMTP_USER, SMTP_PASSWORD).',
     providers: {
       outlook_personal:
-        'Outlook.com accepts OAuth2 only. Send through a provider with SMTP credentials instead.',
+        'Outlook.com accepts OAuth2 only: set SMTP_AUTH=oauth2, SMTP_OAUTH2_PROVIDER=microsoft, SMTP_OAUTH2_TENANT=consumers, SMTP_OAUTH2_CLIENT_ID and SMTP_OAUTH2_REFRESH_TOKEN (npm run doctor -- authorize prints it).',
       microsoft365:
-        'An administrator must enable SMTP AUTH for the tenant and this mailbox (it is off with security defaults); otherwise only OAuth2 works.',
+        "Set SMTP_AUTH=oauth2, SMTP_OAUTH2_PROVIDER=microsoft, SMTP_OAUTH2_TENANT, SMTP_OAUTH2_CLIENT_ID and SMTP_OAUTH2_CLIENT_SECRET (the manual's page on Microsoft 365 says how). SMTP must be on for the mailbox with OAuth2 as well: Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false.",
     },
   },
   'auth-conditional-access': {
     title: 'A sign-in policy blocks this login',
     meaning: 'Security defaults, conditional access or multi-factor rules refuse a password from this place.',
-    fix: 'Let the administrator look at the sign-in log, then exclude this account from the policy or allow the address of the server.',
+    fix: 'Sign in with OAuth2 instead of a password (SMTP_AUTH=oauth2 and the SMTP_OAUTH2_PROVIDER block). Or let the administrator look at the sign-in log, then exclude this account from the policy or allow the address of the server.',
   },
   'auth-mailbox-unusable': {
     title: 'The account has no usable mailbox',
@@ -623,20 +623,111 @@ export const catalogue = {
     fix: "Read the reply, check SMTP_USER and SMTP_PASSWORD in the provider's webmail or dashboard, and look at the state of the account there.",
   },
   'oauth2-config': {
-    title: 'The OAuth2 settings are incomplete',
-    meaning: 'Without client id, client secret and refresh token no access token can be made.',
-    fix: 'Give client id, client secret, user and refresh token together; or use an app password in SMTP_PASSWORD.',
+    title: 'The OAuth2 settings do not work',
+    meaning:
+      'The endpoint that gives access tokens refuses the request: something is missing in the settings, or two of them do not belong together.',
+    fix: `Compare SMTP_OAUTH2_PROVIDER, SMTP_OAUTH2_TENANT, SMTP_OAUTH2_CLIENT_ID and SMTP_OAUTH2_CLIENT_SECRET with the registration of the application; npm run doctor -- authorize prints a working set, ${restart}`,
+    providers: {
+      gmail: `Set SMTP_AUTH=oauth2, SMTP_OAUTH2_PROVIDER=google and either SMTP_OAUTH2_SERVICE_ACCOUNT, or SMTP_OAUTH2_CLIENT_ID, SMTP_OAUTH2_CLIENT_SECRET and SMTP_OAUTH2_REFRESH_TOKEN (npm run doctor -- authorize prints it), ${restart} An app password in SMTP_PASSWORD works as well.`,
+    },
+  },
+  'oauth2-token-unreachable': {
+    title: 'The token endpoint does not answer',
+    meaning:
+      'With OAuth2 an access token is needed before a mail can be sent. The endpoint that gives it cannot be reached, has a fault, or asks to come back later. Mail is kept, and none is refused because of it.',
+    fix: 'Wait if the provider has an outage. Else let the relay reach the token endpoint over HTTPS (port 443): login.microsoftonline.com, oauth2.googleapis.com, or what SMTP_OAUTH2_TOKEN_URL says. A private certificate authority goes into SMTP_CA_FILE.',
+  },
+  'oauth2-secret-wrong': {
+    title: 'The client secret is wrong',
+    meaning:
+      'The token endpoint does not know this client secret. The usual reason: the *id* of the secret was copied instead of its *value*.',
+    fix: `In Entra, App registrations, your application, Certificates & secrets: make a new client secret and copy its Value, which is shown once, into SMTP_OAUTH2_CLIENT_SECRET, ${restart}`,
+  },
+  'oauth2-secret-expired': {
+    title: 'The client secret has expired',
+    meaning: 'A client secret lives for 24 months at most. No new access token is given for this one.',
+    fix: `In Entra, App registrations, your application, Certificates & secrets: make a new client secret and put its Value into SMTP_OAUTH2_CLIENT_SECRET, ${restart} Waiting mail is sent then.`,
+  },
+  'oauth2-certificate': {
+    title: 'The certificate or key of the application is not accepted',
+    meaning:
+      'The request was signed with a key that the provider does not know for this application or service account.',
+    fix: `Upload the certificate of SMTP_OAUTH2_CLIENT_CERT_FILE to the application (Certificates & secrets), and let SMTP_OAUTH2_CLIENT_KEY_FILE be its key. For Google make a new JSON key and set SMTP_OAUTH2_SERVICE_ACCOUNT, ${restart}`,
+  },
+  'oauth2-clock': {
+    title: 'The clock of this machine is wrong',
+    meaning:
+      'The signed request is valid for a few minutes only, and by the clock of the provider that time has passed or not begun.',
+    fix: 'Set the clock of the host and keep it right with NTP (timedatectl, chrony). A container has the clock of its host. The next try works.',
+  },
+  'oauth2-application': {
+    title: 'The application does not exist there',
+    meaning:
+      'The client id is wrong, belongs to another tenant or another provider, or the application was deleted.',
+    fix: `Copy the application (client) id into SMTP_OAUTH2_CLIENT_ID and the directory (tenant) id into SMTP_OAUTH2_TENANT, both from the overview of the app registration; SMTP_OAUTH2_PROVIDER must be its provider, ${restart}`,
+  },
+  'oauth2-tenant': {
+    title: 'The tenant is wrong',
+    meaning:
+      'The tenant does not exist, or the grant was made for another one. Without a person, common and organizations do not work.',
+    fix: `Set SMTP_OAUTH2_TENANT to the directory (tenant) id from the overview of the app registration; with a refresh token to the tenant that issued it, ${restart}`,
+  },
+  'oauth2-consent': {
+    title: 'The permission was not granted',
+    meaning:
+      'The application has no permission for mail in this tenant, or nobody with the right to do so has consented to it.',
+    fix: 'In Entra, App registrations, API permissions: add Office 365 Exchange Online, Application permission SMTP.SendAsApp (not the one of Microsoft Graph), then Grant admin consent. In Google Workspace the administrator must trust the application.',
+  },
+  'oauth2-delegation': {
+    title: 'The service account may not act for this mailbox',
+    meaning: 'Domain-wide delegation is missing for the service account, or it was given for another scope.',
+    fix: 'In the Google Admin console, Security, API controls, Domain-wide delegation: add the numeric client id of the service account with the scope https://mail.google.com/. SMTP_USER must be a mailbox of this Workspace.',
+  },
+  'oauth2-account': {
+    title: 'The account cannot be used for OAuth2',
+    meaning: 'The account does not exist there, is disabled, or is of another kind than the tenant.',
+    fix: `Set SMTP_USER to a mailbox of the tenant (Microsoft) or the Workspace (Google), and SMTP_OAUTH2_TENANT to its tenant, ${restart}`,
+  },
+  'oauth2-policy': {
+    title: 'A policy of the organisation refuses the token',
+    meaning:
+      'Conditional access, multi-factor rules or session limits apply to this account, so no token is given without a person.',
+    fix: `Use the grant without a person: leave SMTP_OAUTH2_REFRESH_TOKEN empty and set SMTP_OAUTH2_TENANT, SMTP_OAUTH2_CLIENT_ID and SMTP_OAUTH2_CLIENT_SECRET; or let the administrator exclude this account from the policy, ${restart}`,
+  },
+  'oauth2-public-client': {
+    title: 'The application is registered as another kind of client',
+    meaning: 'A public client must not send a client secret, and a confidential one must.',
+    fix: `In Entra, Authentication, set Allow public client flows to what you use; without a secret there, leave SMTP_OAUTH2_CLIENT_SECRET empty, ${restart}`,
   },
   'oauth2-revoked': {
     title: 'The OAuth2 permission has ended',
     meaning:
-      'The refresh token was revoked or has expired; consent screens in testing end it after seven days.',
-    fix: 'Publish the consent screen, authorise again and store the new refresh token; or use an app password in SMTP_PASSWORD.',
+      'The refresh token was revoked or has expired: a changed password, an administrator, 90 days without use (Microsoft), six months (Google), or seven days while a Google application is in testing.',
+    fix: `For Google set the publishing status of the application to In production first. Then run npm run doctor -- authorize and put what it prints into SMTP_OAUTH2_REFRESH_TOKEN, ${restart} Waiting mail is sent then.`,
   },
   'oauth2-scope': {
     title: 'The OAuth2 permission does not cover SMTP',
-    meaning: 'A token for the web interface only is refused by the SMTP server with a password error.',
-    fix: 'Authorise again with the scope for SMTP (Google: https://mail.google.com/, Microsoft: SMTP.Send).',
+    meaning:
+      'The scope is not one for SMTP. A token for the web interface only (Microsoft Graph, gmail.send) is refused by the SMTP server with a password error.',
+    fix: `Leave SMTP_OAUTH2_SCOPE empty with microsoft and google, where the right one is known (https://outlook.office365.com/.default and https://mail.google.com/). With a refresh token run npm run doctor -- authorize again and set SMTP_OAUTH2_REFRESH_TOKEN, ${restart}`,
+  },
+  'oauth2-token-refused': {
+    title: 'The mail server refuses a token that is valid',
+    meaning:
+      'The token endpoint gave a token, and the mail server does not accept it for this mailbox: so the rights on the mailbox are missing, not the token. After a change it takes some minutes, at times an hour, until it works.',
+    fix: "Check SMTP_USER, the rights of the application on this mailbox, and whether SMTP is switched on for it; the manual's pages on Microsoft 365 and Google list them in order.",
+    providers: {
+      microsoft365:
+        'In Exchange PowerShell check in this order: New-ServicePrincipal was made with the object id of the *Enterprise application* (not of the app registration; a wrong one is accepted and never works), Add-MailboxPermission gives it FullAccess to SMTP_USER, Set-CASMailbox has -SmtpClientAuthenticationDisabled $false, and admin consent was granted for SMTP.SendAsApp. Then wait up to an hour.',
+      gmail:
+        'The scope must be https://mail.google.com/ (gmail.send is not enough), SMTP_USER the mailbox that gave the permission, and IMAP/SMTP access allowed for it by the administrator.',
+    },
+  },
+  'oauth2-mailbox-permission': {
+    title: 'The application may not open the mailbox',
+    meaning:
+      'Signing in worked, but Exchange cannot open the mailbox for this application when the mail is sent. Its code is that of a passing fault, and yet it stays until the right is given.',
+    fix: 'In Exchange PowerShell: Add-MailboxPermission -Identity MAILBOX -User SERVICE-PRINCIPAL-ID -AccessRights FullAccess, with the mailbox of SMTP_USER. A new or moved mailbox may need an hour. Waiting mail is sent then.',
   },
   'relay-denied': {
     title: 'The server does not forward mail for this client',

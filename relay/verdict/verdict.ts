@@ -13,6 +13,7 @@ import { closedGroupRules, recipientRules } from './rules/recipient.ts';
 import { reportRules } from './rules/reports.ts';
 import { beforeMail, connecting, fits, type Rule } from './rules/rule.ts';
 import { domainProofRules, senderRules } from './rules/sender.ts';
+import { tokenRules } from './rules/token.ts';
 import { settingsCause } from './settings.ts';
 import { mayBeAboutOne, type Subject, subjectOf } from './subject.ts';
 import { systemErrorOf } from './system-errors.ts';
@@ -20,6 +21,7 @@ import { systemErrorOf } from './system-errors.ts';
 // In the order of trust: a limit, a lock or a sender problem also uses the words and codes of a refused recipient,
 // so the recipient is blamed only when nobody else is.
 const rules: readonly Rule[] = [
+  ...tokenRules,
   ...reportRules,
   ...connectionRules,
   ...contentRules,

@@ -43,7 +43,9 @@ export function whereToType(platform: PlatformId, variables: readonly string[]):
 /** The variables that a text names, each once, in the order of their names' first use. */
 export function variablesIn(text: string): string[] {
   return [
-    ...new Set(text.match(/\b(?:SMTP2?|RELAY|DELIVERY|UNCERTAIN|QUEUE|RETRY)_(?!_)[A-Z_]*[A-Z]\b/g) ?? []),
+    ...new Set(
+      text.match(/\b(?:SMTP2?|RELAY|DELIVERY|UNCERTAIN|QUEUE|RETRY)_(?!_)[A-Z0-9_]*[A-Z0-9]\b/g) ?? [],
+    ),
   ];
 }
 

@@ -148,11 +148,12 @@ export const relayRooms: Readonly<Record<string, readonly string[]>> = {
   bounces: ['verdict'],
   alerts: ['verdict'],
   smtp: ['verdict'],
+  tokens: ['verdict', 'smtp'],
   'lane-state': ['verdict', 'smtp'],
   submission: ['policy', 'smtp'],
-  delivery: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state'],
+  delivery: ['verdict', 'policy', 'alerts', 'smtp', 'tokens', 'lane-state'],
   domain: [],
-  doctor: ['verdict', 'policy', 'alerts', 'smtp', 'lane-state', 'domain'],
+  doctor: ['verdict', 'policy', 'alerts', 'smtp', 'tokens', 'lane-state', 'domain'],
   'stand-in': [],
 };
 

@@ -4,6 +4,7 @@ import { Prose, Time } from './parts.js';
 import { causeWords, sentence, span } from './words.js';
 
 const stages = [
+  'token',
   'dns',
   'tcp',
   'tls',
@@ -112,7 +113,7 @@ function Rewritten({ detail: { fromWas, senderWas, mailFromWas } }) {
 function Conversation({ detail }) {
   const { stage, timings = {}, tlsMode } = detail;
   const shown = stages.filter(
-    (each) => each !== (tlsMode === 'starttls' ? 'tls' : 'starttls') || each === stage,
+    (each) => each === stage || !['token', tlsMode === 'starttls' ? 'tls' : 'starttls'].includes(each),
   );
   const ended = shown.indexOf(stage);
   const isGood = stage === 'accepted';

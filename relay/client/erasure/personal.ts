@@ -113,6 +113,7 @@ export const mailTables = {
     key: 'lane',
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },
   },
+  oauth2_grant: { key: 'key', keyType: 'bytea', columns: { key: digest, salt: digest, sealed: digest } },
   unknown_reply: {
     key: 'fingerprint',
     keyType: 'bytea',

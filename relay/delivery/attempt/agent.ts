@@ -13,7 +13,14 @@ import { openSeconds } from '../queue/open-time.ts';
 import type { Change, TimelineEntry } from '../queue/results.ts';
 import { idsOf, type Settle, shown } from '../settle.ts';
 import { changeOf } from './change.ts';
-import { type Circumstances, type Decision, decide, decideAlone, type Effect } from './decide.ts';
+import {
+  type Circumstances,
+  type Decision,
+  decide,
+  decideAlone,
+  type Effect,
+  isSignedOut,
+} from './decide.ts';
 import { fenceOf } from './fence.ts';
 import { failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
 import { traceAttempt } from './trace.ts';
@@ -134,6 +141,7 @@ async function transact(
   );
   attempt.session = undefined;
   attempt.dotIsOut = false;
+  if (isSignedOut(transaction)) session.destroy();
   lane.giveBack(session);
 
   const circumstances: Circumstances = {

@@ -197,14 +197,21 @@ export function takenAs(transaction: Transaction): string | null {
 
 const isYes = (code: number) => code >= 200 && code < 300;
 
-/** A session that was idle may have been closed under our hands: nothing was said about this mail. */
-function isStale({ transaction: { end }, mayBeStale }: Circumstances): boolean {
-  return (
-    mayBeStale &&
-    end.kind === 'failed' &&
-    end.failure.stage === 'mail' &&
-    end.failure.symptom.responseCode === undefined
-  );
+/** A session that was idle may have been closed under our hands, or signed out: nothing was said about this mail. */
+function isStale({ transaction, mayBeStale }: Circumstances): boolean {
+  const { end } = transaction;
+  if (!mayBeStale || end.kind !== 'failed' || end.failure.stage !== 'mail') return false;
+  return end.failure.symptom.responseCode === undefined || isSignedOut(transaction);
+}
+
+/**
+ * The server asks for a sign-in (RFC 4954 §6), on a session that it took mail on before: the access token has ended, and
+ * a new session gets another.
+ */
+export function isSignedOut({ end }: Transaction): boolean {
+  if (end.kind !== 'failed' || end.failure.stage !== 'mail') return false;
+  const { responseCode } = end.failure.symptom;
+  return responseCode === 530 || responseCode === 535;
 }
 
 /**

@@ -51,6 +51,15 @@ export const accountRules: readonly Rule[] = [
     says: /access token|refresh token|invalid client|unauthorized client|client ?(id|secret)|\baadsts\d+|oauth2?\b.{0,40}(missing|not configured|required|invalid)/,
     when: (facts) => atAuth(facts) || facts.code === undefined,
   },
+  {
+    // A token that the endpoint has just given, and no other word of the server.
+    ...stop,
+    cause: 'oauth2-token-refused',
+    onlyAt: ['auth'],
+    codes: [501, 535],
+    when: ({ command, enhanced }) =>
+      /^AUTH (?:XOAUTH2|OAUTHBEARER)/.test(command) && !(enhanced?.slice(2) === '7.139'),
+  },
   // what kind of password
   {
     ...stop,
@@ -204,6 +213,15 @@ export const accountRules: readonly Rule[] = [
 
 /** The account is known and signed in, but may not send. At RCPT the same words are about the recipient. */
 export const accountStateRules: readonly Rule[] = [
+  {
+    // A 4xx that never passes by itself: Exchange signs an application in before it looks at its rights.
+    verdict: 'stop',
+    scope: 'credential',
+    stage: 'dot',
+    cause: 'oauth2-mailbox-permission',
+    at: ['data', 'dot'],
+    says: /mailbox (logon|login) failure|mapiexceptionlogonfailed|cannot open mailbox/,
+  },
   {
     verdict: 'stop',
     scope: 'credential',

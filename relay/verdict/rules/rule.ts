@@ -25,7 +25,16 @@ export type Rule = {
   readonly windowSeconds?: number;
 };
 
-export const connecting: readonly Stage[] = ['config', 'dns', 'tcp', 'tls', 'greeting', 'ehlo', 'starttls'];
+export const connecting: readonly Stage[] = [
+  'config',
+  'token',
+  'dns',
+  'tcp',
+  'tls',
+  'greeting',
+  'ehlo',
+  'starttls',
+];
 export const beforeMail: readonly Stage[] = [...connecting, 'auth'];
 export const transaction: readonly Stage[] = ['mail', 'rcpt', 'data', 'dot', 'accepted'];
 export const body: readonly Stage[] = ['data', 'dot', 'accepted'];

@@ -8,6 +8,7 @@ import { close } from '../../../relay/delivery/lanes/close.ts';
 import { createLane } from '../../../relay/delivery/lanes/lane.ts';
 import { usualTimeouts } from '../../../relay/delivery/timeouts.ts';
 import { announceLanes, laneKey, openLane, readLanes } from '../../../relay/lane-state/lanes.ts';
+import { openTokens } from '../../../relay/tokens/tokens.ts';
 import { judge } from '../../../relay/verdict/verdict.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
@@ -28,13 +29,16 @@ test('a reading from before a lane was closed, or a sender held, does not undo e
   const key = laneKey(provider);
   await announceLanes(database, [{ key, name: provider.name, routes: provider.routes }]);
   const lane = createLane(provider, usualTimeouts);
+  const instance = randomUUID();
+  const { signal } = new AbortController();
   const context = openContext({
     database,
     log: openLog('relay', 'silent'),
-    instance: randomUUID(),
+    instance,
     settings: environmentFor(server),
     timeouts: usualTimeouts,
-    stopping: new AbortController().signal,
+    tokens: openTokens({ database, instance, signal }),
+    stopping: signal,
     alert: () => {},
     metrics: undefined,
     databaseWasAway: () => {},
