@@ -45,7 +45,9 @@ type DashboardOptions = {
 };
 
 export function dashboardPages(options: DashboardOptions): RequestHandler {
-  const { password } = options;
+  const { database, log, stopping, password } = options;
+  // Also without a dashboard: the API finds mail by its address through them.
+  keepWriting(database, log, stopping);
   return password === undefined ? switchedOff() : switchedOn({ ...options, password });
 }
 
@@ -73,7 +75,6 @@ function switchedOn({
   const sessions = openSessions({ database, password, limit, refused });
   const stream = openStream({ database, log, stopping, validOf: sessions.validOf });
   const assets = openAssets();
-  keepWriting(database, log, stopping);
 
   const router = Router();
   router.use(assets.serve);
@@ -87,7 +88,7 @@ function switchedOn({
   return router;
 }
 
-/** Writes what the dashboard looks at, behind the mail, for as long as this process runs. */
+/** Writes what searches look at, behind the mail, for as long as this process runs. */
 function keepWriting(database: Database, log: Log, stopping: AbortSignal): void {
   const write = async () => {
     try {

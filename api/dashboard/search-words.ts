@@ -28,6 +28,9 @@ export function queryOf({
   return lexemes.length === 0 ? undefined : lexemes.slice(0, 20).join(' & ');
 }
 
+/** The tsquery of mail to or from exactly this address, but for case and accents. */
+export const addressQuery = (address: string) => quoted(withoutAccents(address));
+
 export type SearchableEmail = {
   readonly id: string;
   readonly kind: string;

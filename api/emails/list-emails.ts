@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { listEmails as readEmailList } from '../../relay/client/email/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
+import { addressQuery } from '../dashboard/search-words.ts';
 import { address, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
 import { emailKinds, emailListItem, toEmailPage } from './email.ts';
@@ -37,6 +38,7 @@ export function listEmails({ database }: { database: Database }): Operation {
         statuses: query.status,
         kinds: query.kind,
         recipient: query.recipient,
+        recipientWords: query.recipient && addressQuery(query.recipient),
         customerId: query.customer_id,
         clientId: query.client_id,
         subject: query.q,

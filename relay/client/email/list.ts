@@ -10,6 +10,8 @@ export type EmailFilter = {
   readonly kinds?: readonly EmailKind[] | undefined;
   /** Any recipient's address, in any case of letters. */
   readonly recipient?: string | undefined;
+  /** The same address as a tsquery over search_document, which belongs to the api: then all mail need not be read. */
+  readonly recipientWords?: string | undefined;
   readonly customerId?: string | undefined;
   readonly clientId?: string | undefined;
   /** The key that asked for it. */
@@ -34,12 +36,65 @@ export type EmailList = {
   readonly hasMore: boolean;
 };
 
+type Order = {
+  readonly order: string;
+  readonly behind: (after: string) => string;
+  /** Further conditions. */
+  readonly and?: ((parameter: (value: unknown) => string) => string) | undefined;
+};
+
+const newestFirst: Order = { order: 'e.id desc', behind: (after) => `e.id < ${after}` };
+
 /** Emails of any kind, the newest first. */
-export function listEmails(q: Queryable, filter: EmailFilter, page: Page): Promise<EmailList> {
-  return list(q, filter, page, {
-    order: 'e.id desc',
-    behind: (after) => `e.id < ${after}`,
+export async function listEmails(q: Queryable, filter: EmailFilter, page: Page): Promise<EmailList> {
+  const { recipientWords } = filter;
+  if (recipientWords === undefined) return list(q, filter, page, newestFirst);
+  const edge = await edgeOfRecent(q, page.after);
+  if (edge === undefined) return list(q, filter, page, newestFirst);
+  const recent = await list(q, filter, page, { ...newestFirst, and: (p) => `e.id >= ${p(edge)}` });
+  if (recent.hasMore) return recent;
+  const rest = { limit: page.limit - recent.emails.length, after: edge };
+  const ids = await findCandidates(q, recipientWords, edge);
+  const and = ids && ((p: (value: unknown) => string) => `e.id = any(${p(ids)}::uuid[])`);
+  const older = await list(q, filter, rest, { ...newestFirst, and });
+  return { emails: [...recent.emails, ...older.emails], hasMore: older.hasMore };
+}
+
+// The newest mail is read one by one: an address that is in much of it fills its page there, and a rare one has few
+// documents to look up.
+const recentEmails = 10_000;
+
+/** The last of those that are read one by one; undefined when they are all there is. */
+async function edgeOfRecent(q: Queryable, after: string | undefined): Promise<string | undefined> {
+  const { rows } = await q.query<{ id: string }>({
+    name: 'edge-of-recent-emails',
+    text: `select id from email where $1::uuid is null or id < $1 order by id desc offset ${recentEmails} limit 1`,
+    values: [after ?? null],
   });
+  return rows[0]?.id;
+}
+
+// Of a more frequent address the next page is soon full, whoever reads the mail in order.
+const mostCandidates = 20_000;
+
+/**
+ * Older mail that may be to the address: what its document says, and what has none yet or will get another. Documents
+ * are written in order, so what has none is newer than nearly all that have one. Undefined when there are too many.
+ */
+async function findCandidates(q: Queryable, words: string, edge: string): Promise<string[] | undefined> {
+  const { rows } = await q.query<{ id: string }>(
+    `(select email_id as id from search_document where words @@ $1::tsquery and email_id < $2 limit ${mostCandidates})
+     union all (select email_id from search_document where words is null limit ${mostCandidates})
+     union all (
+       select id from email
+       where id < $2 and id > coalesce(
+         (select email_id from search_document order by email_id desc offset ${recentEmails} limit 1),
+         '00000000-0000-0000-0000-000000000000')
+       limit ${mostCandidates}
+     )`,
+    [words, edge],
+  );
+  return rows.length < mostCandidates ? rows.map(({ id }) => id) : undefined;
 }
 
 /** The same by due time, the soonest first: what will be sent next. */
@@ -55,7 +110,7 @@ async function list(
   q: Queryable,
   filter: EmailFilter,
   { limit, after }: Page,
-  { order, behind }: { order: string; behind: (after: string) => string },
+  { order, behind, and }: Order,
 ): Promise<EmailList> {
   const values: unknown[] = [];
   const parameter = (value: unknown) => `$${values.push(value)}`;
@@ -80,6 +135,7 @@ async function list(
   where(filter.dueFrom, (p) => `e.due_at >= ${p}`);
   where(filter.dueBefore, (p) => `e.due_at < ${p}`);
   where(after, behind);
+  if (and) conditions.push(and(parameter));
 
   const { rows } = await q.query<EmailRow>(
     `select ${summaryColumns}, null as text_body, null as html_body

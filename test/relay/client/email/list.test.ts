@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type EmailFilter, listByDueTime, listEmails } from '../../../../relay/client/email/list.ts';
+import { writeHistory } from '../../../kit/history.ts';
 import { inSeconds, insert, startPostern } from '../postern.ts';
 
 test('pages follow each other without a gap or a repetition, the newest first', async () => {
@@ -66,4 +67,42 @@ test.each<[string, EmailFilter, string[]]>([
   names.set(acme, 'acme');
   const { emails } = await listEmails(postern.database, filter, { limit: 10 });
   expect(emails.map(({ id }) => names.get(id))).toEqual(expected);
+});
+
+test('mail to an address is found among much other mail, with its document or before it has one', async () => {
+  await using postern = await startPostern();
+  // Twice what is read one by one.
+  await writeHistory(postern.db, { emails: 20_000 });
+  await postern.db.query(
+    `update email set recipients = '[{"kind":"to","address":"Rare@example.com","name":null}]'
+     where id in (select id from (select id, row_number() over (order by id) as n from email) e where n % 2500 = 0)`,
+  );
+  const expected = (
+    await postern.db.query<{ id: string }>(
+      `select id from email where recipients @> '[{"address":"Rare@example.com"}]' order by id desc`,
+    )
+  ).rows.map(({ id }) => id);
+  expect(expected).toHaveLength(8);
+  const filter = { recipient: 'rare@example.com', recipientWords: "'rare@example.com'" };
+  const findAll = async () => {
+    const found: string[] = [];
+    for (let after: string | undefined; ; after = found.at(-1)) {
+      const { emails, hasMore } = await listEmails(postern.database, filter, { limit: 3, after });
+      found.push(...emails.map(({ id }) => id));
+      if (!hasMore) return found;
+    }
+  };
+
+  expect(await findAll()).toEqual(expected);
+  await postern.db.query(
+    `insert into search_document (email_id, words)
+     select id, array_to_tsvector(array[lower(recipients -> 0 ->> 'address')]) from email order by id limit 19000`,
+  );
+  expect(await findAll()).toEqual(expected);
+  // As after an edit.
+  await postern.db.query('update search_document set words = null where email_id = any($1)', [expected]);
+  expect(await findAll()).toEqual(expected);
+  // What all of them say narrows nothing.
+  await postern.db.query("update search_document set words = 'rare@example.com'");
+  expect(await findAll()).toEqual(expected);
 });
