@@ -84,6 +84,7 @@ export const grants: Grants = {
       open_clock: 'select insert update',
       database_identity: 'select insert update',
       cause: everything,
+      bounce_report: 'select insert',
       doctor_run: 'select update',
       heartbeat: 'select insert update',
       event: 'select insert',
@@ -92,7 +93,7 @@ export const grants: Grants = {
         'select(all but text_body, html_body, headers, from_name, reply_to, subject) ' +
         'update(status, reason, reason_detail, finished_at, updated_at, accepted_at, queue_id, next_hand_over_at)',
     },
-    functions: [],
+    functions: ['tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])'],
   },
   postern_worker: {
     tables: {
@@ -107,6 +108,7 @@ export const grants: Grants = {
       message_part: 'select(queue_id, part, stored_at) delete',
       recipient: 'select',
       submission: 'select delete',
+      bounce_report: 'select(digest, read_at) delete',
       refusal: 'select(key, last_at) delete',
       login_failure: 'select(key, since) delete',
       login_proof: 'select(succeeded_at) delete',

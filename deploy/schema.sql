@@ -41,6 +41,11 @@ create table application (
   decided_at timestamp with time zone,
   archived_at timestamp with time zone
 );
+create table bounce_report (
+  digest bytea not null,
+  read_at timestamp with time zone not null default now(),
+  outcome text not null
+);
 create table cause (
   slug text not null,
   title text not null,
@@ -324,7 +329,8 @@ create table recipient (
   finished_at timestamp with time zone,
   notify text,
   orcpt text,
-  stage text
+  stage text,
+  bounced_at timestamp with time zone
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 create table refusal (
   key text not null,
@@ -449,6 +455,9 @@ alter table application add constraint application_pkey PRIMARY KEY (id);
 alter table application add constraint only_a_decided_application_has_an_account CHECK (((customer_id IS NULL) OR ((decided_at IS NOT NULL) AND (status = ANY (ARRAY['approved'::text, 'archived'::text])))));
 alter table application add constraint only_an_archived_application_was_archived CHECK (((archived_at IS NOT NULL) = (status = 'archived'::text)));
 alter table application add constraint status_is_known CHECK ((status = ANY (ARRAY['submitted'::text, 'approved'::text, 'rejected'::text, 'archived'::text])));
+alter table bounce_report add constraint a_digest_is_sha_256 CHECK ((octet_length(digest) = 32));
+alter table bounce_report add constraint bounce_report_pkey PRIMARY KEY (digest);
+alter table bounce_report add constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['matched'::text, 'unmatched'::text, 'unreadable'::text])));
 alter table cause add constraint cause_pkey PRIMARY KEY (slug);
 alter table client_email_config add constraint client_email_config_pkey PRIMARY KEY (client_id);
 alter table client_email_config add constraint from_name_is_one_line CHECK ((from_name !~ '[\r\n]'::text));
@@ -534,6 +543,7 @@ alter table recipient add constraint a_recipient_of_the_relay_is_never_pending C
 alter table recipient add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status]))));
 alter table recipient add constraint notify_is_known CHECK ((notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text));
 alter table recipient add constraint only_waiting_or_uncertain_recipients_have_a_next_attempt CHECK (((next_attempt_at IS NULL) OR (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status, 'uncertain'::mail_status]))));
+alter table recipient add constraint only_what_bounced_has_a_report_of_it CHECK (((bounced_at IS NULL) OR (status = 'bounced'::mail_status))) NOT VALID;
 alter table recipient add constraint priority_is_between_0_and_9 CHECK (((priority >= 0) AND (priority <= 9)));
 alter table recipient add constraint recipient_pkey PRIMARY KEY (queue_id, ordinal);
 alter table recipient add constraint recipient_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES message(queue_id) ON DELETE CASCADE;
@@ -572,6 +582,7 @@ alter table webhook_secret add constraint webhook_secret_webhook_id_fkey FOREIGN
 
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
+CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
 CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
 CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
 CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
@@ -598,11 +609,14 @@ CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((
 CREATE UNIQUE INDEX one_live_email_per_entry ON public.email USING btree (client_id, entry_key) WHERE ((entry_key IS NOT NULL) AND (status <> 'cancelled'::mail_status));
 CREATE UNIQUE INDEX one_live_invitation_per_owner ON public.invitation USING btree (owner_id) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 CREATE INDEX owner_by_address ON public.owner USING btree (lower(email));
+CREATE INDEX recipient_bounced_after_sending ON public.recipient USING btree (bounced_at) WHERE (bounced_at IS NOT NULL);
+CREATE INDEX recipient_bounced_before ON public.recipient USING btree (lower(address), bounced_at) WHERE (bounced_at IS NOT NULL);
 CREATE INDEX recipient_due ON public.recipient USING btree (priority, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status]));
 CREATE INDEX recipient_finished ON public.recipient USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX recipient_held ON public.recipient USING btree (reason) WHERE (status = 'held'::mail_status);
 CREATE INDEX recipient_held_by_reason ON public.recipient USING btree (reason, queue_id, ordinal) WHERE (status = 'held'::mail_status);
 CREATE INDEX recipient_lease ON public.recipient USING btree (lease_until) WHERE (status = 'sending'::mail_status);
+CREATE INDEX recipient_renamed ON public.recipient USING hash (provider_queue_id) WHERE ((provider_queue_id ~~ '%@%'::text) OR (provider_queue_id ~~ '%-000000'::text));
 CREATE INDEX recipient_uncertain ON public.recipient USING btree (next_attempt_at) WHERE (status = 'uncertain'::mail_status);
 CREATE INDEX refusal_newest ON public.refusal USING btree (last_at);
 CREATE INDEX scheduled_email_by_due_time ON public.email USING btree (due_at, id) WHERE (kind = 'scheduled'::text);
@@ -611,6 +625,7 @@ CREATE INDEX search_document_by_word ON public.search_document USING gin (words)
 CREATE INDEX search_document_to_write ON public.search_document USING btree (email_id) WHERE (words IS NULL);
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message ON public.message USING btree (queue_id DESC) WHERE (email_id IS NULL);
+CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
 CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
 CREATE INDEX webhook_delivery_by_status ON public.webhook_delivery USING btree (webhook_id, status, id);
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhook_id, next_attempt_at) WHERE (status = 'waiting'::text);
@@ -851,11 +866,14 @@ CREATE TRIGGER new_recipients_are_told AFTER INSERT ON public.recipient REFERENC
 CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
 
 grant execute on function public.message_source(text,integer) to postern_api;
+grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
 grant usage on schema public to postern_api;
 grant usage on schema public to postern_relay;
 grant usage on schema public to postern_worker;
 grant insert, select, update on table public.api_key to postern_api;
 grant delete, insert, select, update on table public.application to postern_api;
+grant insert, select on table public.bounce_report to postern_relay;
+grant delete, select (digest, read_at) on table public.bounce_report to postern_worker;
 grant select on table public.cause to postern_api;
 grant delete, insert, select, update on table public.cause to postern_relay;
 grant delete, insert, select, update on table public.client_email_config to postern_api;

@@ -2,6 +2,7 @@
 import type { Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import type { Address } from '../relay/client/email/email.ts';
+import { forgetReports } from '../relay/client/erasure/forget-reports.ts';
 import {
   type Batch,
   batchSize,
@@ -75,6 +76,7 @@ export function openHousekeeping(
     forgetFrom = forgotten.isEnd ? firstPlace : forgotten.reached;
     await inBatches('forget-logins', () => forgetLogins(q));
     await inBatches('forget-refusals', () => forgetRefusals(q, retention.rowsSeconds));
+    await inBatches('forget-reports', () => forgetReports(q, retention.rowsSeconds));
     await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
     await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
     await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));

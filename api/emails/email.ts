@@ -81,6 +81,12 @@ const deliveryView = z
     reply: z.string().nullable().meta({ description: 'The last reply of the provider, word for word.' }),
     provider_queue_id: z.string().nullable(),
     finished_at: instant.nullable(),
+    bounced_at: instant.nullable().meta({
+      description: 'When a delivery report said that it bounced after the provider had taken it.',
+    }),
+    after_sent: z.boolean().meta({
+      description: 'It bounced after the provider had taken it: `reply` is what the report says.',
+    }),
   })
   .meta({ id: 'Delivery' });
 
@@ -192,6 +198,8 @@ export function toEmailView(
       reply: delivery.reply && withoutLink(delivery.reply),
       provider_queue_id: delivery.providerQueueId,
       finished_at: delivery.finishedAt?.toISOString() ?? null,
+      bounced_at: delivery.bouncedAt?.toISOString() ?? null,
+      after_sent: delivery.bouncedAt !== null,
     })),
     waiting_for: waitingFor,
   };

@@ -89,7 +89,11 @@ export type TimelineEvent = {
     | 'cancelled'
     | 'captured'
     | 'resolved'
-    | 'notified';
+    | 'notified'
+    // What delivery reports told after the provider's 250.
+    | 'delayed'
+    | 'delivered'
+    | 'complained';
   at: Date;
   emailId: string | null;
   queueId: string | null;

@@ -36,7 +36,9 @@ export function providerQueueId(text: string): string | null {
     /\b(?:id|mail id|message[- ]id)[ =:]+<?([\w.@+/=-]{4,128})>?/i.exec(text) ??
     // Google and Amazon put it, without a word, behind the status.
     /^250 2\.0\.0 OK\s+(?:\d{9,}\s+)?([\w.+/=-]{8,128})(?: - gsmtp)?$/i.exec(text) ??
-    /^250 Ok ([\w-]{20,128})$/i.exec(text);
+    /^250 Ok ([\w-]{20,128})$/i.exec(text) ??
+    // Microsoft: the Message-ID that it put in the place of ours.
+    /^250 2\.0\.0 OK\s+<([\w.+/=-]{1,128}@[\w.-]{1,128})>/i.exec(text);
   return named?.[1] ?? null;
 }
 

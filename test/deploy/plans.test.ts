@@ -8,6 +8,7 @@ import { isWhole, statementsOf } from '../kit/statements.ts';
 /** All others have a row for each process, lane, sender, key or question, and few of those. */
 const growing = new Set([
   'application',
+  'bounce_report',
   'client_email_config',
   'customer',
   'email',
@@ -82,6 +83,8 @@ const fill = [
    select now() - n * interval '1 minute', 1, 0, 0, 0 from generate_series(1, 5000) n`,
   `insert into rate_window (subject, starts_at, given)
    select n, now(), 1 from generate_series(1, 5000) n`,
+  `insert into bounce_report (digest, read_at, outcome)
+   select sha256(int4send(n)), now() - n * interval '1 minute', 'matched' from generate_series(1, 5000) n`,
   `insert into lane (key, name) values ('smtp', 'smtp')`,
   `insert into lane_refusal (lane, cause, recipient, queue_id)
    select 'smtp', 'mailbox-unknown', int4send(n), n from generate_series(1, 5000) n`,

@@ -2,6 +2,7 @@
 // limit, again and again. Rows are counted, not seconds: what a statement reads is the same on every machine.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase, type Queryable } from '../../deploy/database.ts';
+import { forgetReports } from '../../relay/client/erasure/forget-reports.ts';
 import {
   eraseBodies,
   eraseMessages,
@@ -68,6 +69,8 @@ const fill = [
   `insert into login_failure (key, failures, since) select n, 1, now() - interval '1 day' from generate_series(1, ${rows}) n`,
   `insert into login_proof (credential, network, succeeded_at)
    select 'app', n, now() - n * interval '1 hour' from generate_series(1, ${rows}) n`,
+  `insert into bounce_report (digest, outcome, read_at)
+   select sha256(int4send(n)), 'matched', now() - interval '100 days' from generate_series(1, ${rows}) n`,
   `insert into refusal (key, client, credential, stage, reason, sender, reply, count, last_at)
    select n, '192.0.2.0/24', 'app', 'rcpt', 'rate', '', '450 later', 1, now() - interval '91 days'
    from generate_series(1, ${rows}) n`,
@@ -132,6 +135,7 @@ test.each<[name: string, work: (q: Queryable) => Promise<unknown>, answer: unkno
   ['sweepParts', (q) => sweepParts(q, firstPart), expect.objectContaining({ count: 2_000 })],
   ['forgetLogins', (q) => forgetLogins(q), expect.any(Number)],
   ['forgetRefusals', (q) => forgetRefusals(q, 90 * day), 500],
+  ['forgetReports', (q) => forgetReports(q, 90 * day), 500],
   ['forgetSubmissionKeys', (q) => forgetSubmissionKeys(q), 500],
   ['releaseHeld', (q) => releaseHeld(q, 'sender-refused', 'a person'), 500],
   [

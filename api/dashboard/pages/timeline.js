@@ -32,10 +32,15 @@ const titles = {
   queued: () => 'Accepted by the relay',
   attempt: ({ route, host, port, stage }) =>
     `${stage === 'accepted' ? 'Accepted by the provider' : 'Attempt'} through ${host ? `${host}:${port}` : route}`,
-  sent: () => 'Sent: the provider accepted it',
+  sent: ({ report }) =>
+    report ? 'Sent: a report shows that the provider had it' : 'Sent: the provider accepted it',
+  delayed: () => 'Delayed: a report says that a server still tries',
+  delivered: ({ report }) => `A report says: ${report}`,
+  complained: () => 'The recipient called it unwanted',
   deferred: ({ retryInSeconds }) =>
     `Deferred${retryInSeconds ? `: tried again in ${span(retryInSeconds * 1_000)}` : ''}`,
-  bounced: () => 'Bounced: refused permanently',
+  bounced: ({ after_sent: isLate }) =>
+    isLate ? 'Bounced after sending: a delivery report came back' : 'Bounced: refused permanently',
   uncertain: () => 'Uncertain: all data was sent, no final reply came',
   held: () => 'Held',
   released: () => 'Released',
@@ -56,6 +61,9 @@ const tones = {
   sent: 'good',
   deferred: 'care',
   bounced: 'bad',
+  delayed: 'care',
+  delivered: 'good',
+  complained: 'bad',
   uncertain: 'care',
   held: 'stopped',
   expired: 'bad',

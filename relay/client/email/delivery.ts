@@ -17,6 +17,8 @@ export type Delivery = {
   readonly reply: string | null;
   readonly providerQueueId: string | null;
   readonly finishedAt: Date | null;
+  /** When a delivery report said that it bounced after the provider had taken it. */
+  readonly bouncedAt: Date | null;
 };
 
 /** The recipients of an email that the relay has taken, in their order; none before that. */
@@ -25,7 +27,7 @@ export async function readDeliveries(q: Queryable, emailId: string): Promise<Del
     `select r.address, r.status, r.attempts, r.next_attempt_at as "nextAttemptAt", r.reason,
             r.reason_detail as "reasonDetail", r.route, r.reply_code as "replyCode",
             r.enhanced_code as "enhancedCode", r.reply, r.provider_queue_id as "providerQueueId",
-            r.finished_at as "finishedAt"
+            r.finished_at as "finishedAt", r.bounced_at as "bouncedAt"
      from email e join recipient r on r.queue_id = e.queue_id
      where e.id = $1 order by r.ordinal`,
     [emailId],

@@ -109,6 +109,7 @@ export const mailTables = {
     key: 'queue_id',
     columns: { queue_id: digest, content: { own: 'deleted where it names the person' } },
   },
+  bounce_report: { key: 'digest', keyType: 'bytea', columns: { digest, outcome: fixed } },
   lane_refusal: {
     key: 'lane',
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },

@@ -50,6 +50,8 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
        select ordinal, status from recipient
        where queue_id = $1 and status in ('held', 'deferred', 'expired', 'bounced')
          and (status = 'bounced' or marked_at is null)
+         -- The provider had it: that it came back later is no failed attempt.
+         and bounced_at is null
        order by ordinal for update
      ), lifted as (
        update email set max_lateness = null
