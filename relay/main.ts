@@ -118,6 +118,7 @@ await runProcess(
       database,
       log,
       metrics,
+      handOff: started.offer,
       committed: started.wake,
     });
     stops.push(submission);

@@ -34,6 +34,29 @@ export function areFull(lanes: readonly Lane[]): boolean {
   return open.length > 0 && open.every(({ capacity }) => capacity <= 0);
 }
 
+/** However fast connections are: what lies ready takes memory, and is late when this relay dies. */
+const mostReady = 1_500;
+const leastUrgent = 9;
+
+/**
+ * How many mails of each priority may be claimed by the commits that accept them: as many as leave within about a
+ * second, behind those that lie ready and are as urgent. None while the lane is full for others or its limits are used up.
+ *
+ * @param ready the priorities of what lies ready
+ * @param offered how many mails of any priority were offered and are not here yet
+ */
+export function roomFor(
+  { capacity, active, lowestPriority }: Pick<Lane, 'capacity' | 'active' | 'lowestPriority'>,
+  { ready, offered, usualMs }: { ready: readonly number[]; offered: number; usualMs: number },
+): number[] {
+  const connections = capacity + active;
+  const most = Math.min(Math.ceil(connections * Math.max(1_000 / usualMs, 1)), mostReady) - offered;
+  return Array.from({ length: leastUrgent + 1 }, (_, priority) => {
+    if (priority > lowestPriority) return 0;
+    return Math.max(0, most - ready.filter((each) => each <= priority).length);
+  });
+}
+
 /** Mails that lie ready for each connection at the most. */
 const mostAhead = 8;
 

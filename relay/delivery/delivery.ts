@@ -11,7 +11,7 @@ import { openAttempts } from './attempt/attempts.ts';
 import { applyEffect } from './attempt/effects.ts';
 import { openBackground } from './background.ts';
 import { openContext } from './context.ts';
-import { openDispatcher } from './dispatcher.ts';
+import { type Dispatcher, openDispatcher } from './dispatcher.ts';
 import { watchIdentity } from './identity-watch.ts';
 import { createLane } from './lanes/lane.ts';
 import { leaveSlots } from './lanes/share.ts';
@@ -28,8 +28,10 @@ import { openSettle } from './settle.ts';
 import { type Timeouts, usualTimeouts } from './timeouts.ts';
 
 export type Delivery = AsyncDisposable & {
-  /** New mail was accepted in this process: an idle system hands it over in milliseconds. */
+  /** New mail was accepted in this process, and waits in the queue. */
   wake(): void;
+  /** What may be claimed in the commit that accepts mail: it goes on from memory. */
+  readonly offer: Dispatcher['offer'];
   /** What the heartbeat publishes about routes and lanes. No secrets. */
   report(): DeliveryReport;
 };
@@ -86,7 +88,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
     routeStopped: () => refreshLanes(context, lanes),
     settled: async () => {},
   };
-  const attempts = openAttempts(background, wake);
+  const attempts = openAttempts(background, () => dispatcher.freed());
   const senderProbes = openSenderProbes(agent, attempts, background, wake);
   const parts = { context, identity, lanes, agent, attempts, settle, senderProbes, background };
   const dispatcher = openDispatcher(parts);
@@ -100,6 +102,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
 
   return {
     wake,
+    offer: dispatcher.offer,
     report: () => reportOf(lanes),
 
     async [Symbol.asyncDispose]() {

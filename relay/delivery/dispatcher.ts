@@ -7,13 +7,18 @@ import { areFull, chooseLane, claimSize, type HeldSender } from './choose-lane.t
 import type { DeliveryContext } from './context.ts';
 import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
+import { type Offering, openOffers } from './offers.ts';
 import { type ClaimedMail, claimDueMail } from './queue/claim.ts';
+import { openReady } from './ready.ts';
 import type { SenderProbes } from './sender-probes.ts';
 import type { Settle } from './settle.ts';
 
 export type Dispatcher = {
-  /** Looks at the queue now. */
+  /** Mail may wait in the queue: looks at once. */
   wake(): void;
+  /** A connection can take the next mail. */
+  freed(): void;
+  readonly offer: Offering;
   /** The claims of what lies ready and was not started yet. */
   tokens(): string[];
   readonly hasMail: boolean;
@@ -39,59 +44,73 @@ export function openDispatcher(parts: Parts): Dispatcher {
   const { context, identity, lanes, attempts, settle, background } = parts;
   const { database, instance, timeouts, stopping } = context;
   const isCaptured = capturedBy(context);
-  let ready: ClaimedMail[] = [];
+  const ready = openReady();
   let hasBacklog = false;
   /** The claims under way; what they bring lies ready when it resolves. */
   let claiming: Promise<void> | undefined;
-  let claimAgain = false;
+  /** Something may be due in the queue: the last claim brought mail, or somebody has woken us since. */
+  let mayWait = true;
+  let lookAgain = false;
 
   function wake(): void {
-    claimAgain = true;
+    mayWait = true;
+    look();
+  }
+
+  function look(): void {
+    if (stopping.aborted) return;
+    dispatch();
+    if (!mayWait) return;
+    lookAgain = claiming !== undefined;
     claiming ??= claim()
       .catch((error) => context.failed(error, 'claiming mail'))
       .finally(() => {
         claiming = undefined;
         // Somebody woke us after the last look.
-        if (claimAgain && !stopping.aborted) wake();
+        if (lookAgain) look();
       });
   }
 
   async function claim(): Promise<void> {
-    while (claimAgain && !stopping.aborted) {
-      claimAgain = false;
-      dispatch();
+    while (mayWait && !stopping.aborted) {
       const lane = lanes.find(({ isOpen }) => isOpen);
       if (!lane) return;
       const limit = claimSize(lane, { ready: ready.length, hasBacklog, usualMs: attempts.usualMs });
-      if (limit <= 0) continue;
+      if (limit <= 0) return;
       const { lowestPriority } = lane;
       if (lowestPriority < 0) return;
       if (!(await identity.confirm())) return;
       const { leaseMs } = timeouts;
+      mayWait = false;
       const claimed = await claimDueMail(database, { limit, instance, leaseMs, lowestPriority });
       // Over a session that was opened for it, perhaps: then the leases run out, or the mail is held.
       if (!(await identity.confirm())) return;
       hasBacklog = claimed.length >= limit;
-      ready = [...ready, ...claimed].sort((a, b) => a.priority - b.priority);
+      ready.add(claimed);
+      if (claimed.length > 0) mayWait = true;
       if (!stopping.aborted) dispatch();
-      if (claimed.length > 0) claimAgain = true;
     }
   }
 
   function dispatch(): void {
     // Asked for every mail that lies ready, and full is the usual case in a backlog.
-    ready = ready.filter((mail) => areFull(lanes) || !startOrSettle(parts, isCaptured, mail));
+    ready.startWhile(
+      () => areFull(lanes),
+      (mail) => startOrSettle(parts, isCaptured, mail),
+    );
   }
 
   return {
     wake,
-    tokens: () => ready.map(({ token }) => token),
+    freed: look,
+    offer: openOffers(parts, ready, dispatch),
+    tokens: ready.tokens,
     get hasMail() {
       return ready.length > 0;
     },
     async stop() {
       await claiming;
-      for (const mail of ready.splice(0)) background.follow(settle.giveBack(mail));
+      for (const mail of ready.empty()) background.follow(settle.giveBack(mail));
     },
   };
 }
@@ -120,6 +139,7 @@ function startOrSettle(parts: Parts, isCaptured: IsCaptured, mail: ClaimedMail):
     const delaySeconds = lanes.some(({ isOpen }) => isOpen) ? notWelcomeSeconds : 0;
     background.follow(settle.giveBack(mail, mail.recipients, { delaySeconds }));
   } else if ('heldBy' in choice) background.follow(holdOrProbe(parts, mail, choice.heldBy));
+  else if (mail.priority > choice.lane.lowestPriority) background.follow(settle.giveBack(mail));
   else if (choice.lane.capacity > 0) attempts.start(agent, choice.lane, mail);
   else return false;
   return true;

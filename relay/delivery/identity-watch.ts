@@ -7,6 +7,8 @@ import { restored } from './queue/restored.ts';
 export type IdentityWatch = {
   /** Whether this is the database that it was. False when commits are missing: what was claimed meanwhile is not sent. */
   confirm(): Promise<boolean>;
+  /** No session was opened since the last look. */
+  readonly isConfirmed: boolean;
   /** This relay has said that it lives. @param previousSeenAt what the database knew of that before */
   beaten(beat: { readonly seenAt: Date; readonly previousSeenAt: Date | null }): Promise<void>;
 };
@@ -36,6 +38,9 @@ export function watchIdentity(context: DeliveryContext): IdentityWatch {
       if (judgement.kind === 'restored') acknowledged = undefined;
       if (judgement.isNews) announce(context, judgement);
       return judgement.kind !== 'restored';
+    },
+    get isConfirmed() {
+      return database.sessionsOpened === checkedSessions;
     },
     async beaten(beat) {
       const missing = isMissing(beat);

@@ -34,7 +34,7 @@ export const usualTimeouts: Timeouts = {
   ...usualProbeWaits,
   nextRouteMs: 3 * second,
   markMs: 2 * second,
-  leaseMs: 8 * second,
+  leaseMs: 5 * second,
   pollMs: second / 2,
   idleMs: 10 * second,
   resendMs: 15 * minute,

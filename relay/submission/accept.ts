@@ -5,6 +5,7 @@ import { isUnavailable, type Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { commitGroup, findCommitted, type Outcome } from './commit-group.ts';
 import { nextGroup, type Submission } from './group.ts';
+import type { HandOff } from './hand-off.ts';
 import { databaseAway, diskFull, ourMistake, type Refusal } from './refusal.ts';
 
 export type Acceptance = {
@@ -37,15 +38,18 @@ const inDoubtPauseMs = 250;
 /**
  * Long because its small functions share what waits for a commit and what is under way.
  *
- * @param committed called after each commit that made new mail ours
+ * @param handOff takes mail in the very commit that makes it ours
+ * @param committed called after each commit after which new mail waits in the queue
  */
 export function openAcceptance({
   database,
   log,
+  handOff,
   committed,
 }: {
   database: Queryable;
   log: Log;
+  handOff: HandOff;
   committed: () => void;
 }): Acceptance {
   let line: WaitingSubmission[] = [];
@@ -67,16 +71,21 @@ export function openAcceptance({
   }
 
   async function settle(group: readonly WaitingSubmission[]): Promise<void> {
+    const offer = handOff(group.length);
+    const submissions = group.map(({ submission }) => submission);
+    let outcomes: Outcome[];
     try {
-      const outcomes = await commitGroup(
-        database,
-        group.map(({ submission }) => submission),
-      );
-      if (outcomes.some(({ outcome }) => outcome === 'accepted')) committed();
-      for (const [at, waiting] of group.entries()) tell(waiting, outcomes[at]);
+      outcomes = await commitGroup(database, submissions, offer);
     } catch (error) {
+      // Whatever was claimed nevertheless goes on when its lease runs out.
+      offer?.claimed([]);
       await settleFailed(group, error);
+      return;
     }
+    const accepted = outcomes.filter((each) => each.outcome === 'accepted');
+    offer?.claimed(accepted.flatMap(({ handed }) => handed ?? []));
+    if (accepted.some(({ handed }) => handed === undefined)) committed();
+    for (const [at, waiting] of group.entries()) tell(waiting, outcomes[at]);
   }
 
   function tell(waiting: WaitingSubmission, outcome: Outcome | undefined): void {

@@ -3,11 +3,18 @@ import type { Queryable } from '../../deploy/database.ts';
 import { traceIdOf } from '../../deploy/trace.ts';
 import { priorities, type Status } from '../client/vocabulary.ts';
 import type { Submission } from './group.ts';
+import { type ClaimedRow, type HandedMail, handedMail, mayBeHanded, type Offer } from './hand-off.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 export type Outcome =
   /** Committed under its own queue id. */
-  | { readonly outcome: 'accepted'; readonly queueId: string; readonly traceId: string | undefined }
+  | {
+      readonly outcome: 'accepted';
+      readonly queueId: string;
+      readonly traceId: string | undefined;
+      /** Claimed in the same commit; otherwise it waits in the queue. */
+      readonly handed: HandedMail | undefined;
+    }
   /** The same mail was accepted before, under this id; nothing has changed. */
   | { readonly outcome: 'known'; readonly queueId: string }
   | { readonly outcome: 'refused'; readonly refusal: Refusal }
@@ -17,12 +24,18 @@ export type Outcome =
 /**
  * Commits what of the group may be accepted and tells the outcome of each, in order. Rejects when the statement
  * fails: then nothing of the group is accepted, or nobody knows (see accept.ts).
+ *
+ * @param offer what may be claimed at once
  */
-export async function commitGroup(database: Queryable, group: readonly Submission[]): Promise<Outcome[]> {
+export async function commitGroup(
+  database: Queryable,
+  group: readonly Submission[],
+  offer?: Offer,
+): Promise<Outcome[]> {
   const { rows } = await database.query<OutcomeRow>({
     name: 'commit-group',
     text: commitStatement,
-    values: [...parametersOf(group)],
+    values: [...parametersOf(group, offer), offer?.token, offer?.instance, offer?.leaseMs, offer?.room],
   });
   const byQueueId = new Map(rows.map((row) => [row.queue_id, row]));
   const known = await findKnown(
@@ -31,8 +44,15 @@ export async function commitGroup(database: Queryable, group: readonly Submissio
   );
   return group.map((submission): Outcome => {
     const row = byQueueId.get(submission.queueId);
-    if (row?.taken)
-      return { outcome: 'accepted', queueId: submission.queueId, traceId: traceIdOf(row.traceparent) };
+    if (row?.taken) {
+      const handed = offer && row.handed ? handedMail(submission, offer, row) : undefined;
+      return {
+        outcome: 'accepted',
+        queueId: submission.queueId,
+        traceId: traceIdOf(row.traceparent),
+        handed,
+      };
+    }
     if (submission.email) return judgeEmail(row, submission.email.id);
     const first = known.get(keyOf(submission));
     if (first === undefined) return { outcome: 'again' };
@@ -63,9 +83,10 @@ const commitStatement = `
       queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
       status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
-      start_at integer, length integer)
+      start_at integer, length integer, may_be_handed boolean)
   ), asked as materialized (
-    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent
+    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent,
+      coalesce(e.due_at + e.max_lateness < now(), false) as too_late
     from email e where e.id in (select email_id from incoming)
     order by e.id for no key update
   ), fresh as (
@@ -77,13 +98,29 @@ const commitStatement = `
       where s.at + s.lasts <= now()
     returning s.queue_id
   ), taken as materialized (
-    select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain
+    select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain, coalesce(a.too_late, false) as too_late
     from incoming i left join asked a on a.id = i.email_id
     where case
       when i.email_id is not null
         then a.token = i.token and a.status = 'pending' and not a.paused and a.queue_id is null
       else i.key is null or i.queue_id in (select queue_id from fresh)
     end
+  ), waiting as materialized (
+    -- Nobody passes mail that is due and as urgent. Priority by priority, as in a claim: the index then finds what is
+    -- due without walking over what is deferred.
+    select min(priorities.priority) as most_urgent
+    from generate_series(0, (select max(priority) from taken where may_be_handed)) as priorities (priority)
+    where exists (
+      select from recipient r
+      where r.status in ('queued', 'deferred') and r.priority = priorities.priority and r.next_attempt_at <= now())
+  ), handed as materialized (
+    select queue_id
+    from (
+      select queue_id, priority, row_number() over (partition by priority order by queue_id) as position
+      from taken where may_be_handed and not too_late
+    ) fitting
+    where position <= coalesce(($9::integer[])[priority + 1], 0)
+      and priority < coalesce((select most_urgent from waiting), 32767)
   ), new_message as (
     insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
                          smtputf8, eight_bit, on_uncertain, ret, envid)
@@ -95,15 +132,21 @@ const commitStatement = `
     select queue_id, 0, substring($3::bytea from start_at for length) from taken where length is not null
   ), new_recipient as (
     insert into recipient (queue_id, ordinal, email_id, address, status, priority, next_attempt_at,
+                           claim_token, claimed_by, lease_until,
                            reason, reason_detail, finished_at, notify, orcpt)
-    select r.queue_id, r.ordinal, t.email_id, r.address, r.status, t.priority,
-           case when r.status = 'queued' then now() end,
+    select r.queue_id, r.ordinal, t.email_id, r.address,
+           case when claim.is_ours then 'sending' else r.status end, t.priority,
+           case when r.status = 'queued' and not claim.is_ours then now() end,
+           case when claim.is_ours then $6::uuid end, case when claim.is_ours then $7::uuid end,
+           case when claim.is_ours then clock_timestamp() + $8::float8 * interval '1 millisecond' end,
            r.reason, r.reason_detail,
            case when r.status = 'captured' then now() end, r.notify, r.orcpt
     from json_to_recordset($2) as r (
       queue_id text, ordinal smallint, address text, status mail_status, reason text, reason_detail text,
       notify text, orcpt text)
     join taken t using (queue_id)
+    left join handed h using (queue_id)
+    cross join lateral (select h.queue_id is not null and r.status = 'queued' as is_ours) claim
   ), owed_notice as (
     -- RFC 3461 section 4.1: DELAY asks for a word when the mail is still here after a while.
     insert into notice_owed (queue_id, ordinal, action, due_at)
@@ -112,9 +155,10 @@ const commitStatement = `
   ), accepted_email as (
     update email e set
       queue_id = t.queue_id, accepted_at = now(), next_hand_over_at = null, updated_at = now(),
-      status = t.status, reason = t.reason, reason_detail = t.reason_detail,
+      status = case when h.queue_id is null then t.status else 'sending' end,
+      reason = t.reason, reason_detail = t.reason_detail,
       finished_at = case when t.status = 'captured' then now() end
-    from taken t where e.id = t.email_id
+    from taken t left join handed h using (queue_id) where e.id = t.email_id
   ), new_event as (
     insert into event (type, email_id, queue_id, detail)
     select 'queued', email_id, queue_id, detail from taken
@@ -123,22 +167,27 @@ const commitStatement = `
       'reason', reason, 'reason_detail', reason_detail))
     from taken where status in ('held', 'captured')
   )
-  select i.queue_id, t.queue_id is not null as taken,
+  select i.queue_id, t.queue_id is not null as taken, h.queue_id is not null as handed,
+         t.priority, t.on_uncertain, now() as received_at,
          coalesce(a.token = i.token, false) as token_matches,
          a.status as email_status, a.paused as email_paused, a.queue_id as accepted_as, a.traceparent
-  from incoming i left join taken t using (queue_id) left join asked a on a.id = i.email_id`;
+  from incoming i left join taken t using (queue_id) left join handed h using (queue_id)
+    left join asked a on a.id = i.email_id`;
 
-type OutcomeRow = {
+type OutcomeRow = ClaimedRow & {
   queue_id: string;
   taken: boolean;
+  handed: boolean;
   token_matches: boolean;
   email_status: Status | null;
   email_paused: boolean | null;
   accepted_as: string | null;
-  traceparent: string | null;
 };
 
-function parametersOf(group: readonly Submission[]): [string, string, Buffer, number, string] {
+function parametersOf(
+  group: readonly Submission[],
+  offer: Offer | undefined,
+): [string, string, Buffer, number, string] {
   const contents: Buffer[] = [];
   let position = 1;
   const messages = group.map((submission) => {
@@ -177,6 +226,7 @@ function parametersOf(group: readonly Submission[]): [string, string, Buffer, nu
       envid: submission.envid,
       start_at: startAt,
       length: content?.length,
+      may_be_handed: mayBeHanded(offer, submission),
     };
   });
   const recipients = group.flatMap((submission) =>

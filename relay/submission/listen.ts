@@ -15,6 +15,7 @@ import { readCertificate, validUntil, watchCertificate } from './certificate.ts'
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { credentialOf, judgeRecipient, judgeSender } from './envelope.ts';
+import type { HandOff } from './hand-off.ts';
 import { openLogins } from './logins.ts';
 import { clearAuthHint, openNetworks, readDefaultGateways } from './networks.ts';
 import { asReplyError, type Refusal } from './refusal.ts';
@@ -68,7 +69,8 @@ const budgetBytes = 64 * 1024 * 1024;
  *
  * @param allowedSenders addresses, `*@domain` or `*`
  * @param hostname what this relay calls itself in its greeting and in Received
- * @param committed called after each commit that made new mail ours
+ * @param handOff takes mail in the very commit that makes it ours
+ * @param committed called after each commit after which new mail waits in the queue
  */
 export async function listenSubmission({
   settings,
@@ -77,6 +79,7 @@ export async function listenSubmission({
   database,
   log,
   metrics,
+  handOff,
   committed,
 }: {
   settings: SubmissionSettings;
@@ -85,6 +88,7 @@ export async function listenSubmission({
   database: Database;
   log: Log;
   metrics?: Metrics;
+  handOff: HandOff;
   committed: () => void;
 }): Promise<SubmissionListener> {
   const networks = openNetworks(
@@ -99,7 +103,7 @@ export async function listenSubmission({
   const logins = openLogins(database, credentials, log);
   const budget = openBudget(budgetBytes);
   if (metrics) measureBudgets(metrics, { messages: budget });
-  const acceptance = openAcceptance({ database, log, committed });
+  const acceptance = openAcceptance({ database, log, handOff, committed });
   const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
   const refusals = openRefusals({ database, log, metrics, show });

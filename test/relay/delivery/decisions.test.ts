@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Circumstances, decide } from '../../../relay/delivery/attempt/decide.ts';
 import { secondsUntilRetry } from '../../../relay/delivery/attempt/retry-schedule.ts';
+import { roomFor } from '../../../relay/delivery/choose-lane.ts';
 import { remaining } from '../../../relay/delivery/lanes/pacing.ts';
 import { shareOf } from '../../../relay/delivery/lanes/share.ts';
 import type { SmtpFailure } from '../../../relay/smtp/failure.ts';
@@ -254,4 +255,19 @@ test('of a mail that was taken, recipients that were refused are not sent', () =
     { status: 'sent', counts: true },
     { status: 'deferred', counts: true },
   ]);
+});
+
+test.each([
+  ['a second’s worth of its connections', {}, {}, [100, 100, 100]],
+  ['one mail a connection where mails take longer', {}, { usualMs: 30_000 }, [2, 2, 2]],
+  ['no more than memory is meant for', {}, { usualMs: 0.01 }, [1_500, 1_500, 1_500]],
+  ['less what lies ready and is as urgent', {}, { ready: [0, 1, 1, 2] }, [99, 97, 96]],
+  ['less what other commits were offered', {}, { offered: 90 }, [10, 10, 10]],
+  ['nothing below what the limits let pass', { lowestPriority: 0 }, {}, [100, 0, 0]],
+  ['nothing while the limits are used up', { lowestPriority: -1 }, {}, [0, 0, 0]],
+  ['nothing without a connection', { capacity: 0, active: 0 }, {}, [0, 0, 0]],
+])('mail that is accepted may be taken at once: %s', (_, lane, more, expected) => {
+  const usual = { capacity: 1, active: 1, lowestPriority: 9 };
+  const room = roomFor({ ...usual, ...lane }, { ready: [], offered: 0, usualMs: 20, ...more });
+  expect(room.slice(0, 3)).toEqual(expected);
 });
