@@ -10,6 +10,8 @@ import { listenHealth } from '../deploy/health.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
+import { openAddressPolicy } from '../deploy/public-address.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
 import { largestHandOver } from '../relay/client/outbox/hand-over-email.ts';
 import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
@@ -18,6 +20,8 @@ import { openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
 import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
+import { measureAttempts, measureWebhooks } from './webhooks/measures.ts';
+import { startWebhooks } from './webhooks/webhooks.ts';
 
 // While a mail waits for the commit that makes it the relay's, its session has nothing to do. The more mails wait
 // together, the fewer commits the relay and PostgreSQL need for them. The relay lets one address have 500 sessions, and
@@ -76,6 +80,17 @@ await runProcess(
           answered: measureHandOvers(metrics),
         },
       ),
+    );
+    measureWebhooks(metrics, database);
+    resources.use(
+      startWebhooks({
+        database,
+        log,
+        policy: openAddressPolicy(environment.webhookAllowPrivate),
+        scheduleMs: environment.webhookRetryScheduleMs,
+        userAgent: `Postern/${packageJson.version}`,
+        attempted: measureAttempts(metrics),
+      }),
     );
     const jobs = resources.use(
       startJobs({

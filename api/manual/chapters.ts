@@ -48,6 +48,13 @@ export const chapters: readonly Chapter[] = [
     about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
   },
   {
+    slug: 'webhooks',
+    title: 'Webhooks',
+    file: 'deploy/webhooks/README.md',
+    about:
+      'Events about mail for your application: how to receive and verify them, and when they come again.',
+  },
+  {
     slug: 'security',
     title: 'Security',
     file: 'SECURITY.md',

@@ -26,7 +26,7 @@ export function testWebhook({ database }: { database: Database }): Operation {
       'without one, that no worker has taken it yet.',
     scope: 'admin',
     params: z.strictObject({ id }),
-    answers: { 200: { description: 'What became of it so far.', schema: deliveryView } },
+    answers: { 200: { description: 'How it stands.', schema: deliveryView } },
     problems: ['webhook-disabled'],
     async handle({ path, gone }, tx) {
       const webhook = await findWebhook(tx, path.id);

@@ -196,7 +196,7 @@ test('every npm command of the README exists', async () => {
 test('every link of the manuals leads somewhere', async () => {
   for (const page of [
     ...['README.md', 'deploy/README.md', 'deploy/runbook.md'],
-    ...['deploy/coolify/README.md', 'deploy/use-it-from/README.md'],
+    ...['deploy/coolify/README.md', 'deploy/use-it-from/README.md', 'deploy/webhooks/README.md'],
   ]) {
     const text = await read(page);
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {

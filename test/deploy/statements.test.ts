@@ -26,6 +26,7 @@ const composedAsTheyRun = [
   'relay/client/email/list.ts list',
   'relay/client/outbox/claim.ts claimDueEmails',
   'relay/client/outbox/claim.ts claimEmail',
+  'relay/client/webhook/upkeep.ts removed',
   'relay/client/erasure/redact.ts lastOfPage',
   'relay/client/erasure/redact.ts redactTable',
   'relay/delivery/queue/claim.ts claim',

@@ -16,6 +16,12 @@ import {
 } from '../../relay/client/erasure/retention.ts';
 import { releaseHeld } from '../../relay/client/outbox/release.ts';
 import { forgetRefusals } from '../../relay/client/status/refusals.ts';
+import { claimDeliveries, findDueWebhooks } from '../../relay/client/webhook/outgoing.ts';
+import {
+  dropUndelivered,
+  forgetDeletedWebhooks,
+  forgetDeliveries,
+} from '../../relay/client/webhook/upkeep.ts';
 import { writeNotices } from '../../relay/delivery/notices/write.ts';
 import { claimHeld } from '../../relay/delivery/queue/claim.ts';
 import { holdUnconfigured, releaseUnconfigured } from '../../relay/delivery/queue/configuration.ts';
@@ -79,6 +85,12 @@ const fill = [
   `insert into lane (key, name) values ('SMTP', 'SMTP')`,
   `insert into sender_hold (lane, sender, cause, detail, next_probe_at)
    select 'SMTP', sender, 'sender-not-owned', '', now() from unnest(array['ben@example.com', '${someone}']) sender`,
+  `insert into webhook (id, url, deleted_at) values
+     ('${instance}', 'https://x.example', null), ('01900000-0000-7000-8000-000000000002', 'https://y.example', now())`,
+  `insert into webhook_delivery (id, webhook_id, type, data, status, next_attempt_at)
+   select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, w.id, 'email.sent', '{}',
+     case n % 2 when 0 then 'waiting' else 'failed' end, case n % 2 when 0 then now() end
+   from webhook w, generate_series(1, ${rows}) n`,
   'vacuum analyze',
 ];
 
@@ -137,6 +149,11 @@ test.each<[name: string, work: (q: Queryable) => Promise<unknown>, answer: unkno
   ['forgetRefusals', (q) => forgetRefusals(q, 90 * day), 500],
   ['forgetReports', (q) => forgetReports(q, 90 * day), 500],
   ['forgetSubmissionKeys', (q) => forgetSubmissionKeys(q), 500],
+  ['forgetDeliveries', (q) => forgetDeliveries(q), 500],
+  ['dropUndelivered', (q) => dropUndelivered(q, 5_000), 500],
+  ['forgetDeletedWebhooks', (q) => forgetDeletedWebhooks(q), 500],
+  ['findDueWebhooks', (q) => findDueWebhooks(q), expect.objectContaining({ isAnyEnabled: true })],
+  ['claimDeliveries', async (q) => (await claimDeliveries(q, instance, 8)).length, 8],
   ['releaseHeld', (q) => releaseHeld(q, 'sender-refused', 'a person'), 500],
   [
     'claimHeld',

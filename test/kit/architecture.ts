@@ -47,6 +47,9 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   '@ts-morph/common': ['test'],
   'kubernetes-models': ['test'],
   '@kubernetes-models/cloudnative-pg': ['test'],
+  standardwebhooks: ['test'],
+  svix: ['test'],
+  resend: ['test'],
   vitest: ['test'],
   yaml: ['test'],
 };

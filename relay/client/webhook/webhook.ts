@@ -168,3 +168,28 @@ export async function isNothingOlder(q: Queryable, transaction: string): Promise
   );
   return rows[0]?.over === true;
 }
+
+/** For the metrics. What waits is counted up to 100,000 for each endpoint. */
+export async function countWebhooks(
+  q: Queryable,
+): Promise<{ states: Record<'enabled' | DisabledCause, number>; undelivered: number; dropped: number }> {
+  const { rows } = await q.query<{
+    state: 'enabled' | DisabledCause;
+    count: number;
+    undelivered: number;
+    dropped: number;
+  }>(
+    `select coalesce(w.disabled_cause, 'enabled') as state, count(*)::integer as count,
+       coalesce(sum(u.undelivered), 0)::integer as undelivered, coalesce(sum(w.dropped), 0)::float8 as dropped
+     from webhook w cross join lateral (
+       select count(*) as undelivered from (
+         select from webhook_delivery d where d.webhook_id = w.id and d.status = 'waiting' limit 100000
+       ) counted
+     ) u
+     where w.deleted_at is null group by 1`,
+  );
+  const states = { enabled: 0, 'by-hand': 0, gone: 0, failing: 0 };
+  for (const { state, count } of rows) states[state] = count;
+  const sum = (of: 'undelivered' | 'dropped') => rows.reduce((total, row) => total + row[of], 0);
+  return { states, undelivered: sum('undelivered'), dropped: sum('dropped') };
+}
