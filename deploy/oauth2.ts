@@ -105,6 +105,22 @@ export function secretsOf(prefix: Prefix, oauth2: OAuth2Reading): readonly (read
   );
 }
 
+/** The same of a whole provider, its password included. */
+export function credentialSecrets({
+  name,
+  password,
+  oauth2,
+}: {
+  name: Prefix;
+  password?: string;
+  oauth2?: OAuth2Reading;
+}): (readonly [string, string])[] {
+  return [
+    ...(password === undefined ? [] : [[`${name}_PASSWORD`, password] as const]),
+    ...(oauth2 ? secretsOf(name, oauth2) : []),
+  ];
+}
+
 /** What names the credential: when any of it changes, what was learned about it is not true any more. */
 export function identityOf(oauth2: OAuth2Reading): string {
   const { provider, grant, tokenUrl, scope, tenant = '', clientId = '', serviceAccount } = oauth2;
@@ -116,7 +132,8 @@ function usualTokenUrl(provider: OAuth2Reading['provider'], tenant = 'common'): 
   return provider === 'google' ? 'https://oauth2.googleapis.com/token' : undefined;
 }
 
-function usualScope(provider: OAuth2Reading['provider'], grant: OAuth2Reading['grant']): string {
+/** What to ask for where nothing is set. */
+export function usualScope(provider: OAuth2Reading['provider'], grant: OAuth2Reading['grant']): string {
   if (provider === 'google') return 'https://mail.google.com/';
   if (provider !== 'microsoft') return '';
   // Of Exchange, not of Graph, whose tokens the mail servers refuse.

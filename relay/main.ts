@@ -122,7 +122,15 @@ await runProcess(
       committed: started.wake,
     });
     stops.push(submission);
-    preflight = startPreflight({ environment, database, log, instance, platform, alert: alerts.raise });
+    preflight = startPreflight({
+      environment,
+      database,
+      log,
+      instance,
+      platform,
+      tokens,
+      alert: alerts.raise,
+    });
     stops.push(preflight);
     log.info(
       { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },

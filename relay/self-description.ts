@@ -1,5 +1,6 @@
 // What a relay says about itself with every heartbeat: what it found in its environment, never a secret.
 import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
+import { credentialSecrets } from '../deploy/oauth2.ts';
 import type { PreflightReport, RelayReport } from './client/status/heartbeat.ts';
 import type { DeliveryReport } from './delivery/report.ts';
 import { type PlatformId, whereToType } from './verdict/where-to-type.ts';
@@ -51,11 +52,9 @@ export function describeRelay(
     })),
     ...(preflight && { preflight }),
     secrets: Object.fromEntries(
-      providers.flatMap(({ name, password }) =>
-        password === undefined
-          ? []
-          : [[`${name}_PASSWORD`, { length: password.length, fingerprint: fingerprint(password) }]],
-      ),
+      providers
+        .flatMap(credentialSecrets)
+        .map(([name, secret]) => [name, { length: secret.length, fingerprint: fingerprint(secret) }]),
     ),
   };
 }

@@ -204,12 +204,30 @@ function heardThere({ speaker, route, certificate }: Walk): string | null {
   }
 }
 
+const tokenVariables: Readonly<Partial<Record<Cause, readonly string[]>>> = {
+  'oauth2-token-unreachable': ['OAUTH2_TOKEN_URL', 'CA_FILE'],
+  'oauth2-secret-wrong': ['OAUTH2_CLIENT_SECRET'],
+  'oauth2-secret-expired': ['OAUTH2_CLIENT_SECRET'],
+  'oauth2-certificate': ['OAUTH2_CLIENT_CERT_FILE', 'OAUTH2_CLIENT_KEY_FILE', 'OAUTH2_SERVICE_ACCOUNT'],
+  'oauth2-application': ['OAUTH2_CLIENT_ID', 'OAUTH2_TENANT'],
+  'oauth2-tenant': ['OAUTH2_TENANT'],
+  'oauth2-revoked': ['OAUTH2_REFRESH_TOKEN'],
+  'oauth2-scope': ['OAUTH2_SCOPE'],
+  'oauth2-account': ['USER', 'OAUTH2_TENANT'],
+  'oauth2-delegation': ['OAUTH2_SERVICE_ACCOUNT', 'USER'],
+  'oauth2-public-client': ['OAUTH2_CLIENT_SECRET'],
+  'oauth2-token-refused': ['USER', 'OAUTH2_CLIENT_ID'],
+  'oauth2-mailbox-permission': ['USER', 'OAUTH2_CLIENT_ID'],
+};
+
 /** Which variables a cause is about; of the second provider under its names. */
 function variablesFor(cause: Cause, stage: Stage, provider: string): string[] {
   const own = (...keys: string[]) => keys.map((key) => `${provider}_${key}`);
   if (cause === 'tls-untrusted' || cause === 'tls-intercepted' || cause === 'tls-missing-intermediate') {
     return own('HOST', 'CA_FILE');
   }
+  if (stage === 'token' || cause.startsWith('oauth2-'))
+    return own(...(tokenVariables[cause] ?? ['OAUTH2_PROVIDER', 'OAUTH2_CLIENT_ID']));
   if (cause === 'tls-hostname-mismatch' || cause === 'tls-expired' || stage === 'dns') return own('HOST');
   if (cause === 'wrong-host' || cause === 'http-on-smtp' || cause === 'wrong-service')
     return own('HOST', 'PORT');

@@ -103,8 +103,8 @@ export type Diagnosis = {
 
 export type SignIn = {
   readonly provider: string;
-  /** AUTH commands this examination has sent for the credential: never more than one. */
-  readonly attempts: 0 | 1;
+  /** AUTH commands this examination has sent for the credential: one at most, two when a kept access token had ended. */
+  readonly attempts: 0 | 1 | 2;
   readonly says: string;
 };
 

@@ -5,6 +5,7 @@ import { rootCertificates } from 'node:tls';
 import type { ProviderReading } from '../../deploy/environment.ts';
 import { inWords } from '../smtp/failure.ts';
 import { symptomOf } from '../smtp/symptom.ts';
+import type { Tokens } from '../tokens/tokens.ts';
 import type { UnderWay } from './answer.ts';
 import {
   alternatePorts,
@@ -30,7 +31,9 @@ import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
 import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
 import { notesOnCertificate } from './submitters.ts';
+import type { Talk } from './talk.ts';
 import { type TimeLimits, usualTimeLimits, within } from './time-limits.ts';
+import { lookForToken, type TokenLook } from './token.ts';
 import { completeSteps, planWalks, type Walk, walkRoute } from './walk.ts';
 
 /** Permission to send one AUTH for a credential, or why not; then what is known without one. */
@@ -66,6 +69,8 @@ export type Examining = {
   /** Asks for permission to sign in; without it every credential gets its one AUTH. */
   readonly askPermission?: (provider: ProviderReading) => Promise<Permission>;
   readonly senderTaken?: SenderTaken;
+  /** Where access tokens come from; without it none is asked for. */
+  readonly tokens?: Tokens | undefined;
   /** A message to send to oneself in the end; composed by the caller. */
   readonly canary?: (provider: ProviderReading) => string;
   /** What only the caller knows, such as that the running relay has other settings. */
@@ -87,6 +92,7 @@ export async function examine({
   askPermission = async () => ({ granted: true, used: async () => {} }),
   canary,
   senderTaken,
+  tokens,
   findings: more = [],
   notes: given = [],
   underWay,
@@ -99,6 +105,7 @@ export async function examine({
   const findings = [...more, ...reading.findings];
   const end = new AbortController();
   const ending = setTimeout(() => end.abort(), limits.all);
+  const secrets = [...reading.secrets];
 
   const visits = await Promise.all(
     environment.providers.map((provider) =>
@@ -109,9 +116,11 @@ export async function examine({
         askPermission,
         canary,
         senderTaken,
+        tokens,
+        secret: (words) => secrets.push(words),
         findings,
         platform,
-        underWay: underWay && ((look) => underWay(() => redact(look(), reading.secrets))),
+        underWay: underWay && ((look) => underWay(() => redact(look(), secrets))),
         end: signal ? AbortSignal.any([end.signal, signal]) : end.signal,
       }),
     ),
@@ -131,7 +140,7 @@ export async function examine({
       signIns: visits.flatMap((each) => each.signIns),
       ...outcomeOf(visits, { findings, platform, notes: given, environment }),
     },
-    reading.secrets,
+    secrets,
   );
 }
 
@@ -201,6 +210,9 @@ type Tools = {
   readonly askPermission: (provider: ProviderReading) => Promise<Permission>;
   readonly canary: ((provider: ProviderReading) => string) | undefined;
   readonly senderTaken: SenderTaken | undefined;
+  readonly tokens: Tokens | undefined;
+  /** Told of what must not be repeated. */
+  readonly secret: (words: string) => void;
   readonly findings: readonly EnvironmentFinding[];
   readonly platform: Platform;
   readonly underWay: UnderWay | undefined;
@@ -212,6 +224,7 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   const opening = new AbortController();
   const timer = setTimeout(() => opening.abort(), limits.opening);
   const signal = AbortSignal.any([end, opening.signal]);
+  const lookingForToken = lookForToken(provider, tools.tokens, { limits, signal: end });
   const walks = await plan(provider, limits, signal);
   tools.underWay?.(() => walks.map(reportOf));
   const comparing = openComparison(provider, controlsFor(tools, provider, walks), signal);
@@ -225,7 +238,10 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   const impatient = setTimeout(() => comparing.start('tcp', walks), limits.suspicion);
 
   const chosen = await choose(walks, walking, limits.preference);
-  const signedIn = chosen ? await finish(chosen, provider, tools) : undefined;
+  const look = await lookingForToken;
+  for (const walk of walks) if (look) walk.steps.unshift(look.step);
+  if (chosen && look?.failure) chosen.failure = look.failure;
+  const signedIn = chosen && !chosen.failure ? await finish(chosen, provider, tools, look) : undefined;
   await Promise.all(walking);
   clearTimeout(timer);
   clearTimeout(impatient);
@@ -234,11 +250,15 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   for (const { talk } of walks) talk?.close();
 
   const works = chosen !== undefined && chosen.failure === undefined;
-  const failed = works ? undefined : chosen?.failure ? chosen : mostTelling(walks);
+  const telling = works ? undefined : chosen?.failure ? chosen : mostTelling(walks);
+  // Without a token nothing could be sent on the best of ways.
+  const failed = telling && look?.failure ? { ...telling, failure: look.failure } : telling;
   return {
     walks: walks.map(reportOf),
     controls,
-    signIns: signedIn ? [signedIn] : [],
+    signIns: signedIn
+      ? [{ provider: signedIn.provider, attempts: signedIn.attempts, says: signedIn.says }]
+      : [],
     notes: works ? notesAbout(chosen, walks) : [],
     route: works ? chosen.route.name : null,
     ...(failed?.failure && {
@@ -256,11 +276,14 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
 async function plan(provider: ProviderReading, limits: TimeLimits, signal: AbortSignal): Promise<Walk[]> {
   const since = performance.now();
   const spent = () => Math.round(performance.now() - since);
+  const needsToken = provider.oauth2 !== undefined;
   try {
     const addresses = await within('dns', limits.dns, signal, () => resolve(provider.host));
     const says = [...addresses.ipv4, ...addresses.ipv6].join(', ');
     const dns: Step = { stage: 'dns', outcome: 'passed', ms: spent(), says };
-    return provider.routes.flatMap((route) => planWalks(provider.name, route, addresses, dns));
+    return provider.routes.flatMap((route) =>
+      planWalks(provider.name, route, addresses, { dns, needsToken }),
+    );
   } catch (error) {
     const failure = { stage: 'dns', symptom: symptomOf(error) } as const;
     return provider.routes.map((route) => ({
@@ -268,6 +291,7 @@ async function plan(provider: ProviderReading, limits: TimeLimits, signal: Abort
       route,
       family: null,
       address: null,
+      needsToken,
       steps: [{ stage: 'dns', outcome: 'failed', ms: spent(), says: inWords(failure) }],
       failure,
     }));
@@ -307,32 +331,24 @@ function choose(
 }
 
 /** AUTH, MAIL, RCPT and RSET on the chosen way. */
-async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Promise<SignIn | undefined> {
+async function finish(
+  walk: Walk,
+  provider: ProviderReading,
+  tools: Tools,
+  look: TokenLook | undefined,
+): Promise<SignIn | undefined> {
   const { limits, end: signal, from, canary } = tools;
   const { talk } = walk;
   if (!talk) return undefined;
-  const { user, password } = provider;
-  let signedIn: SignIn | undefined;
-  if (user !== undefined && password !== undefined) {
-    const obstacle = obstacleToSignIn(walk.offered ?? []);
-    if (obstacle) {
-      walk.failure = { stage: 'auth', symptom: symptomOf(obstacle) };
-      walk.steps.push({ stage: 'auth', outcome: 'failed', ms: 0, says: obstacle.message });
-      return { provider: provider.name, attempts: 0, says: 'No AUTH was sent: none is offered.' };
-    }
-    const permission = await tools.askPermission(provider);
-    if (!permission.granted) {
-      const outcome = permission.known === 'refused' ? 'failed' : 'skipped';
-      walk.steps.push({ stage: 'auth', outcome, ms: null, says: permission.says });
-      if (permission.known === 'refused') walk.failure = permission.failure;
-      return { provider: provider.name, attempts: 0, says: permission.says };
-    }
-    const worked = await signIn(walk, talk, { user, password }, { limits, signal });
-    await permission.used(worked, walk.failure);
-    signedIn = { provider: provider.name, attempts: 1, says: 'One AUTH was sent.' };
-    if (!worked) return signedIn;
+  const credential = credentialOf(provider, look);
+  let signedIn: Login | undefined;
+  if (credential) {
+    signedIn = await authenticate(walk, talk, provider, tools, { credential, look });
+    if (walk.failure || !signedIn.isSignedIn) return signedIn;
   } else {
-    walk.steps.push({ stage: 'auth', outcome: 'skipped', ms: null, says: 'no login is set' });
+    const says = look ? 'without an access token' : 'no login is set';
+    walk.steps.push({ stage: 'auth', outcome: 'skipped', ms: null, says });
+    if (look) return undefined;
   }
 
   if (from === undefined) return signedIn;
@@ -342,6 +358,61 @@ async function finish(walk: Walk, provider: ProviderReading, tools: Tools): Prom
   if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), limits, signal });
   else talk.say('RSET\r\n');
   return signedIn;
+}
+
+type Credential = Parameters<typeof signIn>[2];
+type Login = SignIn & { readonly isSignedIn: boolean };
+
+function credentialOf(
+  { user, password }: ProviderReading,
+  look: TokenLook | undefined,
+): Credential | undefined {
+  if (user === undefined) return undefined;
+  if (look) return look.token === undefined ? undefined : { user, token: look.token };
+  return password === undefined ? undefined : { user, password };
+}
+
+/** One AUTH, when it is permitted; a second one where the first showed that a kept access token had ended. */
+async function authenticate(
+  walk: Walk,
+  talk: Talk,
+  provider: ProviderReading,
+  tools: Tools,
+  { credential, look }: { credential: Credential; look: TokenLook | undefined },
+): Promise<Login> {
+  const { limits, end: signal } = tools;
+  const told = (attempts: 0 | 1 | 2, says: string, isSignedIn = false) => ({
+    provider: provider.name,
+    attempts,
+    says,
+    isSignedIn,
+  });
+  const obstacle = obstacleToSignIn(walk.offered ?? [], { withToken: look !== undefined });
+  if (obstacle) {
+    walk.failure = { stage: 'auth', symptom: symptomOf(obstacle) };
+    walk.steps.push({ stage: 'auth', outcome: 'failed', ms: 0, says: obstacle.message });
+    return told(0, 'No AUTH was sent: none is offered.');
+  }
+  const permission = await tools.askPermission(provider);
+  if (!permission.granted) {
+    const outcome = permission.known === 'refused' ? 'failed' : 'skipped';
+    walk.steps.push({ stage: 'auth', outcome, ms: null, says: permission.says });
+    if (permission.known === 'refused') walk.failure = permission.failure;
+    return told(0, permission.says);
+  }
+  if ('token' in credential) tools.secret(credential.token);
+  let worked = await signIn(walk, talk, credential, { limits, signal });
+  const another = worked || look?.isNew !== false ? undefined : await look.renew();
+  if (another !== undefined) {
+    tools.secret(another);
+    walk.steps.pop();
+    delete walk.failure;
+    worked = await signIn(walk, talk, { user: credential.user, token: another }, { limits, signal });
+  }
+  await permission.used(worked, walk.failure);
+  return another === undefined
+    ? told(1, 'One AUTH was sent.', worked)
+    : told(2, 'Two AUTH were sent: the kept access token had ended.', worked);
 }
 
 /** One login is enough, and more would be counted by the provider. */

@@ -7,6 +7,8 @@ import { type Database, openDatabase } from '../../deploy/database.ts';
 import { DotEnvError, parseDotEnv } from '../../deploy/dot-env.ts';
 import { EnvironmentError } from '../../deploy/environment.ts';
 import { asWrongAddress, expectOwnSessions } from '../../deploy/pooler.ts';
+import { openTokens, type Tokens } from '../tokens/tokens.ts';
+import { authorize } from './authorize.ts';
 import { composeCanary } from './canary.ts';
 import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
@@ -19,7 +21,9 @@ import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
 const usage = `Usage: npm run doctor -- [--json] [--canary] [--no-controls] [--control-smtp HOST:PORT] [--control-web HOST:PORT]
        npm run doctor -- --domain [--json] [DOMAIN ...]
+       npm run doctor -- authorize [SMTP2]
 
+  authorize        for OAuth2: allow sending from a mailbox in a browser, and print what to set
   --domain         look at what DNS says of the senders' domains (SPF, DKIM, DMARC, MX) instead of the provider
   --json           one JSON object instead of text
   --canary         also send a short message to SMTP_FROM_EMAIL: some providers refuse a sender only then
@@ -72,6 +76,16 @@ async function run(understood: ReturnType<typeof readWishes>): Promise<0 | 1 | 2
     await print(text);
     return ok ? 0 : 1;
   }
+  if (understood?.authorize !== undefined) {
+    const isAllowed = await authorize(source, understood.authorize, {
+      say: (text) => process.stdout.write(text),
+      input: process.stdin,
+      isTerminal: process.stdout.isTTY === true,
+      platform: platform.id,
+      signal: new AbortController().signal,
+    });
+    return isAllowed ? 0 : 1;
+  }
   const from = reading.environment.from?.email;
   const controls = wishes.controls && controlsFor(wishes, reading.environment.providers);
   await using database = openIfSet(reading);
@@ -81,10 +95,23 @@ async function run(understood: ReturnType<typeof readWishes>): Promise<0 | 1 | 2
     platform,
     ...(controls !== undefined && { controls }),
     ...known,
+    tokens: tokensFor(reading, 'askPermission' in known ? database : undefined),
     ...(wishes.canary && from !== undefined && { canary: () => composeCanary(from, new Date()) }),
   });
   await print(wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }));
   return examination.ok ? 0 : 1;
+}
+
+/**
+ * Kept in the database as by the relay. Without one, a provider that gives each refresh token once would lose the only
+ * one that it takes: then none is asked for.
+ */
+function tokensFor({ environment }: SettingsReading, database: Database | undefined): Tokens | undefined {
+  const mayLose = environment.providers.some(
+    ({ oauth2 }) => oauth2?.provider === 'custom' && oauth2.grant === 'refresh-token',
+  );
+  if (!database && mayLose) return undefined;
+  return openTokens({ database, instance: randomUUID(), signal: new AbortController().signal });
 }
 
 /** Resolves when a pipe has taken all of it. */
@@ -95,6 +122,11 @@ function print(text: string): Promise<void> {
 function readWishes() {
   try {
     const { values, positionals } = parseArgs({ options, allowNegative: true, allowPositionals: true });
+    const [first, prefix = 'SMTP'] = positionals;
+    if (first === 'authorize' && !values.domain) {
+      if (positionals.length > 2 || (prefix !== 'SMTP' && prefix !== 'SMTP2')) return undefined;
+      return { values, domains: [], authorize: prefix as 'SMTP' | 'SMTP2' };
+    }
     return values.domain || positionals.length === 0 ? { values, domains: positionals } : undefined;
   } catch {
     return undefined;

@@ -9,6 +9,7 @@ import type { PreflightReport } from '../client/status/heartbeat.ts';
 import { closeLane, laneKey } from '../lane-state/lanes.ts';
 import { usualProbeWaits } from '../lane-state/probe-waits.ts';
 import { inWords, type StageFailure } from '../smtp/failure.ts';
+import type { Tokens } from '../tokens/tokens.ts';
 import { judge } from '../verdict/verdict.ts';
 import { answerDoctorRuns, type UnderWay } from './answer.ts';
 import type { Controls } from './controls.ts';
@@ -18,6 +19,7 @@ import type { Platform } from './platform.ts';
 import { lookForMisplaced } from './processes.ts';
 import { explainFinding } from './settings.ts';
 import { askPermission, recordTakenSender } from './sign-in-permission.ts';
+import { oauth2Secrets } from './token.ts';
 
 export type Preflight = AsyncDisposable & {
   /** The last examination in short; undefined until the first is over. */
@@ -30,6 +32,8 @@ type Start = {
   readonly log: Log;
   readonly instance: string;
   readonly platform: Platform;
+  /** Shared with delivery, so that both use one access token. */
+  readonly tokens?: Tokens;
   /** Told of what somebody must know. */
   readonly alert: (alert: Alert) => void;
   readonly controls?: Controls | false;
@@ -49,6 +53,7 @@ export function startPreflight({
   log,
   instance,
   platform,
+  tokens,
   alert,
   controls,
   everyMs = usualPauseMs,
@@ -91,6 +96,7 @@ export function startPreflight({
       findings: await lookForMisplaced(database, environment, platform.id),
       askPermission: (provider) => permissionFor(provider, asks),
       senderTaken: recordTakenSender(database),
+      tokens,
       ...(underWay && { underWay }),
       signal: stopping.signal,
     });
@@ -184,6 +190,7 @@ function readingOf(environment: RelayEnvironment, { id }: Platform): Examining['
       ...providers.flatMap(({ user = '', password }) =>
         password === undefined ? [] : [password, `\0${user}\0${password}`],
       ),
+      ...providers.flatMap(oauth2Secrets),
     ],
   };
 }

@@ -2,6 +2,7 @@
 // but not the relay, and a relay that runs with other values than those in front of us.
 import type { Queryable } from '../../deploy/database.ts';
 import { fingerprint, type RelayEnvironment } from '../../deploy/environment.ts';
+import { credentialSecrets } from '../../deploy/oauth2.ts';
 import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/status/heartbeat.ts';
 import { explain } from '../verdict/explain.ts';
 import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
@@ -55,11 +56,11 @@ export async function compareWithRelay(
       `The running relay has no usable provider${report.missing.length > 0 ? ` (missing there: ${report.missing.join(', ')})` : ''}: restart it with these settings.`,
     );
   }
-  for (const { name, password } of providers) {
-    const theirs = report.secrets[`${name}_PASSWORD`];
-    if (!theirs || password === undefined || theirs.fingerprint === fingerprint(password)) continue;
+  for (const [variable, secret] of providers.flatMap(credentialSecrets)) {
+    const theirs = report.secrets[variable];
+    if (!theirs || theirs.fingerprint === fingerprint(secret)) continue;
     notes.push(
-      `The running relay has another ${name}_PASSWORD (${theirs.length} characters, fingerprint ${theirs.fingerprint}) than this environment (${password.length} characters, fingerprint ${fingerprint(password)}): restart it, or correct one of the two.`,
+      `The running relay has another ${variable} (${theirs.length} characters, fingerprint ${theirs.fingerprint}) than this environment (${secret.length} characters, fingerprint ${fingerprint(secret)}): restart it, or correct one of the two.`,
     );
   }
   const known = new Set(report.routes.map(({ host, port }) => `${host} port ${port}`));

@@ -13,6 +13,7 @@ import { variableTable } from '../../deploy/variables.ts';
 import { explain } from '../verdict/explain.ts';
 import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { EnvironmentFinding, Examination } from './examination.ts';
+import { oauth2Secrets } from './token.ts';
 
 export type SettingsReading = {
   readonly environment: RelayEnvironment;
@@ -123,5 +124,7 @@ function listSecrets(source: Source, { providers, relayPassword }: RelayEnvironm
   const used = providers.flatMap(({ user, password }) =>
     password === undefined ? [] : [password, `\0${user ?? ''}\0${password}`],
   );
-  return [...given, ...used, relayPassword].filter((secret) => secret !== standIns.RELAY_PASSWORD);
+  return [...given, ...used, ...providers.flatMap(oauth2Secrets), relayPassword].filter(
+    (secret) => secret !== standIns.RELAY_PASSWORD,
+  );
 }

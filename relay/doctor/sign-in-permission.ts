@@ -15,6 +15,9 @@ const provenForSeconds = 300;
 /** A person may ask this soon after a refusal, and no sooner. */
 const coolDownSeconds = 60;
 
+/** Causes that the mail server gives for a credential; what the token endpoint says is asked there. */
+const refusals = '^(auth-|oauth2-token-refused)';
+
 /** How long somebody else's AUTH is waited for. */
 const busyMs = 2_000;
 
@@ -45,7 +48,8 @@ export async function askPermission(
   const lane = await readLane(q, key);
   // No relay has used this credential yet: there is nobody to share with.
   if (!lane) return { granted: true, used: async () => {} };
-  const known = knownWithoutAuth(lane, asks);
+  const knownNow = (row: LaneRow) => knownWithoutAuth(row, asks, provider);
+  const known = knownNow(lane);
   if (known) return known;
 
   for (;;) {
@@ -58,7 +62,7 @@ export async function askPermission(
   }
   // Somebody may have signed in while we waited for our turn.
   const now = await readLane(q, key);
-  const meanwhile = now && knownWithoutAuth(now, asks);
+  const meanwhile = now && knownNow(now);
   if (meanwhile) {
     await leaveAuth(q, key, instance, false);
     return meanwhile;
@@ -81,7 +85,11 @@ export function recordTakenSender(q: Queryable): SenderTaken {
   };
 }
 
-function knownWithoutAuth(lane: LaneRow, asks: 'preflight' | 'person'): Permission | undefined {
+function knownWithoutAuth(
+  lane: LaneRow,
+  asks: 'preflight' | 'person',
+  { oauth2 }: ProviderReading,
+): Permission | undefined {
   const { isOpen, isProven, provenAt, isRefused, refusal, isHot } = lane;
   if (asks === 'preflight' && isProven) {
     return {
@@ -96,7 +104,7 @@ function knownWithoutAuth(lane: LaneRow, asks: 'preflight' | 'person'): Permissi
       granted: false,
       known: 'refused',
       says: `It was refused before: ${refusal}${again}`,
-      failure: { stage: 'auth', symptom: { reply: refusal } },
+      failure: { stage: 'auth', symptom: { reply: refusal, ...(oauth2 && { command: 'AUTH XOAUTH2' }) } },
     };
   }
   if (asks === 'preflight' && !isOpen) {
@@ -110,12 +118,12 @@ async function readLane(q: Queryable, key: string): Promise<LaneRow | undefined>
     `select lane.state = 'open' as "isOpen",
        coalesce(proven_at > now() - $2 * interval '1 second', false) as "isProven", proven_at as "provenAt",
        coalesce(not worked and at > coalesce(proven_at, '-infinity'), false)
-         or (state = 'stopped' and cause like 'auth-%') as "isRefused",
-       coalesce(case when state = 'stopped' and cause like 'auth-%' then detail end, reply) as refusal,
+         or (state = 'stopped' and cause ~ $4) as "isRefused",
+       coalesce(case when state = 'stopped' and cause ~ $4 then detail end, reply) as refusal,
        greatest(at, case when state = 'stopped' then since end) > now() - $3 * interval '1 second' as "isHot"
      from lane left join sign_in on sign_in.lane = lane.key
      where lane.key = $1`,
-    [key, provenForSeconds, coolDownSeconds],
+    [key, provenForSeconds, coolDownSeconds, refusals],
   );
   return rows[0];
 }

@@ -1,19 +1,29 @@
 // The part of the examination that the provider remembers: one login, and the two commands that show whether the
 // sender is allowed, taken back with RSET before there is a message.
 import { createHmac } from 'node:crypto';
+import { afterReason, bearerCommand, bearerMechanismOf, noBearerMechanism } from '../smtp/bearer.ts';
 import type { Answer, Talk } from './talk.ts';
 import type { TimeLimits } from './time-limits.ts';
 import { demand, Refusal, take, type Walk } from './walk.ts';
 
-type Credential = { readonly user: string; readonly password: string };
+type Credential =
+  | { readonly user: string; readonly password: string }
+  | { readonly user: string; readonly token: string };
 
 /** Mechanisms in nodemailer's order: the doctor must sign in the way delivery does. */
 const mechanisms = ['PLAIN', 'LOGIN', 'CRAM-MD5'] as const;
 
 /** Why no AUTH was sent although a login is set; undefined when one can be. */
-export function obstacleToSignIn(offered: readonly string[]): Error | undefined {
+export function obstacleToSignIn(
+  offered: readonly string[],
+  { withToken }: { withToken: boolean },
+): Error | undefined {
   const auth = offered.filter((keyword) => /^AUTH[ =]/i.test(keyword)).join(' ');
   if (auth === '') return Object.assign(new Error('The server does not offer AUTH'), { code: 'ENOAUTH' });
+  if (withToken) {
+    const words = auth.replace(/^AUTH[ =]/i, '').split(/[\s=]+/);
+    return bearerMechanismOf(words) ? undefined : noBearerMechanism(words);
+  }
   return mechanismOf(auth)
     ? undefined
     : new Error(`No supported mechanism: the server offers ${auth.replace(/^AUTH[ =]/i, '')} only`);
@@ -26,9 +36,31 @@ export async function signIn(
   credential: Credential,
   { limits, signal }: { limits: TimeLimits; signal: AbortSignal },
 ): Promise<boolean> {
-  const mechanism = mechanismOf((walk.offered ?? []).join(' ')) ?? 'PLAIN';
+  const offered = (walk.offered ?? []).join(' ');
+  if ('token' in credential) return signInWithToken(walk, talk, credential, { limits, signal });
+  const mechanism = mechanismOf(offered) ?? 'PLAIN';
   const answer = await take(walk, 'auth', 2 * limits.command, signal, async () => {
     const reply = await authenticate(talk, mechanism, credential);
+    return { value: reply, says: `${mechanism}: ${reply.text}` };
+  });
+  return answer !== undefined;
+}
+
+async function signInWithToken(
+  walk: Walk,
+  talk: Talk,
+  { user, token }: Extract<Credential, { token: string }>,
+  { limits, signal }: { limits: TimeLimits; signal: AbortSignal },
+): Promise<boolean> {
+  const words = (walk.offered ?? []).filter((keyword) => /^AUTH[ =]/i.test(keyword)).join(' ');
+  const mechanism = bearerMechanismOf(words.split(/[\s=]+/)) ?? 'XOAUTH2';
+  const command = `AUTH ${mechanism}`;
+  const answer = await take(walk, 'auth', 2 * limits.command, signal, async () => {
+    const { host, port } = walk.route;
+    const first = await talk.ask(bearerCommand(mechanism, { user, token, host, port }));
+    // Its reason is in there; the refusal comes when it has been acknowledged.
+    const reply = first.code === 334 ? await talk.ask(afterReason[mechanism]) : first;
+    demand(command, reply, [235]);
     return { value: reply, says: `${mechanism}: ${reply.text}` };
   });
   return answer !== undefined;
@@ -75,7 +107,7 @@ function mechanismOf(keywords: string): (typeof mechanisms)[number] | undefined 
 async function authenticate(
   talk: Talk,
   mechanism: (typeof mechanisms)[number],
-  { user, password }: Credential,
+  { user, password }: Extract<Credential, { password: string }>,
 ): Promise<Answer> {
   const command = `AUTH ${mechanism}`;
   const base64 = (text: string) => Buffer.from(text).toString('base64');

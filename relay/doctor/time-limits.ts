@@ -1,7 +1,9 @@
 // How long the doctor waits, in milliseconds. All routes are walked at the same time, so the sum stays below 15 s.
 import type { Stage } from '../client/vocabulary.ts';
 
-export type TimeLimits = Readonly<Record<'dns' | 'tcp' | 'tls' | 'greeting' | 'command', number>> & {
+export type TimeLimits = Readonly<
+  Record<'token' | 'dns' | 'tcp' | 'tls' | 'greeting' | 'command', number>
+> & {
   /** Silence after which a second connection asks who is there. */
   readonly suspicion: number;
   /** Silence of the preferred route after which the next one that works is taken. */
@@ -13,6 +15,7 @@ export type TimeLimits = Readonly<Record<'dns' | 'tcp' | 'tls' | 'greeting' | 'c
 };
 
 export const usualTimeLimits: TimeLimits = {
+  token: 8_000,
   dns: 3_000,
   tcp: 5_000,
   tls: 4_000,

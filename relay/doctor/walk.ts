@@ -18,6 +18,8 @@ export type Walk = {
   readonly route: RouteSetting;
   readonly family: 'IPv4' | 'IPv6' | null;
   readonly address: string | null;
+  /** Whether an access token stands before it all. */
+  readonly needsToken: boolean;
   /** Grows while the walk goes on. */
   readonly steps: Step[];
   failure?: StageFailure;
@@ -36,9 +38,13 @@ const stagesOf = {
 } as const satisfies Record<RouteSetting['tlsMode'], readonly Stage[]>;
 
 /** All stages of a route with those that were not come to; behind them what only a test message comes to. */
-export function completeSteps({ route, steps }: Pick<Walk, 'route' | 'steps'>): Step[] {
+export function completeSteps({
+  route,
+  steps,
+  needsToken,
+}: Pick<Walk, 'route' | 'steps' | 'needsToken'>): Step[] {
   const done = new Map(steps.map((step) => [step.stage, step]));
-  const stages: readonly Stage[] = stagesOf[route.tlsMode];
+  const stages: readonly Stage[] = [...(needsToken ? (['token'] as const) : []), ...stagesOf[route.tlsMode]];
   return [
     ...stages.map((stage): Step => done.get(stage) ?? { stage, outcome: 'not reached', ms: null, says: '' }),
     ...steps.filter(({ stage }) => !stages.includes(stage)),
@@ -296,13 +302,14 @@ export function planWalks(
   provider: string,
   route: RouteSetting,
   { ipv4, ipv6 }: { ipv4: readonly string[]; ipv6: readonly string[] },
-  dns: Step,
+  { dns, needsToken }: { dns: Step; needsToken: boolean },
 ): Walk[] {
   const start = (family: 'IPv4' | 'IPv6', address: string): Walk => ({
     provider,
     route,
     family,
     address,
+    needsToken,
     steps: [isIP(route.host) ? { ...dns, outcome: 'skipped', ms: null, says: 'is an address' } : dns],
   });
   return [

@@ -28,7 +28,7 @@ export function tokenRequest(
 }
 
 /** Who asks: by secret, by certificate, or, as a public client, by name only. */
-function clientProof(
+export function clientProof(
   { clientId = '', clientSecret, certificate, tokenUrl }: OAuth2Reading,
   nowMs: number,
 ): Form {
