@@ -12,6 +12,16 @@ export const mention = /(postern\/postern:|newTag: |VERSION=)(\d+\.\d+\.\d+)/g;
 
 export const withVersion = (text: string, version: string) => text.replace(mention, `$1${version}`);
 
+/** Where the tests read which release they upgrade from. */
+export const previousReleaseFile = 'test/kit/previous-release.ts';
+
+/** What comes after this release is tested against it. */
+export const withPreviousRelease = (text: string, version: string) =>
+  text.replace(
+    /^const previous = .*$/m,
+    `const previous = { version: '${version}', revision: 'v${version}' };`,
+  );
+
 /** @param date as YYYY-MM-DD */
 export function withRelease(changelog: string, version: string, date: string): string {
   return changelog.replace(/^## \[Unreleased\]\n/m, `## [Unreleased]\n\n## [${version}] - ${date}\n`);

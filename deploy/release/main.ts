@@ -3,7 +3,14 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { mentioningFiles, sectionOf, withRelease, withVersion } from './edits.ts';
+import {
+  mentioningFiles,
+  previousReleaseFile,
+  sectionOf,
+  withPreviousRelease,
+  withRelease,
+  withVersion,
+} from './edits.ts';
 import { billOfMaterials, differences, type Lock, listed, lockedPackages, spdxPackages } from './packages.ts';
 import { type Release, reasonsAgainst } from './reasons.ts';
 
@@ -115,6 +122,7 @@ function publish(version: string): number {
   if (sectionOf(read('CHANGELOG.md'), version) === undefined) {
     run('npm', 'version', version, '--no-git-tag-version', '--allow-same-version');
     for (const file of mentioningFiles) write(file, withVersion(read(file), version));
+    write(previousReleaseFile, withPreviousRelease(read(previousReleaseFile), version));
     write('CHANGELOG.md', withRelease(read('CHANGELOG.md'), version, new Date().toISOString().slice(0, 10)));
     run('git', 'commit', '--all', '--message', `Release ${version}`);
   }

@@ -50,7 +50,7 @@ export function startLoad(stack: Stack, seed: number): Load {
       await repeat(sessions.submit);
     }),
     ...Array.from({ length: askers }, async (_, index) => {
-      const requests = openRequests({ ...common, api: stack.api, chance: chance.branch(`asker ${index}`) });
+      const requests = openRequests({ ...common, apis: stack.apis, chance: chance.branch(`asker ${index}`) });
       await repeat(requests.ask);
       await requests.finished();
     }),

@@ -53,6 +53,11 @@ export async function freshDatabase(template?: Template): Promise<TestDatabase> 
   return createDatabase(serverUrl, `template ${name}`);
 }
 
+/** Migrates a database to this checkout's schema, with a role for each process. */
+export function bringUpToDate(url: string): Promise<void> {
+  return migrate(url, openLog('migrate', 'warn'), { roles: passwords });
+}
+
 /** A database of one's own with nothing in it, not even our schema. */
 export function emptyDatabase(serverUrl: string): Promise<TestDatabase> {
   return createDatabase(serverUrl);
@@ -75,7 +80,7 @@ async function createDatabase(serverUrl: string, wishes = ''): Promise<TestDatab
 export async function createTemplate(serverUrl: string): Promise<Template> {
   const name = `postern_template_${randomBytes(4).toString('hex')}`;
   await administer(serverUrl, `create database ${name}`);
-  await migrate(urlOf(serverUrl, name), openLog('migrate', 'warn'), { roles: passwords });
+  await bringUpToDate(urlOf(serverUrl, name));
   // A database with sessions cannot be cloned, and the migration's last one may still be saying goodbye.
   await using client = await connected(serverUrl);
   await until(
@@ -102,7 +107,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
   const server = await startEmbeddedPostgres();
   await administer(server.url, 'create database postern');
   const url = urlOf(server.url, 'postern');
-  await migrate(url, openLog('migrate', 'warn'), { roles: passwords });
+  await bringUpToDate(url);
   const pool = quietPool(url);
   return {
     url,

@@ -56,12 +56,19 @@ const urlAt = (port: number) => `postgres://postgres:${password}@127.0.0.1:${por
  *
  * @param fsync whether commits reach the disk. Killing the server does not need it (the kernel keeps what
  *   was written); only loss of power does.
+ * @param native the folder with `bin`, of another PostgreSQL than that of npm
  */
-export async function startEmbeddedPostgres({ fsync = true } = {}): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  fsync = true,
+  native,
+}: {
+  fsync?: boolean;
+  native?: string | undefined;
+} = {}): Promise<EmbeddedPostgres> {
   const owner = await accountForServers();
   const directory = await mkdtemp(join(tmpdir(), 'postern-postgres-'));
   if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
-  const native = await binariesFor(owner);
+  native ??= await binariesFor(owner);
   const data = join(directory, 'data');
   await initialise(join(native, 'bin', 'initdb'), directory, data, owner);
 

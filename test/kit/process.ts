@@ -30,6 +30,8 @@ export type RunningProcess = AsyncDisposable & {
 export type ProcessWishes = {
   /** The script, from the root of the checkout, and its arguments. */
   readonly script: string;
+  /** Another checkout than this one. */
+  readonly directory?: string;
   readonly args?: readonly string[];
   /** Everything it sees, besides PATH: nothing of the developer's own environment leaks into a test. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -54,11 +56,11 @@ process.once('exit', () => {
  * @throws with all its output when it ends before it is ready.
  */
 export async function startProcess(wishes: ProcessWishes): Promise<RunningProcess> {
-  const { script, args = [], environment = {}, readyUrl, readyMs = 45_000 } = wishes;
+  const { script, directory = root, args = [], environment = {}, readyUrl, readyMs = 45_000 } = wishes;
   const name = script.replace(/\/main\.ts$/, '');
   keepSecretsOf(environment);
   const child = spawn(process.execPath, [script, ...args], {
-    cwd: root,
+    cwd: directory,
     env: { ...(process.env.PATH ? { PATH: process.env.PATH } : {}), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

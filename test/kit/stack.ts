@@ -47,8 +47,12 @@ type Slot = {
   readonly process: RunningProcess;
   /** What all its lives wrote. */
   readonly output: string;
-  /** Starts it, again if it has ended, with `environment` on top; resolves when it is ready. */
-  start(environment?: Variables): Promise<RunningProcess>;
+  /**
+   * Starts it, again if it has ended, with `environment` on top; resolves when it is ready.
+   *
+   * @param directory the checkout it is started from, this one by default
+   */
+  start(environment?: Variables, directory?: string): Promise<RunningProcess>;
 };
 
 type ApiAnswer = {
@@ -208,11 +212,12 @@ function createSlot(
     get output() {
       return lives.map(({ output }) => output).join('\n');
     },
-    async start(more = {}) {
+    async start(more = {}, directory) {
       const current = lives.at(-1);
       if (current && !current.exit) throw new Error(`${name} is still running`);
       const started = await startProcess({
         script: `${name}/main.ts`,
+        ...(directory && { directory }),
         environment: { ...environment, ...more },
         readyUrl: `${healthUrl}/readyz`,
       });

@@ -6,7 +6,7 @@ import { type Acknowledgements, recipientsOf } from './acknowledgements.ts';
 import type { Chance } from './chance.ts';
 
 export type Asker = {
-  readonly api: Stack['api'];
+  readonly apis: Stack['apis'];
   readonly chance: Chance;
   readonly acknowledgements: Acknowledgements;
   readonly signal: AbortSignal;
@@ -14,14 +14,14 @@ export type Asker = {
 
 type Answer = Awaited<ReturnType<Stack['api']['post']>>;
 
-export function openRequests({ api, chance, acknowledgements, signal }: Asker) {
+export function openRequests({ apis, chance, acknowledgements, signal }: Asker) {
   const cancelling = new Set<Promise<void>>();
 
   /** Asks until there is an answer that says something; undefined when the run ends before. */
   async function insist(path: string, body: unknown, key: string): Promise<Answer | undefined> {
     while (!signal.aborted) {
       try {
-        const answer = await api.post(path, body, { headers: { 'Idempotency-Key': key } });
+        const answer = await chance.pick(apis).post(path, body, { headers: { 'Idempotency-Key': key } });
         // 503: PostgreSQL is away. 409 request-running: our first try is still at work.
         const isLater = answer.status === 503 || /request-running/.test(String(answer.body?.type));
         if (!isLater) return answer;

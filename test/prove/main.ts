@@ -7,20 +7,18 @@ import { once } from 'node:events';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ownPostgres } from '../kit/database.ts';
 import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { openAcknowledgements } from './acknowledgements.ts';
-import { openRequests } from './ask.ts';
 import { chanceOf } from './chance.ts';
 import { breachesOf, type Reckoning, reckon } from './ledger.ts';
+import { load } from './load.ts';
 import type { FromProvider, ToProvider } from './provider.ts';
-import { countMoving, readHistory, readRecords } from './records.ts';
+import { readHistory, readRecords, settle } from './records.ts';
 import { type Saboteur, sabotage } from './saboteur.ts';
-import { openSubmissions } from './submit.ts';
-import { letTimePass } from './time.ts';
+import { keepTimeGoing } from './time.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -38,8 +36,6 @@ const sender = 'mailer@example.com';
 const submitters = 12;
 // More than the API has connections to PostgreSQL.
 const askers = 24;
-/** After the load and the last kill, this long without any progress means that nothing more will happen. */
-const patienceMs = 120_000;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const say = (line: string) => console.log(`${(performance.now() / 1_000).toFixed(0).padStart(5)} s  ${line}`);
@@ -74,13 +70,14 @@ for (const slot of [...stack.relays, ...stack.workers, ...stack.apis]) {
 
 const acknowledgements = openAcknowledgements();
 const ending = new AbortController();
-const timeLapse = keepTimeGoing();
+const timeLapse = keepTimeGoing(postgres, { signal: ending.signal });
 const saboteur = sabotage(stack, postgres, chance.branch('saboteur'));
-await load(saboteur);
+await carry(saboteur);
 say(`${acknowledgements.count} acknowledged; the sabotage ends`);
 await saboteur.stop();
 provider.tell('behave');
-await settle();
+const moving = await settle(postgres);
+if (moving > 0) say(`${moving} recipients still wait for something`);
 ending.abort();
 await timeLapse;
 
@@ -97,62 +94,16 @@ const breaches = [...breachesOf(reckoning), ...acknowledgements.complaints, ...s
 if (breaches.length > 0) await showEvidence(breaches);
 process.exitCode = breaches.length > 0 ? 1 : 0;
 
-/** Sends all mails at their rate; resolves when each has been acknowledged or refused. */
-async function load({ done }: Saboteur): Promise<void> {
-  const began = performance.now();
-  let next = 0;
-  const run = async (send: (number: number) => Promise<void>) => {
-    for (let number = next++; number < messages; number = next++) {
-      await pause(Math.max(0, began + (number / rate) * 1_000 - performance.now()));
-      await send(number);
-    }
-  };
-  const { relay, relays, api } = stack;
-  const common = { acknowledgements, signal: ending.signal };
+/** All the mail, and every ten seconds a line. */
+async function carry({ done }: Saboteur): Promise<void> {
   const progress = setInterval(() => {
     const blows = sum(done.values());
     const again = sum(acknowledgements.askedAgain.values());
     say(`${acknowledgements.count} acknowledged, ${again} asked again, ${blows} blows`);
   }, 10_000);
-  await Promise.all([
-    ...Array.from({ length: submitters }, async (_, index) => {
-      await using sessions = openSubmissions({
-        ...common,
-        ports: relays.map(({ port }) => port),
-        ...relay.application,
-        sender,
-        chance: chance.branch(`submitter ${index}`),
-      });
-      await run(sessions.submit);
-    }),
-    ...Array.from({ length: askers }, async (_, index) => {
-      const requests = openRequests({ ...common, api, chance: chance.branch(`asker ${index}`) });
-      await run(requests.ask);
-      await requests.finished();
-    }),
-  ]);
+  const { signal } = ending;
+  await load({ stack, chance, acknowledgements, sender, messages, rate, submitters, askers, signal });
   clearInterval(progress);
-}
-
-async function keepTimeGoing(): Promise<void> {
-  while (!ending.signal.aborted) {
-    // PostgreSQL may be away; time goes on when it is back.
-    await letTimePass(postgres).catch(() => {});
-    await pause(1_000, undefined, { signal: ending.signal }).catch(() => {});
-  }
-}
-
-/** Waits until nothing moves any more. */
-async function settle(): Promise<void> {
-  let fewest = Number.POSITIVE_INFINITY;
-  for (let since = performance.now(); performance.now() - since < patienceMs; await pause(500)) {
-    const moving = await countMoving(postgres);
-    if (moving === 0) return;
-    if (moving >= fewest) continue;
-    fewest = moving;
-    since = performance.now();
-  }
-  say(`${fewest} recipients still wait for something`);
 }
 
 function report(reckoning: Reckoning, { done, lateStarts }: Saboteur, mishaps: number): void {

@@ -1,4 +1,5 @@
 // What Postern's own tables say at the end of a run.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { OwnPostgres } from '../kit/database.ts';
 import type { Recorded } from './ledger.ts';
 
@@ -50,8 +51,24 @@ export async function readHistory(
   return rows.map(({ line }) => line);
 }
 
+/** After the load and the last kill, this long without any progress means that nothing more will happen. */
+const patienceMs = 120_000;
+
+/** Waits until nothing moves any more; tells how many recipients still should. */
+export async function settle(database: Pick<OwnPostgres, 'query'>): Promise<number> {
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let since = performance.now(); performance.now() - since < patienceMs; await pause(500)) {
+    const moving = await countMoving(database);
+    if (moving === 0) return 0;
+    if (moving >= fewest) continue;
+    fewest = moving;
+    since = performance.now();
+  }
+  return fewest;
+}
+
 /** Recipients for whom something is still going to happen by itself. */
-export async function countMoving({ query }: Pick<OwnPostgres, 'query'>): Promise<number> {
+async function countMoving({ query }: Pick<OwnPostgres, 'query'>): Promise<number> {
   const { rows } = await query<{ n: number }>(
     `select (select count(*) from recipient
              where status in ('queued', 'sending', 'deferred') or (status = 'uncertain' and next_attempt_at is not null))::integer

@@ -1,12 +1,13 @@
 // The real Compose file over the real image, as a project of its own, spoken to as an operator would.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { freePort } from '../kit/ports.ts';
+import { previousRelease } from '../kit/previous-release.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
@@ -94,27 +95,28 @@ async function build(directory: string, tag: string, ...others: string[]): Promi
 }
 
 /**
- * Release 0.1.0, from the history of this repository, with its image.
+ * The release before, with its image.
  *
  * @returns undefined in a clone without that history
  */
-export async function buildPreviousRelease(): Promise<Release | undefined> {
-  const commit = 'd7acf8fd170785ac829dde0a978f0982327fbe9e';
-  const found = await promisify(execFile)('git', ['cat-file', '-e', `${commit}^{commit}`], {
-    cwd: root,
-  }).then(
-    () => true,
-    () => false,
-  );
-  if (!found) return undefined;
-  const directory = join(tmpdir(), `postern-0.1.0-${process.pid}`);
-  await mkdir(directory, { recursive: true });
-  const archive = join(directory, 'release.tar');
-  await promisify(execFile)('git', ['archive', '--output', archive, commit], { cwd: root });
-  await promisify(execFile)('tar', ['-xf', archive, '-C', directory]);
-  const tag = 'postern:stack-test-0.1.0';
+export async function buildPreviousRelease(): Promise<(Release & AsyncDisposable) | undefined> {
+  const previous = await previousRelease();
+  if (!previous) return undefined;
+  const { version, directory } = previous;
+  const tag = `postern:stack-test-${version}`;
   await build(directory, tag);
-  return { directory, image: tag, standInImage: tag, services: ['migrate', 'relay', 'worker', 'api'] };
+  const { services } = parse(await readFile(join(directory, 'docker-compose.yml'), 'utf8'), {
+    merge: true,
+  }) as {
+    services: Record<string, { build?: unknown }>;
+  };
+  return {
+    directory,
+    image: tag,
+    standInImage: tag,
+    services: Object.keys(services).filter((name) => services[name]?.build !== undefined),
+    [Symbol.asyncDispose]: () => previous[Symbol.asyncDispose](),
+  };
 }
 
 /** A run that was killed could not clean up; the next one does. */

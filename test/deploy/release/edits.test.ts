@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mentioningFiles, sectionOf, withRelease, withVersion } from '../../../deploy/release/edits.ts';
+import {
+  mentioningFiles,
+  previousReleaseFile,
+  sectionOf,
+  withPreviousRelease,
+  withRelease,
+  withVersion,
+} from '../../../deploy/release/edits.ts';
 import {
   billOfMaterials,
   differences,
@@ -19,6 +26,14 @@ test('a release names its version in every file that names one, and nothing else
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect(released.replaceAll('9.8.7', version)).toBe(text);
   }
+});
+
+test('what comes after a release is tested against it', () => {
+  const text = readFileSync(join(root, previousReleaseFile), 'utf8');
+  const [line] = withPreviousRelease(text, '9.8.7')
+    .split('\n')
+    .filter((each) => !text.includes(each));
+  expect(line).toBe("const previous = { version: '9.8.7', revision: 'v9.8.7' };");
 });
 
 test('what was unreleased stands below the heading of the release, and nothing is unreleased', () => {
