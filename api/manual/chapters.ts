@@ -42,6 +42,18 @@ export const chapters: readonly Chapter[] = [
     about: 'Why mail that was sent may end in the junk folder, and which records to publish.',
   },
   {
+    slug: 'microsoft-365',
+    title: 'Microsoft 365 with OAuth2',
+    file: 'deploy/microsoft-365/README.md',
+    about: 'Sending from a mailbox without a password, in seven steps, and what each skipped step causes.',
+  },
+  {
+    slug: 'google',
+    title: 'Google Workspace and Gmail with OAuth2',
+    file: 'deploy/google/README.md',
+    about: 'An app password, a service account, or a permission in the browser.',
+  },
+  {
     slug: 'use-it-from',
     title: 'Use it from your application',
     file: 'deploy/use-it-from/README.md',
