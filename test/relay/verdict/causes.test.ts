@@ -15,8 +15,17 @@ const literals = [
   /\b(?:then|else) '([a-z]+(?:-[a-z]+)+)'/g,
   /"cause": "([a-z-]+)"/g,
 ];
-// In the same notation, but a result, a right, the name of the next column, or a reason of a refusal at submission.
-const notCauses = new Set(['locked', 'detail', 'since', 'words', 'select', 'tls-in-vain']);
+// In the same notation, but a result, a right, the name of the next column, a reason of a refusal at submission, or the state of a webhook.
+const notCauses = new Set([
+  'locked',
+  'detail',
+  'since',
+  'words',
+  'select',
+  'tls-in-vain',
+  'enabled',
+  'by-hand',
+]);
 
 test('every cause that is written anywhere has an entry', () => {
   const files = globSync('{relay,worker,api,deploy}/**/*.ts', { cwd: root });
