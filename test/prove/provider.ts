@@ -24,13 +24,38 @@ export type FromProvider =
       readonly taken: Taken[];
       readonly refusedForGood: string[];
       readonly mishaps: number;
+      /** The most connections at once, of all and of those that carried mail, and how many of these were too many. */
+      readonly peakConnections: number;
+      readonly mostCarrying: number;
+      readonly overLimit: number;
     };
 
-const chance = chanceOf(Number(process.argv[2]));
+const [, , seed, limit, mood] = process.argv;
+const chance = chanceOf(Number(seed));
 const provider = await startProvider({ keepBytes: 4_096 });
 const refusedForGood = new Set<string>();
 let mishaps = 0;
-let calm = false;
+let overLimit = 0;
+let mostCarrying = 0;
+let calm = mood === 'calm';
+
+// Of those that carry mail: what looks whether a route works (the relay's own doctor at its start, probes) comes on top.
+const carrying = new Set<number>();
+provider.on(
+  'mail',
+  () => {
+    overLimit++;
+    return '421 4.7.0 Too many connections from your account';
+  },
+  {
+    when: ({ connection }) => {
+      carrying.add(connection);
+      for (const { id, closedAt } of provider.connections) if (closedAt !== undefined) carrying.delete(id);
+      mostCarrying = Math.max(mostCarrying, carrying.size);
+      return carrying.size > Number(limit);
+    },
+  },
+);
 
 /** Out of a thousand moments at a stage, in how many this happens. */
 type Mishap = { readonly stage: Stage; readonly perMille: number; readonly reaction: () => Reaction };
@@ -80,7 +105,7 @@ const usual: readonly Mishap[] = [
   { stage: 'rset', perMille: 20, reaction: always(drop) },
 ];
 
-for (const { stage, perMille, reaction } of usual) {
+for (const { stage, perMille, reaction } of calm ? [] : usual) {
   provider.on(
     stage,
     (moment) => {
@@ -131,7 +156,15 @@ process.on('message', (asked: ToProvider) => {
   const taken = provider.messages.flatMap(({ envelope, sha256 }) =>
     envelope.recipients.map((recipient) => ({ recipient, sha256 })),
   );
-  tell({ kind: 'account', taken, refusedForGood: [...refusedForGood], mishaps });
+  tell({
+    kind: 'account',
+    taken,
+    refusedForGood: [...refusedForGood],
+    mishaps,
+    peakConnections: provider.peakConnections,
+    mostCarrying,
+    overLimit,
+  });
 });
 // The ledger is gone: nobody will ask any more.
 process.on('disconnect', () => process.exit());

@@ -30,6 +30,7 @@ export function sabotage(
   { apis, relays, workers }: Pick<Stack, 'apis' | 'relays' | 'workers'>,
   postgres: OwnPostgres,
   chance: Chance,
+  { onlyKills = false } = {},
 ): Saboteur {
   const done = new Map<string, number>();
   let lateStarts = 0;
@@ -51,7 +52,7 @@ export function sabotage(
       // On a busy machine starting takes longer than the pause between two blows; with everything down nothing is proved.
       const isDown = slots.filter((one) => told.has(one.process)).length;
       if (over.signal.aborted || isDown >= mostDown || victim.exit || told.has(victim)) continue;
-      const luck = chance.draw();
+      const luck = onlyKills ? 0 : chance.draw();
       if (luck < 0.6) end(slot, victim, 'SIGKILL');
       else if (luck < 0.8) end(slot, victim, 'SIGTERM');
       else void freeze(slot, victim);
@@ -114,7 +115,7 @@ export function sabotage(
     if (rows.length > 0) process.kill(chance.pick(rows).pid, 'SIGKILL');
   }
 
-  const working = [strike(), strikePostgres(), ...slots.map(supervise)];
+  const working = [strike(), ...(onlyKills ? [] : [strikePostgres()]), ...slots.map(supervise)];
   return {
     done,
     get lateStarts() {
