@@ -140,7 +140,7 @@ create table email (
   erased_at timestamp with time zone,
   traceparent text,
   tags jsonb not null default '[]'::jsonb
-);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table email_attachment (
   email_id uuid not null,
   ordinal smallint not null,
@@ -157,7 +157,7 @@ create table event (
   queue_id text collate "C",
   recipient text,
   detail jsonb not null default '{}'::jsonb
-);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table heartbeat (
   instance uuid not null,
   process text not null,
@@ -256,13 +256,13 @@ create table message (
   ret text,
   envid text,
   tags jsonb not null default '[]'::jsonb
-);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
   part integer not null,
   content bytea storage 'e' not null,
   stored_at timestamp with time zone default now()
-) with (toast_tuple_target=8160);
+) with (toast_tuple_target=8160, autovacuum_vacuum_scale_factor=0.02);
 create table notice_owed (
   queue_id text collate "C" not null,
   ordinal smallint not null,
@@ -358,7 +358,7 @@ create table route (
 create table search_document (
   email_id uuid not null,
   words tsvector
-);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table sender_hold (
   lane text not null,
   sender text not null,
@@ -385,7 +385,7 @@ create table submission (
   at timestamp with time zone not null default now(),
   lasts interval not null,
   digest bytea
-);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table template (
   kind text not null,
   subject text not null,

@@ -24,6 +24,12 @@ export const chapters: readonly Chapter[] = [
     about: 'What to do when the primary, a replica, the disk, the provider or the region is lost.',
   },
   {
+    slug: 'years',
+    title: 'Years of mail',
+    file: 'deploy/years.md',
+    about: 'How large the database gets, what retention does, and what to set for millions of them.',
+  },
+  {
     slug: 'coolify',
     title: 'Postern on Coolify',
     file: 'deploy/coolify/README.md',

@@ -6,6 +6,7 @@ import { createTemplate, freshDatabase, type TestDatabase } from '../kit/databas
 import { startPostgres } from '../kit/postgres.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
+import { diskBytes } from './disk.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { measureSource, type Postfix, startPostfix, whyNoPostfix } from './postfix.ts';
 import { cpuMsOf, pssMbOf } from './processes.ts';
@@ -208,13 +209,6 @@ async function postmasterOf({ query }: TestDatabase): Promise<number> {
 async function walBytes({ query }: TestDatabase): Promise<number> {
   const { rows } = await query<{ bytes: number }>(
     "select (pg_current_wal_insert_lsn() - '0/0')::float8 as bytes",
-  );
-  return rows[0]?.bytes ?? Number.NaN;
-}
-
-async function diskBytes({ query }: TestDatabase): Promise<number> {
-  const { rows } = await query<{ bytes: number }>(
-    'select pg_database_size(current_database())::float8 as bytes',
   );
   return rows[0]?.bytes ?? Number.NaN;
 }

@@ -18,6 +18,7 @@ import { queue } from './queue.ts';
 import { restored } from './restored.ts';
 import { schedule } from './schedule.ts';
 import { start } from './start.ts';
+import { years } from './years.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   accept,
@@ -33,6 +34,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   dashboard,
   failover,
   restored,
+  years,
   start,
 };
 

@@ -84,16 +84,18 @@ test('mail to an address is found among much other mail, with its document or be
   ).rows.map(({ id }) => id);
   expect(expected).toHaveLength(8);
   const filter = { recipient: 'rare@example.com', recipientWords: "'rare@example.com'" };
-  const findAll = async () => {
+  // A page that reaches from the newest to the oldest, and pages that begin further back.
+  const findAll = async (limit = 7) => {
     const found: string[] = [];
     for (let after: string | undefined; ; after = found.at(-1)) {
-      const { emails, hasMore } = await listEmails(postern.database, filter, { limit: 3, after });
+      const { emails, hasMore } = await listEmails(postern.database, filter, { limit, after });
       found.push(...emails.map(({ id }) => id));
       if (!hasMore) return found;
     }
   };
 
   expect(await findAll()).toEqual(expected);
+  expect(await findAll(3)).toEqual(expected);
   await postern.db.query(
     `insert into search_document (email_id, words)
      select id, array_to_tsvector(array[lower(recipients -> 0 ->> 'address')]) from email order by id limit 19000`,
