@@ -80,6 +80,8 @@ export function openDatabase({
     ...session,
     Client: CheckingClient,
     max,
+    // So that a process that says every few seconds that it lives need not connect for it.
+    min: 1,
     query_timeout: answerTimeoutMs,
     onConnect: (client) => prepareSession(client, limits),
   });

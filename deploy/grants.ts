@@ -37,6 +37,7 @@ export const grants: Grants = {
       event: 'select insert update(recipient, detail)',
       heartbeat: 'select insert update',
       doctor_run: everything,
+      sender_domain: 'select update(next_check_at)',
       cause: 'select',
       database_identity: 'select',
       message: 'select update(sender, header_from, message_id, envid)',
@@ -86,6 +87,7 @@ export const grants: Grants = {
       cause: everything,
       bounce_report: 'select insert',
       doctor_run: 'select update',
+      sender_domain: everything,
       heartbeat: 'select insert update',
       event: 'select insert',
       // Its status follows the recipients; what it says is the business of others.

@@ -359,6 +359,18 @@ create table search_document (
   email_id uuid not null,
   words tsvector
 ) with (autovacuum_vacuum_scale_factor=0.02);
+create table sender_domain (
+  domain text not null,
+  provider text,
+  named_at timestamp with time zone not null default now(),
+  next_check_at timestamp with time zone not null default now(),
+  checked_at timestamp with time zone,
+  result text,
+  settled text,
+  settled_at timestamp with time zone,
+  findings jsonb not null default '[]'::jsonb,
+  receivers jsonb not null default '[]'::jsonb
+);
 create table sender_hold (
   lane text not null,
   sender text not null,
@@ -557,6 +569,10 @@ alter table route add constraint route_lane_fkey FOREIGN KEY (lane) REFERENCES l
 alter table route add constraint route_pkey PRIMARY KEY (lane, name);
 alter table route add constraint route_state_is_known CHECK ((state = ANY (ARRAY['good'::text, 'bad'::text, 'stopped'::text])));
 alter table search_document add constraint search_document_pkey PRIMARY KEY (email_id);
+alter table sender_domain add constraint a_look_has_a_result CHECK (((checked_at IS NULL) = (result IS NULL)));
+alter table sender_domain add constraint result_is_known CHECK ((result = ANY (ARRAY['pass'::text, 'note'::text, 'warn'::text, 'fail'::text, 'unknown'::text, 'not-applicable'::text])));
+alter table sender_domain add constraint sender_domain_pkey PRIMARY KEY (domain);
+alter table sender_domain add constraint settled_is_known CHECK ((settled = ANY (ARRAY['pass'::text, 'note'::text, 'warn'::text, 'fail'::text, 'not-applicable'::text])));
 alter table sender_hold add constraint sender_hold_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
 alter table sender_hold add constraint sender_hold_pkey PRIMARY KEY (lane, sender);
 alter table sign_in add constraint a_refusal_says_what_was_said CHECK ((worked OR (reply IS NOT NULL)));
@@ -623,6 +639,7 @@ CREATE INDEX scheduled_email_by_due_time ON public.email USING btree (due_at, id
 CREATE INDEX scheduled_email_not_finished ON public.email USING btree (due_at, id) WHERE ((kind = 'scheduled'::text) AND (status = ANY (ARRAY['uncertain'::mail_status, 'held'::mail_status, 'sending'::mail_status, 'deferred'::mail_status, 'queued'::mail_status, 'pending'::mail_status])));
 CREATE INDEX search_document_by_word ON public.search_document USING gin (words);
 CREATE INDEX search_document_to_write ON public.search_document USING btree (email_id) WHERE (words IS NULL);
+CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_at);
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message ON public.message USING btree (queue_id DESC) WHERE (email_id IS NULL);
 CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
@@ -632,6 +649,19 @@ CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhoo
 CREATE INDEX webhook_delivery_of_email ON public.webhook_delivery USING btree (email_id, id) WHERE (email_id IS NOT NULL);
 CREATE INDEX webhook_delivery_of_submitted ON public.webhook_delivery USING btree (queue_id, id) WHERE ((email_id IS NULL) AND (queue_id IS NOT NULL));
 
+CREATE OR REPLACE FUNCTION public.a_changed_domain_is_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  worst jsonb := (select f from jsonb_array_elements(new.findings) f where f ->> 'result' = new.settled limit 1);
+begin
+  perform tell_webhooks('domain.changed', jsonb_build_object(
+    'domain', new.domain, 'status', new.settled, 'cause', worst ->> 'cause', 'title', worst ->> 'title'));
+  return null;
+end $function$;
 CREATE OR REPLACE FUNCTION public.a_changed_lane_is_told()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -864,6 +894,7 @@ CREATE TRIGGER a_changed_lane_is_told AFTER UPDATE OF state ON public.lane FOR E
 CREATE TRIGGER changed_recipients_are_told AFTER UPDATE ON public.recipient REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION changed_recipients_are_told();
 CREATE TRIGGER new_recipients_are_told AFTER INSERT ON public.recipient REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION new_recipients_are_told();
 CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
+CREATE TRIGGER a_changed_domain_is_told AFTER UPDATE OF settled ON public.sender_domain FOR EACH ROW WHEN ((old.settled IS DISTINCT FROM new.settled)) EXECUTE FUNCTION a_changed_domain_is_told();
 
 grant execute on function public.message_source(text,integer) to postern_api;
 grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
@@ -935,6 +966,8 @@ grant delete, select (key, last_at) on table public.refusal to postern_worker;
 grant delete, insert, select, update on table public.route to postern_relay;
 grant delete, insert, select, update on table public.search_document to postern_api;
 grant delete, select (email_id), update (words) on table public.search_document to postern_worker;
+grant select, update (next_check_at) on table public.sender_domain to postern_api;
+grant delete, insert, select, update on table public.sender_domain to postern_relay;
 grant select (cause, causes, detail, lane, lifted_at, sender), update (asked_for, detail, next_probe_at) on table public.sender_hold to postern_api;
 grant delete, insert, select, update on table public.sender_hold to postern_relay;
 grant select (lane, reply), update (reply) on table public.sign_in to postern_api;

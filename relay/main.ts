@@ -4,6 +4,7 @@
 // logged in nor trusted, and never stops accepting because a provider is away or was never configured.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { listenTo } from '../deploy/bell.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readRelayEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
@@ -14,6 +15,7 @@ import { openAlerts } from './alerts/alerts.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
+import { watchDomains } from './doctor/watch-domains.ts';
 import { countTokenRequests, measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { sendHeartbeats } from './send-heartbeats.ts';
@@ -85,7 +87,9 @@ await runProcess(
         }),
       }),
     );
-    const tokens = openTokens({ database, instance, signal, asked: countTokenRequests(metrics) });
+    const lanes = environment.providers.map(({ name }) => name);
+    const asked = countTokenRequests(metrics, lanes);
+    const tokens = openTokens({ database, instance, signal, asked });
     const started = await startDelivery({
       database,
       environment,
@@ -132,6 +136,9 @@ await runProcess(
       alert: alerts.raise,
     });
     stops.push(preflight);
+    const domains = watchDomains({ environment, database, log, alert: alerts.raise });
+    stops.push(domains);
+    resources.use(listenTo('relay', database, domains.look));
     log.info(
       { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },
       'Relay listening',

@@ -32,6 +32,15 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
     },
   });
   metrics.gauge({
+    name: 'postern_sender_domain_fails',
+    help: "Whether two looks at the DNS of this sender's domain in a row found something that makes mail fail: 1 or 0.",
+    labels: ['domain'],
+    read: async () => {
+      const { rows } = await q.query<{ domain: string; fails: boolean }>(failingDomains);
+      return rows.map(({ domain, fails }) => ({ labels: { domain }, value: fails ? 1 : 0 }));
+    },
+  });
+  metrics.gauge({
     name: 'postern_lane_open',
     help: 'Whether this provider can be used now: 1 or 0.',
     labels: ['lane', 'state'],
@@ -53,14 +62,18 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
   });
 }
 
+const outcomes = ['granted', 'refused', 'unreachable'] as const;
+
 /** Requests for access tokens, by what came of them. */
-export function countTokenRequests(metrics: Metrics) {
+export function countTokenRequests(metrics: Metrics, lanes: readonly string[]) {
   const count = metrics.counter({
     name: 'postern_oauth2_token_requests_total',
     help: 'Requests for an access token: granted, refused, or the endpoint was unreachable.',
     labels: ['lane', 'outcome'],
   });
-  return (lane: string, outcome: 'granted' | 'refused' | 'unreachable') => count({ lane, outcome });
+  // Known from the start, so that the first one is an increase.
+  for (const lane of lanes) for (const outcome of outcomes) count({ lane, outcome }, 0);
+  return (lane: string, outcome: (typeof outcomes)[number]) => count({ lane, outcome });
 }
 
 // Every branch has its partial index, so that what was finished long ago costs nothing.
@@ -91,3 +104,7 @@ const oldestNotice = `
     (select due_at from notice_owed order by due_at limit 1),
     (select first_due_at from notice_owed where first_due_at is not null order by first_due_at limit 1)
   )))::float8 as seconds`;
+
+const failingDomains = `
+  select domain, settled is not distinct from 'fail' as fails from sender_domain
+  where named_at > now() - interval '1 day' order by domain limit 100`;

@@ -88,7 +88,8 @@ async function countWaiting(q: Queryable): Promise<Pick<Overview, 'waiting' | 's
         union all (select status, email_id from recipient where status = 'uncertain' limit $2)
         union all (select status, email_id from recipient where status = 'held' limit $2)
       ) looked_at
-      where email_id is null and exists (select from message where email_id is null) group by status`,
+      where email_id is null
+        and exists (select from message where email_id is null order by queue_id desc limit 1) group by status`,
     values: [countedUpTo, lookedAtUpTo],
   });
   const of = (wanted: StatusCount['source']) =>

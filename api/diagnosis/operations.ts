@@ -3,8 +3,10 @@
 import type { Database } from '../../deploy/database.ts';
 import type { Operation } from '../operation.ts';
 import type { Sending } from '../sending.ts';
+import { checkDomain } from './check-domain.ts';
 import { getEmailStatus } from './get-email-status.ts';
 import { getTestEmailConfig } from './get-test-email-config.ts';
+import { listDomains } from './list-domains.ts';
 import { listUnknownReplies } from './list-unknown-replies.ts';
 import { sendTestEmail } from './send-test-email.ts';
 
@@ -15,6 +17,8 @@ export const diagnosisOperations = (given: {
 }): Operation[] => [
   getEmailStatus(given),
   getTestEmailConfig(given),
+  listDomains(given),
+  checkDomain(given),
   listUnknownReplies(given),
   sendTestEmail(given),
 ];

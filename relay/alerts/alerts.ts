@@ -15,6 +15,8 @@ export type Alert = {
   /** The reply of the provider, or the error of the system. */
   readonly detail: string;
   readonly sender?: string;
+  /** What it means and how to fix it, where the catalogue does not have the cause. */
+  readonly words?: { readonly title: string; readonly fix: string };
 };
 
 export type Alerts = AsyncDisposable & {
@@ -25,7 +27,7 @@ export type Alerts = AsyncDisposable & {
 /** A reply of a provider can be long, and an alert is read on a telephone. */
 const mostDetail = 1_000;
 
-const goodNews = new Set(['lane-open', 'sender-free']);
+const goodNews = new Set(['lane-open', 'sender-free', 'domain-good']);
 
 /**
  * Opens the way for alerts. They reach the webhook in their order, one at a time. One that is not taken is tried again
@@ -71,9 +73,9 @@ export function openAlerts({
       ? undefined
       : openWebhookQueue({ log, url, secret, relayPassword, now, waits, lost: () => lose?.() });
   return {
-    raise(alert) {
+    raise({ words: given, ...alert }) {
       count?.({ kind: alert.kind, cause: alert.cause });
-      const words = inBrief(alert.cause, place(alert.lane));
+      const words = given ?? inBrief(alert.cause, place(alert.lane));
       const told = { ...alert, detail: alert.detail.slice(0, mostDetail), ...words };
       log[goodNews.has(alert.kind) ? 'info' : 'error'](
         { event: 'alert', ...told },

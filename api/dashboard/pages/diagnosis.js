@@ -2,6 +2,7 @@
 // the relay saw them. Never a secret.
 import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
+import { Domains } from './domains.js';
 import { eventsOf } from './events.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
@@ -18,6 +19,7 @@ export function Diagnosis() {
     <${Doctor} />
     <${TestMail} />
     ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}
+    <${Domains} />
     <${Settings} />
     <${UnknownReplies} />
     <section>

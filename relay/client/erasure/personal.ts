@@ -182,6 +182,17 @@ export const mailTables = {
     columns: { system_identifier: digest, restored_up_to_message: digest },
   },
   heartbeat: { key: 'instance', keyType: 'uuid', columns: { process: fixed, report: operators } },
+  sender_domain: {
+    key: 'domain',
+    columns: {
+      domain: operators,
+      provider: fixed,
+      result: fixed,
+      settled: fixed,
+      findings: { never: "the operator's own records, as the world can read them" },
+      receivers: fixed,
+    },
+  },
   doctor_run: { key: 'id', keyType: 'uuid', columns: { walks: 'document', report: 'document' } },
   webhook: {
     key: 'id',

@@ -1,0 +1,61 @@
+// A sender's domain as the API shows it.
+import { z } from 'zod';
+import type { DomainReport } from '../../relay/client/status/domains.ts';
+import { instant } from '../fields.ts';
+
+const result = z.enum(['pass', 'note', 'warn', 'fail', 'unknown', 'not-applicable']);
+
+export const domainView = z
+  .strictObject({
+    domain: z.string().meta({ description: 'In A-labels.' }),
+    provider: z
+      .string()
+      .nullable()
+      .meta({ description: 'Who sends for it; null for one Postern does not know.' }),
+    result: result.nullable().meta({
+      description: 'The worst of the findings; null before the first look. Nothing here says "delivered".',
+    }),
+    settled: result
+      .nullable()
+      .meta({ description: 'What two looks in a row agreed on: alerts and events follow it.' }),
+    settled_at: instant.nullable(),
+    checked_at: instant.nullable(),
+    findings: z.array(
+      z
+        .strictObject({
+          check: z.enum(['domain', 'mx', 'spf', 'dkim', 'dmarc']),
+          result,
+          cause: z.string().meta({ description: 'A short stable slug, such as `spf-doubled`.' }),
+          title: z.string(),
+          fix: z.string().nullable(),
+          record: z
+            .strictObject({
+              name: z.string(),
+              type: z.enum(['TXT', 'CNAME', 'MX']),
+              value: z.string(),
+              host: z
+                .string()
+                .meta({ description: 'What is typed into the field for the name; `@` is the domain.' }),
+            })
+            .nullable()
+            .meta({ description: 'What to publish.' }),
+          evidence: z.array(z.string()).meta({ description: 'What DNS said.' }),
+        })
+        .meta({ id: 'DomainFinding' }),
+    ),
+    receivers: z.array(
+      z.strictObject({
+        receiver: z.string(),
+        answer: z.enum(['yes', 'no', 'unknown']),
+        says: z.string(),
+        codes: z.array(z.string()).meta({ description: 'Replies that follow where the answer is no.' }),
+      }),
+    ),
+  })
+  .meta({ id: 'SenderDomain' });
+
+export const toDomainView = ({ checkedAt, settledAt, ...report }: DomainReport) => ({
+  ...report,
+  settled_at: settledAt?.toISOString() ?? null,
+  checked_at: checkedAt?.toISOString() ?? null,
+});

@@ -1,0 +1,41 @@
+// How processes tell each other at once that there is something to look at: NOTIFY. The database is where they look; who
+// hears nothing looks by itself, only later. For what is rare: a transaction that rings waits for all others that do.
+import type { Database, Queryable } from './database.ts';
+import { every } from './repeat.ts';
+
+const channels = { relay: 'postern_relay', worker: 'postern_worker' } as const;
+
+export type Bell = keyof typeof channels;
+
+/** Rings when the transaction is committed. */
+export async function ring(q: Queryable, bell: Bell): Promise<void> {
+  await q.query(`select pg_notify($1, '')`, [channels[bell]]);
+}
+
+const connectAgainMs = 5_000;
+
+/**
+ * Listens for as long as it is open, on a connection of its own.
+ *
+ * @param heard called whenever somebody rang, and whenever somebody may have rung while there was no connection
+ */
+export function listenTo(bell: Bell, database: Database, heard: () => void): AsyncDisposable {
+  const stopping = Promise.withResolvers<undefined>();
+  const listening = every(connectAgainMs, async () => {
+    try {
+      await using connection = await database.connect();
+      await connection.listen(channels[bell], heard);
+      heard();
+      await Promise.race([connection.ended, stopping.promise]);
+    } catch (error) {
+      // Whoever cannot listen looks by itself; the pool says that the database is away.
+      database.log?.debug({ err: error, bell }, 'Not listening for news; trying again');
+    }
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.resolve(undefined);
+      await listening.stop();
+    },
+  };
+}
