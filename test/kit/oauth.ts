@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { keepToken } from './secrets.ts';
 
 /** What it does with the next request instead of the usual. */
 export type TokenReaction =
@@ -269,6 +270,7 @@ export async function startOAuth(wishes: OAuthWishes = {}): Promise<OAuthServer>
   const grant = (form: Record<string, string>): object => {
     const token = `invented.${randomBytes(24).toString('base64url')}`;
     issued.push(token);
+    keepToken(token);
     valid.set(token, {
       endsAt: performance.now() + settings.lifeSeconds * 1_000,
       forMail: !settings.wrongScope,
@@ -279,7 +281,10 @@ export async function startOAuth(wishes: OAuthWishes = {}): Promise<OAuthServer>
       isFirst || (isRefresh && settings.rotation !== 'none')
         ? `invented-refresh-${randomBytes(12).toString('hex')}`
         : undefined;
-    if (next) refreshTokens.add(next);
+    if (next) {
+      refreshTokens.add(next);
+      keepToken(next);
+    }
     if (isRefresh && settings.rotation === 'once') refreshTokens.delete(form.refresh_token ?? '');
     return {
       token_type: 'Bearer',

@@ -59,6 +59,11 @@ export function keepTokensOf(raw: Buffer): void {
     keep('an invitation token', token, { onlyIn: 'output' });
 }
 
+/** Access and refresh tokens that a server of the kit gives out. */
+export function keepToken(token: string): void {
+  keep('a token of the provider', token);
+}
+
 export function sawOutput(where: string, text: string): void {
   seen.push({ where, kind: 'output', text });
 }
