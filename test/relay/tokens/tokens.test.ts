@@ -286,8 +286,10 @@ describe('refresh tokens', () => {
     const relay = relayOn(here.database, delegated(here.oauth));
     await relay.get();
     await renewNow(here);
+    // What a sequence counts stays counted when its transaction fails.
+    await here.clone.query('create sequence tries; grant usage on sequence tries to public');
     await here.clone.query(
-      `create function fail() returns trigger language plpgsql as $$ begin raise exception 'not now' using errcode = '57014'; end $$`,
+      `create function fail() returns trigger language plpgsql as $$ begin perform nextval('tries'); raise exception 'not now' using errcode = '57014'; end $$`,
     );
     await here.clone.query(
       'create trigger fails before update of sealed on oauth2_grant for each row execute function fail()',
@@ -298,7 +300,12 @@ describe('refresh tokens', () => {
       .finally(() => {
         isDone = true;
       });
-    await until(() => here.oauth.requests.length === 2, { what: 'the second request' });
+    await until(
+      async () =>
+        (await here.clone.query<{ n: string }>('select last_value as n from tries')).rows[0]?.n === '3',
+      { what: 'three tries to store it' },
+    );
+    expect(here.oauth.requests).toHaveLength(2);
     expect(isDone).toBe(false);
     await here.clone.query('drop trigger fails on oauth2_grant');
     await waiting;
@@ -324,7 +331,6 @@ describe('an endpoint that does not do what it should', () => {
     ],
     ['silence', { kind: 'hang' }, 'oauth2-token-unreachable', 'retry'],
     ['a cut', { kind: 'drop' }, 'oauth2-token-unreachable', 'retry'],
-    ['an answer without an end', { kind: 'endless' }, 'oauth2-token-unreachable', 'retry'],
     [
       'a redirect',
       { status: 307, body: '', headers: { location: 'http://127.0.0.1:1/' } },
@@ -411,6 +417,16 @@ describe('an endpoint that does not do what it should', () => {
     ])
       expect(causeOf(await relay.get())).toBe('oauth2-token-unreachable');
     expect(here.oauth.requests).toHaveLength(1);
+  });
+
+  test('an answer without an end is not read to its end', async () => {
+    await using here = await start();
+    here.oauth.next({ kind: 'endless' });
+    const waits = { ...quick, requestMs: 600_000 };
+    const result = await relayOn(here.database, appOnly(here.oauth), { waits }).get();
+    expect(result).toMatchObject({
+      failure: { symptom: { message: 'The answer is longer than 65536 bytes' } },
+    });
   });
 
   test('whoever asks too often waits for minutes', async () => {
