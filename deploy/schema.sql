@@ -262,7 +262,7 @@ create table message_part (
   part integer not null,
   content bytea storage 'e' not null,
   stored_at timestamp with time zone default now()
-) with (toast_tuple_target=8160, autovacuum_vacuum_scale_factor=0.02);
+) with (autovacuum_vacuum_scale_factor=0.02);
 create table notice_owed (
   queue_id text collate "C" not null,
   ordinal smallint not null,
@@ -641,8 +641,8 @@ CREATE INDEX search_document_by_word ON public.search_document USING gin (words)
 CREATE INDEX search_document_to_write ON public.search_document USING btree (email_id) WHERE (words IS NULL);
 CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_at);
 CREATE INDEX submission_at ON public.submission USING btree (at);
-CREATE INDEX submitted_message ON public.message USING btree (queue_id DESC) WHERE (email_id IS NULL);
 CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
+CREATE INDEX submitted_message_in_order ON public.message USING btree (queue_id) WHERE (email_id IS NULL);
 CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
 CREATE INDEX webhook_delivery_by_status ON public.webhook_delivery USING btree (webhook_id, status, id);
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhook_id, next_attempt_at) WHERE (status = 'waiting'::text);
