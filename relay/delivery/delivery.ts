@@ -84,6 +84,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
     context,
     marks: openMarks(database),
     settle,
+    hasBacklog: () => dispatcher.hasMail,
     applyEffect: (lane, mail, effect) => applyEffect(context, lane, mail, effect, false),
     routeStopped: () => refreshLanes(context, lanes),
     settled: async () => {},

@@ -1,8 +1,5 @@
-// What nodemailer's MAIL and RCPT commands lack: SMTPUTF8 for a header in UTF-8 (RFC 6531 section 3.4), and what the
-// submitter wants to hear, passed on to a provider that offers DSN (RFC 3461 section 5.2.1). nodemailer knows one set
-// of DSN parameters for all recipients and encodes them anew; here each recipient has its own, sent as they came.
-import type SMTPConnection from 'nodemailer/lib/smtp-connection';
-import { rewriteCommands } from './nodemailer.ts';
+// MAIL and RCPT with everything that the provider offers and the mail needs: SIZE (RFC 1870), 8BITMIME (RFC 6152),
+// SMTPUTF8 (RFC 6531 section 3.4), and what the submitter wants to hear, as it came (RFC 3461 section 5.2.1). Pure.
 
 export type DsnRequest = {
   readonly ret: string | null;
@@ -11,27 +8,53 @@ export type DsnRequest = {
   readonly recipients: ReadonlyMap<string, { readonly notify: string | null; readonly orcpt: string | null }>;
 };
 
-type Wanted = { readonly needsUtf8: boolean; readonly dsn: DsnRequest | undefined };
+export type Extension = '8BITMIME' | 'SMTPUTF8' | 'SIZE' | 'DSN' | 'PIPELINING';
 
-/** Completes the commands of the next transaction. The answer ends that; call it when the transaction is over. */
-export function completeCommands(connection: SMTPConnection, wanted: Wanted): () => void {
-  if (!wanted.needsUtf8 && !wanted.dsn) return () => {};
-  return rewriteCommands(connection, (command) => complete(command, wanted));
+export type Envelope = {
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly size: number;
+  readonly eightBit: boolean;
+  readonly utf8Header: boolean;
+  readonly dsn?: DsnRequest | undefined;
+};
+
+/** @param offers what the server said to EHLO */
+export function mailCommand(
+  { sender, recipients, size, eightBit, utf8Header, dsn }: Envelope,
+  offers: (extension: Extension) => boolean,
+): string {
+  const needsUtf8 = utf8Header || !isAscii(sender) || recipients.some((address) => !isAscii(address));
+  const asked = offers('DSN') ? dsn : undefined;
+  return [
+    `MAIL FROM:<${checked(sender)}>`,
+    ...(needsUtf8 && offers('SMTPUTF8') ? ['SMTPUTF8'] : []),
+    ...(eightBit && offers('8BITMIME') ? ['BODY=8BITMIME'] : []),
+    ...(size > 0 && offers('SIZE') ? [`SIZE=${size}`] : []),
+    ...parameters({ RET: asked?.ret, ENVID: asked?.envid }),
+  ].join(' ');
 }
 
-function complete(command: string, { needsUtf8, dsn }: Wanted): string {
-  if (command.startsWith('MAIL FROM:')) {
-    const utf8 = needsUtf8 && !command.includes(' SMTPUTF8') ? ' SMTPUTF8' : '';
-    return command + utf8 + parameters({ RET: dsn?.ret, ENVID: dsn?.envid });
-  }
-  const recipient = /^RCPT TO:<(.*)>$/s.exec(command)?.[1];
-  if (recipient === undefined) return command;
-  const asked = dsn?.recipients.get(recipient);
-  return command + parameters({ NOTIFY: asked?.notify, ORCPT: asked?.orcpt });
+export function rcptCommand(
+  address: string,
+  { dsn }: Pick<Envelope, 'dsn'>,
+  offers: (extension: Extension) => boolean,
+): string {
+  const asked = offers('DSN') ? dsn?.recipients.get(address) : undefined;
+  return [
+    `RCPT TO:<${checked(address)}>`,
+    ...parameters({ NOTIFY: asked?.notify, ORCPT: asked?.orcpt }),
+  ].join(' ');
 }
 
-function parameters(values: Readonly<Record<string, string | null | undefined>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => (value == null ? '' : ` ${name}=${value}`))
-    .join('');
+function parameters(values: Readonly<Record<string, string | null | undefined>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => (value == null ? [] : [`${name}=${value}`]));
 }
+
+/** No address of the queue has these; one that had would be a command of its own. */
+function checked(address: string): string {
+  if (/[\r\n<>]/.test(address)) throw new Error(`Invalid address ${JSON.stringify(address)}`);
+  return address;
+}
+
+export const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);

@@ -1,97 +1,57 @@
-// The bytes of a mail on their way into the connection, with the fence in front of the final dot.
-
+// The octets of a mail on their way into the connection, with the fence in front of the final dot.
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { openDotStuffing } from './dot-stuffing.ts';
 
 export type Body = AsyncIterable<Buffer> | Buffer;
 
 /**
- * A stream that ends, and so lets nodemailer write the final dot, only after `fence` has resolved. The fence is asked
- * when nothing but the end is left to write, so that a process which is frozen afterwards has a look at the clock in
- * front of the dot. It rejects when the dot must not leave; it has then destroyed the socket.
+ * Writes the message and, after `fence` has resolved, its end. The fence is asked when nothing but the end is left to
+ * write, so that a process which is frozen afterwards has a look at the clock in front of the dot. It rejects when the
+ * dot must not leave; it has then destroyed the socket.
  *
  * @param onBlock called whenever the provider has taken a block: the line is alive
+ * @param mayGoOn rejects what is left of the message: the provider has already answered, or is gone
  */
-export function fencedBody(
+export async function sendBody(
   body: Body,
   socket: Socket,
-  onBlock: () => void,
-  fence: () => Promise<void>,
-): Readable {
-  return Buffer.isBuffer(body) ? small(body, socket, onBlock, fence) : large(body, socket, onBlock, fence);
-}
-
-/** Kept back until the fence is passed: body and dot then leave together, in one write. */
-function small(body: Buffer, socket: Socket, onBlock: () => void, fence: () => Promise<void>): Readable {
-  let asked = false;
-  const stream = new Readable({
-    read() {
-      if (asked) return;
-      asked = true;
-      onBlock();
-      fence().then(
-        () => {
-          socket.cork();
-          setImmediate(() => socket.uncork());
-          stream.push(body);
-          stream.push(null);
-        },
-        (error) => stream.destroy(error as Error),
-      );
-    },
-  });
-  return stream;
-}
-
-/** Read while it is sent; the fence is asked when all of it has left this process. */
-function large(
-  body: AsyncIterable<Buffer>,
-  socket: Socket,
-  onBlock: () => void,
-  fence: () => Promise<void>,
-): Readable {
-  const blocks = body[Symbol.asyncIterator]();
-  let exhausted = false;
-  const advance = async () => {
-    onBlock();
-    const next = await blocks.next();
-    if (!next.done) {
-      stream.push(next.value);
-      return;
-    }
-    exhausted = true;
-    await drained(socket);
+  { onBlock, mayGoOn, fence }: { onBlock: () => void; mayGoOn: () => void; fence: () => Promise<void> },
+): Promise<void> {
+  const stuffing = openDotStuffing();
+  onBlock();
+  if (Buffer.isBuffer(body)) {
+    // Kept back until the fence is passed: body and dot then leave together, in one write.
+    const pieces = [...stuffing.write(body), stuffing.end()];
     await fence();
-    // Waiting for the database has given the socket no new bytes, so the dot is next.
-    stream.push(null);
-  };
-  const stream = new Readable({
-    // One block beyond the one on the wire; backpressure does the rest.
-    highWaterMark: 64 * 1024,
-    read() {
-      if (!exhausted) advance().catch((error) => stream.destroy(error as Error));
-    },
-    destroy(error, done) {
-      exhausted = true;
-      // A message that is given up in the middle must not keep its source open.
-      Promise.resolve(blocks.return?.()).then(() => done(error), done);
-    },
-  });
-  return stream;
+    socket.write(Buffer.concat(pieces));
+    return;
+  }
+  // Read while it is sent: one block beyond the one on the wire. Left early, it closes the source.
+  let flushed = Promise.resolve();
+  for await (const block of body) {
+    await flushed;
+    mayGoOn();
+    onBlock();
+    const pieces = stuffing.write(block);
+    flushed = flush(socket, pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces));
+  }
+  // Until all of it has left this process: waiting for the database then gives the socket no new bytes, and the dot is
+  // next.
+  await flushed;
+  mayGoOn();
+  await fence();
+  socket.write(stuffing.end());
 }
 
-/** Resolves when nothing of ours is left in the process: neither in the socket nor in the stream before it. */
-async function drained(socket: Socket): Promise<void> {
-  for (let empty = 0; empty < 2; ) {
-    if (socket.destroyed) throw new Error('Connection closed unexpectedly');
-    // Bytes in the stuffing stream move into the socket as soon as that has room: empty twice means both are.
-    if (socket.writableLength === 0) {
-      empty++;
-      await nextTurn();
-    } else {
-      empty = 0;
-      await pause(2);
-    }
-  }
+/** Resolves when the octets have left this process, or never will. */
+function flush(socket: Socket, octets: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve();
+    const done = () => {
+      socket.off('close', done);
+      resolve();
+    };
+    socket.once('close', done);
+    socket.write(octets, done);
+  });
 }

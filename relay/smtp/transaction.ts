@@ -2,10 +2,11 @@
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { RouteSetting } from '../../deploy/environment.ts';
 import type { Conversation } from './conversation.ts';
-import { completeCommands, type DsnRequest } from './envelope-commands.ts';
+import { refusedBy, sendEnvelope, type Taken } from './envelope.ts';
+import { type DsnRequest, isAscii } from './envelope-commands.ts';
 import type { SmtpFailure } from './failure.ts';
-import { type Body, fencedBody } from './fenced-body.ts';
-import { type Envelope, offers, socketOf } from './nodemailer.ts';
+import { type Body, sendBody } from './fenced-body.ts';
+import { beginExchange, largestMessage, offers, socketOf } from './nodemailer.ts';
 import { type Reply, readReply } from './reply.ts';
 import type { StageTimer } from './stage-timer.ts';
 import type { StageTracker, Timings } from './stages.ts';
@@ -41,10 +42,14 @@ export type Transaction = {
     | { readonly kind: 'fenced'; readonly why: string };
 };
 
-/** Asked in front of the dot; says no by giving the reason. */
-export type Fence = (
-  accepted: readonly string[],
-) => Promise<{ readonly pass: true } | { readonly pass: false; readonly why: string }>;
+export type Fence = {
+  /** MAIL is leaving: what the fence needs for its answer may be fetched meanwhile. */
+  approach(): void;
+  /** Asked in front of the dot; says no by giving the reason. */
+  pass(
+    accepted: readonly string[],
+  ): Promise<{ readonly pass: true } | { readonly pass: false; readonly why: string }>;
+};
 
 /** A connection after EHLO, with everything that belongs to it. */
 export type OpenConnection = {
@@ -95,70 +100,97 @@ export async function runTransaction(
   fence: Fence,
 ): Promise<Transaction> {
   const { connection, conversation, tracker, timeouts, timer } = opened;
-  const envelope: Envelope = {
-    from: message.sender,
-    to: message.recipients.filter((address) => !unsent.has(address)),
-    size: message.size,
-    use8BitMime: message.eightBit,
-  };
-  let fenced: string | undefined;
-  let dotIsOut = false;
+  const recipients = message.recipients.filter((address) => !unsent.has(address));
+  const taken: Taken = { accepted: [], refused: new Map() };
+  const course = { fenced: undefined as string | undefined, dotIsOut: false, bodyHasBegun: false };
   let answer: FinalAnswer | undefined;
-  let bodyHasBegun = false;
-  const onBlock = () => {
-    bodyHasBegun = true;
-    timer.start(timeouts.blockMs);
-  };
+
   const passFence = async () => {
     timer.stop();
-    const leave = await fence(envelope.accepted ?? []);
+    const leave = await fence.pass(taken.accepted);
     if (!leave.pass) {
-      fenced = leave.why;
+      course.fenced = leave.why;
       conversation.cut(new Error(leave.why));
       throw new Error(leave.why);
     }
-    if (conversation.lost) throw new Error('Connection closed unexpectedly');
-    dotIsOut = true;
+    if (conversation.lost) throw connectionClosed();
+    course.dotIsOut = true;
     tracker.enter('dot');
   };
 
-  const usualCommands = completeCommands(connection, {
-    needsUtf8: message.utf8Header,
-    dsn: offers(connection, 'DSN') ? message.dsn : undefined,
-  });
   const failure = await conversation.ask((done) => {
     const socket = socketOf(connection);
-    if (!socket) return done(new Error('Connection closed unexpectedly'));
-    connection.send(envelope, fencedBody(message.body, socket, onBlock, passFence), (error, info) => {
-      // Only a whole reply to the dot comes as EMESSAGE or as success; a torn one comes with the lost connection.
-      const raw = !error ? info.response : error.code === 'EMESSAGE' && dotIsOut ? error.response : undefined;
-      if (raw !== undefined) answer = readAnswer(raw);
+    if (!socket) return done(connectionClosed());
+    const exchange = beginExchange(connection, (error) => finish(taken.mailRefused ?? error));
+    let isOver = false;
+    const finish = (error?: Error) => {
+      if (isOver) return;
+      isOver = true;
+      exchange.end();
       done(error);
-    });
+    };
+    const speak = async () => {
+      refuseTooLarge(connection, tracker, message.size);
+      fence.approach();
+      await sendEnvelope(exchange, { ...message, recipients }, (each) => offers(connection, each), taken);
+      course.bodyHasBegun = true;
+      let early: Error | undefined;
+      exchange.expect((reply) => {
+        if (course.dotIsOut) answer = readAnswer(reply);
+        else early = refusedBy(reply, 'Message failed', 'DATA', 'EMESSAGE');
+        finish(early);
+      });
+      await sendBody(message.body, socket, {
+        onBlock: () => timer.start(timeouts.blockMs),
+        mayGoOn() {
+          if (isOver) throw early ?? connectionClosed();
+        },
+        fence: passFence,
+      });
+    };
+    speak().catch(finish);
   });
-  usualCommands();
   timer.stop();
 
   const { timings } = tracker;
   const result = {
     timings,
-    refused: new Map([...unsent, ...refusals(envelope, failure, timings)]),
-    accepted: envelope.accepted ?? [],
+    refused: new Map([...unsent, ...refusals(taken, timings)]),
+    accepted: taken.accepted,
   };
+  const { fenced, dotIsOut, bodyHasBegun } = course;
   if (fenced !== undefined) return { ...result, end: { kind: 'fenced', why: fenced } };
   if (answer && 'reply' in answer) return { ...result, end: { kind: 'answered', reply: answer.reply } };
   if (dotIsOut) {
     // Whatever follows on a connection that lost its way would be taken for the answer to the next mail.
-    if (answer) conversation.cut(new Error('The final reply is not SMTP'));
+    conversation.cut(new Error('The final reply is not SMTP'));
     const symptom = { ...failure?.symptom, ...(answer && { reply: answer.garbage.slice(0, 200) }) };
     return { ...result, end: { kind: 'silent', failure: { stage: 'dot', symptom, timings } } };
   }
   const end = failure ?? { stage: tracker.stage, symptom: { message: 'no reply' }, timings };
-  // Inside a message RSET would be one more line of it: only closing ends it unsent.
-  if (bodyHasBegun) conversation.cut(new Error('The message was given up'));
-  else if (!conversation.lost) await reset(opened);
+  await endUnsent(opened, bodyHasBegun || taken.isOutOfStep === true);
   return { ...result, end: { kind: 'failed', failure: end } };
 }
+
+/** RFC 1870 section 6.1: what the server has said it will not take is not sent to it. */
+function refuseTooLarge(connection: SMTPConnection, tracker: StageTracker, size: number): void {
+  const largest = largestMessage(connection);
+  if (largest === 0 || size <= largest) return;
+  tracker.enter('mail');
+  const error = new Error(`Message size larger than allowed ${largest}`);
+  throw Object.assign(error, { code: 'EMESSAGE', command: 'MAIL FROM' });
+}
+
+/** @param isInside the server waits for the rest of a message */
+async function endUnsent(opened: OpenConnection, isInside: boolean): Promise<void> {
+  const { conversation } = opened;
+  // Inside a message RSET would be one more line of it: only closing ends it unsent.
+  if (isInside) conversation.cut(new Error('The message was given up'));
+  else if (!conversation.lost) await reset(opened);
+}
+
+const connectionClosed = () =>
+  Object.assign(new Error('Connection closed unexpectedly'), { code: 'ECONNECTION' });
 
 type FinalAnswer = { readonly reply: Reply } | { readonly garbage: string };
 
@@ -168,14 +200,13 @@ function readAnswer(raw: string): FinalAnswer {
 }
 
 function refusals(
-  { rejectedErrors = [] }: Envelope,
-  failure: SmtpFailure | undefined,
+  { refused, mailRefused }: Taken,
   timings: Timings,
 ): (readonly [address: string, SmtpFailure])[] {
   // With PIPELINING a refused MAIL is followed by "503 no transaction" for everybody: that is not about them.
-  if (failure?.stage === 'mail') return [];
-  return rejectedErrors.map((error) => [
-    error.recipient ?? '',
+  if (mailRefused) return [];
+  return [...refused].map(([address, error]) => [
+    address,
     { stage: 'rcpt', symptom: symptomOf(error), timings },
   ]);
 }
@@ -187,5 +218,3 @@ async function reset({ connection, conversation, timeouts, timer }: OpenConnecti
   timer.stop();
   if (failure && !conversation.lost) conversation.cut(new Error('RSET was refused'));
 }
-
-const isAscii = (text: string) => /^[\x20-\x7e]*$/.test(text);

@@ -1,6 +1,6 @@
 // Reading one message after DATA: checked octet by octet, its header judged as soon as it is complete, and a large body
 // stored while it arrives, so that memory holds one part of it and never all.
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { SMTPServerDataStream } from 'smtp-server';
 import type { Budget } from '../../deploy/budget.ts';
 import type { Queryable } from '../../deploy/database.ts';
@@ -54,7 +54,6 @@ export type Reception = {
 export async function receive(reception: Reception): Promise<Received | Refusal> {
   const { stream, queueId, database, budget, question, trace, digestOf, longestMs } = reception;
   const lines = checkLines();
-  const digest = createHash('sha256').update(digestOf);
   const first = await readSmall(stream);
   if (first.ended) {
     if (stream.sizeExceeded) return tooBig;
@@ -67,12 +66,14 @@ export async function receive(reception: Reception): Promise<Received | Refusal>
       content,
       size: content.length,
       eightBit: lines.eightBit,
-      digest: digest.update(first.bytes).digest(),
+      // In one go, which costs half of what an object for it does.
+      digest: hash('sha256', Buffer.concat([Buffer.from(digestOf), first.bytes]), 'buffer'),
       async discard() {},
       [Symbol.dispose]() {},
     };
   }
 
+  const digest = createHash('sha256').update(digestOf);
   // Disposed of twice, it gives back once.
   const hold = new DisposableStack();
   hold.use(await budget.reserve(windowBytes));

@@ -63,6 +63,22 @@ test('a second copy must have been announced', () => {
   expect(breaches({ ...twice, recorded: [{ ...record, possibleDuplicates: 1, inDoubt: 1 }] })).toEqual([]);
 });
 
+test.each([
+  ['taken, and not sent again', [copy], 0, 1],
+  ['taken, and taken again', [copy, copy], 1, 1],
+  ['not taken until it was sent again', [copy], 1, 0],
+  ['never taken', [], 0, 0],
+])('of what was uncertain, the account says what had left: %s', (_, taken, possibleDuplicates, expected) => {
+  const reckoning = reckon({
+    acknowledged,
+    taken,
+    recorded: [{ ...record, possibleDuplicates, inDoubt: 1 }],
+    refusedForGood: new Set(),
+    unrecognisable: new Map(),
+  });
+  expect(reckoning).toMatchObject({ inDoubt: 1, inDoubtAndTaken: expected });
+});
+
 test('one mail under two queue ids was accepted twice', () => {
   const other: Recorded = { ...record, queueId: 'Q2', status: 'queued', sha256: 'bb' };
   expect(breaches({ recorded: [record, other] })).toEqual([expect.stringContaining('accepted twice')]);

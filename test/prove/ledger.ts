@@ -55,6 +55,8 @@ export type Reckoning = {
   readonly waiting: ReadonlyMap<string, number>;
   /** Once in the window in which SMTP cannot tell, whatever came of it. */
   readonly inDoubt: number;
+  /** Of those: the provider had taken it before it was sent again. */
+  readonly inDoubtAndTaken: number;
   /** Copies beyond the first that the timeline announces as possible duplicates. */
   readonly markedDuplicates: number;
   /** Accepted again because the client sent it again and it could not be recognised. */
@@ -90,7 +92,15 @@ export function reckon({ acknowledged, taken, recorded, refusedForGood, unrecogn
     mangled: [] as Breach[],
     misreported: [] as Breach[],
   };
-  const count = { delivered: 0, bounced: 0, cancelled: 0, inDoubt: 0, markedDuplicates: 0, resubmitted: 0 };
+  const count = {
+    delivered: 0,
+    bounced: 0,
+    cancelled: 0,
+    inDoubt: 0,
+    inDoubtAndTaken: 0,
+    markedDuplicates: 0,
+    resubmitted: 0,
+  };
 
   for (const { recipient, under, cancelled } of acknowledged) {
     const all = records.get(recipient) ?? [];
@@ -127,6 +137,7 @@ export function reckon({ acknowledged, taken, recorded, refusedForGood, unrecogn
     for (const record of all) {
       if (record.inDoubt > 0) count.inDoubt++;
       const own = all.length > 1 ? got.filter(({ sha256 }) => sha256 === record.sha256) : got;
+      if (record.inDoubt > 0 && own.length > record.possibleDuplicates) count.inDoubtAndTaken++;
       const marked = Math.min(own.length - 1, record.possibleDuplicates);
       if (own.length > 1) count.markedDuplicates += marked;
       if (own.length - 1 > marked) {

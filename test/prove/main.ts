@@ -151,6 +151,7 @@ function report(
     ['  visibly waiting', sum(reckoning.waiting.values()), listed(reckoning.waiting)],
     ['lost', reckoning.lost.length],
     ['uncertain at some time', reckoning.inDoubt],
+    ['  and taken by then', reckoning.inDoubtAndTaken],
     ['duplicates, marked', reckoning.markedDuplicates],
     ['resubmitted', reckoning.resubmitted, 'sent again by clients without Message-ID and without key'],
     ['duplicates, unmarked', reckoning.unmarkedDuplicates.length],

@@ -29,6 +29,8 @@ export type Agent = {
   readonly context: DeliveryContext;
   readonly marks: Marks;
   readonly settle: Settle;
+  /** Whether other mail waits for a connection. */
+  hasBacklog(): boolean;
   /**
    * Does what concerns more than this mail, before its own result is stored.
    *
@@ -132,9 +134,12 @@ async function transact(
       batch,
       marks: agent.marks,
       markMs: timeouts.markMs,
+      isEarly: agent.hasBacklog(),
       stopping: context.stopping,
-      passed(mark) {
+      marked(mark) {
         marked = mark;
+      },
+      passed() {
         attempt.dotIsOut = true;
       },
     }),

@@ -18,8 +18,9 @@ type Situation = AsyncDisposable & {
   readonly database: Database;
   readonly mail: ClaimedMail;
   readonly stopping: AbortController;
-  /** Marks under which a dot left. */
-  readonly passed: Marked[];
+  /** Marks that are in the database, and what left under one. */
+  readonly marked: Marked[];
+  readonly passed: string[];
 };
 
 /** A claimed mail whose data is at the provider, but for the final dot. */
@@ -35,14 +36,15 @@ async function beforeTheDot(): Promise<Situation> {
     database,
     mail,
     stopping: new AbortController(),
+    marked: [],
     passed: [],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
 const fence = (
-  { database, mail, stopping, passed }: Situation,
-  more: { markMs?: number; now?: () => number } = {},
+  { database, mail, stopping, marked, passed }: Situation,
+  more: { markMs?: number; isEarly?: boolean; now?: () => number } = {},
 ) =>
   fenceOf({
     mail,
@@ -50,7 +52,9 @@ const fence = (
     marks: openMarks(database),
     markMs,
     stopping: stopping.signal,
-    passed: (marked) => passed.push(marked),
+    isEarly: false,
+    marked: (mark) => marked.push(mark),
+    passed: () => passed.push('dot'),
     ...more,
   });
 
@@ -59,7 +63,7 @@ const markedIn = async ({ given, mail }: Situation) =>
 
 test('the dot leaves under a mark of those whom the provider took, and of nobody else', async () => {
   await using situation = await beforeTheDot();
-  expect(await fence(situation)([bob])).toEqual({ pass: true });
+  expect(await fence(situation).pass([bob])).toEqual({ pass: true });
   expect(situation.passed).toHaveLength(1);
   expect(await markedIn(situation)).toEqual([false, true]);
 });
@@ -67,16 +71,19 @@ test('the dot leaves under a mark of those whom the provider took, and of nobody
 test('no dot leaves under a mark that is too old', async () => {
   await using situation = await beforeTheDot();
   const frozen = () => performance.now() + markMs + 1;
-  expect(await fence(situation, { now: frozen })([ann])).toEqual({ pass: false, why: 'the mark is too old' });
+  expect(await fence(situation, { now: frozen }).pass([ann])).toEqual({
+    pass: false,
+    why: 'the mark is too old',
+  });
   const late = () => performance.now() + markMs - 10_000;
-  expect(await fence(situation, { now: late })([ann])).toEqual({ pass: true });
+  expect(await fence(situation, { now: late }).pass([ann])).toEqual({ pass: true });
   expect(situation.passed).toHaveLength(1);
 });
 
 test('no dot leaves for a mail that somebody else carries by now', async () => {
   await using situation = await beforeTheDot();
   await situation.given.query('update recipient set claim_token = gen_random_uuid()');
-  expect(await fence(situation)([ann, bob])).toMatchObject({ pass: false });
+  expect(await fence(situation).pass([ann, bob])).toMatchObject({ pass: false });
   expect(situation.passed).toEqual([]);
 });
 
@@ -86,7 +93,7 @@ test('no dot leaves when the database has not confirmed the mark in time', async
   await using other = openDatabase({ url: given.url, applicationName: 'other', max: 1 });
   await other.transaction(async (tx) => {
     await tx.query('select from recipient for update');
-    expect(await fence(situation, { markMs: 50 })([ann])).toEqual({
+    expect(await fence(situation, { markMs: 50 }).pass([ann])).toEqual({
       pass: false,
       why: 'the database did not confirm the mark',
     });
@@ -100,7 +107,7 @@ test('no dot leaves when the database is away', async () => {
   await using situation = await beforeTheDot();
   const away = openDatabase({ url: situation.given.url, applicationName: 'away' });
   await away[Symbol.asyncDispose]();
-  expect(await fence({ ...situation, database: away })([ann])).toMatchObject({ pass: false });
+  expect(await fence({ ...situation, database: away }).pass([ann])).toMatchObject({ pass: false });
   expect(situation.passed).toEqual([]);
 });
 
@@ -112,9 +119,49 @@ test('no dot leaves a relay that is stopping, before the mark or after it', asyn
     stopping.abort();
     return performance.now();
   };
-  expect(await fence(situation, { now: stopsMeanwhile })([ann])).toEqual(no);
+  expect(await fence(situation, { now: stopsMeanwhile }).pass([ann])).toEqual(no);
   expect(await markedIn(situation)).toEqual([true, false]);
-  expect(await fence(situation)([bob])).toEqual(no);
+  expect(await fence(situation).pass([bob])).toEqual(no);
   expect(await markedIn(situation)).toEqual([true, false]);
   expect(passed).toEqual([]);
+});
+
+test('a mark that was asked for with MAIL is for everybody of the attempt, and the dot leaves under it', async () => {
+  await using situation = await beforeTheDot();
+  const early = fence(situation, { isEarly: true });
+  early.approach();
+  await until(async () => (await markedIn(situation)).every(Boolean), { what: 'the early mark' });
+  expect(situation.passed).toEqual([]);
+  expect(await early.pass([bob])).toEqual({ pass: true });
+  expect(situation.marked).toHaveLength(1);
+});
+
+test('without other mail that waits nothing is marked before the dot', async () => {
+  await using situation = await beforeTheDot();
+  const usual = fence(situation);
+  usual.approach();
+  expect(await usual.pass([ann])).toEqual({ pass: true });
+  expect(await markedIn(situation)).toEqual([true, false]);
+});
+
+test('an early mark that is too old when the provider has answered is asked for again', async () => {
+  await using situation = await beforeTheDot();
+  let late = markMs + 1;
+  const slow = fence(situation, { isEarly: true, now: () => performance.now() + late });
+  slow.approach();
+  await until(() => situation.marked.length === 1);
+  const passing = slow.pass([ann]);
+  await until(() => situation.marked.length === 2, { what: 'the second mark' });
+  expect(await passing).toEqual({ pass: false, why: 'the mark is too old' });
+  late = 0;
+  expect(await slow.pass([ann])).toEqual({ pass: true });
+});
+
+test('no dot leaves under an early mark of a mail that somebody else carries by now', async () => {
+  await using situation = await beforeTheDot();
+  await situation.given.query('update recipient set claim_token = gen_random_uuid()');
+  const early = fence(situation, { isEarly: true });
+  early.approach();
+  expect(await early.pass([ann])).toMatchObject({ pass: false });
+  expect(situation.marked).toEqual([]);
 });

@@ -101,6 +101,22 @@ test('a lease is renewed for whoever holds the claim, and for nobody else', asyn
   expect(await firstOf(given, queueId)).toMatchObject({ status: 'sending' });
 });
 
+test.each([
+  [59, true],
+  [40, false],
+])('a lease that has %i of 60 seconds left is as it was: %s', async (leaseSeconds, isKept) => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  await sending(given, { leaseSeconds });
+  const read = () =>
+    given.query<{ token: string; until: string }>(
+      'select claim_token as token, lease_until::text as until from recipient',
+    );
+  const [before] = (await read()).rows;
+  await renewLeases(database, [before?.token ?? ''], 60_000);
+  expect((await read()).rows[0]?.until === before?.until).toBe(isKept);
+});
+
 test('what is uncertain is sent again when its time has come, not before', async () => {
   await using given = await freshDatabase();
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });

@@ -153,7 +153,7 @@ test('what a relay has taken without a free connection goes back into the queue 
     expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(4);
     expect(recipient?.resends).toBe(0);
   }
-});
+}, 180_000);
 
 test('what a killed relay had taken goes on when its lease has run out', async () => {
   await using stack = await startStack({
@@ -173,4 +173,4 @@ test('what a killed relay had taken goes on when its lease has run out', async (
   await stack.relay.start();
   await until(async () => (await countByStatus(stack.database.query)).sent === 3, { timeoutMs: 60_000 });
   expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(3);
-});
+}, 180_000);
