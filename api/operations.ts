@@ -9,6 +9,7 @@ import type { Operation } from './operation.ts';
 import { recipientOperations } from './recipients/operations.ts';
 import { schedulingOperations } from './scheduling/operations.ts';
 import type { Sending } from './sending.ts';
+import { suppressionOperations } from './suppressions/operations.ts';
 import { templateOperations } from './templates/operations.ts';
 import { webhookOperations } from './webhooks/operations.ts';
 
@@ -29,6 +30,7 @@ export function allOperations(given: {
     ...onboardingOperations(given),
     ...templateOperations(given),
     ...webhookOperations(given),
+    ...suppressionOperations(given),
     ...keyOperations(given),
     ...diagnosisOperations(given),
   ];

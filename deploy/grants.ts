@@ -55,10 +55,11 @@ export const grants: Grants = {
       webhook: 'select insert update',
       // A secret goes in and never comes out again: the worker alone reads it.
       webhook_secret: 'select(webhook_id, created_at, expires_at) insert update(expires_at) delete',
+      suppression: everything,
       webhook_delivery:
         'select insert update(status, next_attempt_at, attempts, finished_at, data, answer, error)',
     },
-    functions: ['message_source(text,integer)'],
+    functions: ['message_source(text,integer)', 'suppression_digest(text)'],
   },
   postern_relay: {
     tables: {
@@ -90,12 +91,14 @@ export const grants: Grants = {
       sender_domain: everything,
       heartbeat: 'select insert update',
       event: 'select insert',
+      // Whether there is any; who is on it tells suppression_of().
+      suppression: 'select(reason)',
       // Its status follows the recipients; what it says is the business of others.
       email:
         'select(all but text_body, html_body, headers, from_name, reply_to, subject) ' +
         'update(status, reason, reason_detail, finished_at, updated_at, accepted_at, queue_id, next_hand_over_at)',
     },
-    functions: ['tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])'],
+    functions: ['tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])', 'suppression_of(text)'],
   },
   postern_worker: {
     tables: {
@@ -119,6 +122,7 @@ export const grants: Grants = {
       webhook:
         'select update(state, disabled_cause, failing_since, failures, paused_until, dropped, updated_at) delete',
       webhook_secret: 'select delete',
+      suppression: 'select(id, expires_at) delete',
       webhook_delivery:
         'select update(status, next_attempt_at, attempts, attempted_at, answer_status, answer, error, duration_ms, ' +
         'finished_at) delete',

@@ -8,6 +8,7 @@ create type mail_status as enum (
   'queued',
   'pending',
   'bounced',
+  'suppressed',
   'expired',
   'cancelled',
   'captured',
@@ -398,6 +399,25 @@ create table submission (
   lasts interval not null,
   digest bytea
 ) with (autovacuum_vacuum_scale_factor=0.02);
+create table suppression (
+  id uuid not null,
+  address text,
+  digest bytea not null,
+  digest_unicode bytea,
+  stream text not null default ''::text,
+  reason text not null,
+  cause text,
+  source_email_id uuid,
+  source_queue_id text,
+  reply text,
+  note text,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone
+);
+create table suppression_key (
+  only_row boolean not null default true,
+  key bytea not null
+);
 create table template (
   kind text not null,
   subject text not null,
@@ -496,7 +516,7 @@ alter table email add constraint an_email_has_recipients CHECK (((jsonb_typeof(r
 alter table email add constraint an_entry_belongs_to_a_client CHECK (((entry_key IS NULL) OR (client_id IS NOT NULL)));
 alter table email add constraint email_pkey PRIMARY KEY (id);
 alter table email add constraint email_queue_id_key UNIQUE (queue_id);
-alter table email add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status]))));
+alter table email add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'suppressed'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status])))) NOT VALID;
 alter table email add constraint kind_is_known CHECK ((kind = ANY (ARRAY['invitation'::text, 'single'::text, 'scheduled'::text, 'rejection'::text, 'test'::text])));
 alter table email add constraint only_the_relay_has_seen_a_queue_id CHECK (((queue_id IS NULL) = (accepted_at IS NULL)));
 alter table email add constraint only_what_waits_for_hand_over_has_a_time_for_it CHECK (((next_hand_over_at IS NOT NULL) = (status = 'pending'::mail_status)));
@@ -552,7 +572,7 @@ alter table rate_window add constraint rate_window_pkey PRIMARY KEY (subject, st
 alter table recipient add constraint a_held_recipient_says_why CHECK (((status <> 'held'::mail_status) OR (reason IS NOT NULL)));
 alter table recipient add constraint a_mark_means_data_may_be_out CHECK (((marked_at IS NULL) OR (status = ANY (ARRAY['sending'::mail_status, 'uncertain'::mail_status, 'held'::mail_status, 'sent'::mail_status, 'bounced'::mail_status, 'cancelled'::mail_status, 'expired'::mail_status]))));
 alter table recipient add constraint a_recipient_of_the_relay_is_never_pending CHECK ((status <> 'pending'::mail_status));
-alter table recipient add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status]))));
+alter table recipient add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'suppressed'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status])))) NOT VALID;
 alter table recipient add constraint notify_is_known CHECK ((notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text));
 alter table recipient add constraint only_waiting_or_uncertain_recipients_have_a_next_attempt CHECK (((next_attempt_at IS NULL) OR (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status, 'uncertain'::mail_status]))));
 alter table recipient add constraint only_what_bounced_has_a_report_of_it CHECK (((bounced_at IS NULL) OR (status = 'bounced'::mail_status))) NOT VALID;
@@ -579,6 +599,12 @@ alter table sign_in add constraint a_refusal_says_what_was_said CHECK ((worked O
 alter table sign_in add constraint sign_in_lane_fkey FOREIGN KEY (lane) REFERENCES lane(key) ON DELETE CASCADE;
 alter table sign_in add constraint sign_in_pkey PRIMARY KEY (lane);
 alter table submission add constraint submission_pkey PRIMARY KEY (credential, key);
+alter table suppression add constraint a_digest_is_sha_256 CHECK (((octet_length(digest) = 32) AND (octet_length(digest_unicode) = 32)));
+alter table suppression add constraint one_suppression_per_address UNIQUE (digest, stream);
+alter table suppression add constraint reason_is_known CHECK ((reason = ANY (ARRAY['manual'::text, 'bounce'::text, 'complaint'::text, 'unsubscribe'::text])));
+alter table suppression add constraint suppression_pkey PRIMARY KEY (id);
+alter table suppression_key add constraint suppression_key_only_row_check CHECK (only_row);
+alter table suppression_key add constraint suppression_key_pkey PRIMARY KEY (only_row);
 alter table template add constraint kind_is_known CHECK ((kind = ANY (ARRAY['invitation'::text, 'rejection'::text])));
 alter table template add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
 alter table template add constraint template_pkey PRIMARY KEY (kind);
@@ -643,6 +669,8 @@ CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_a
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
 CREATE INDEX submitted_message_in_order ON public.message USING btree (queue_id) WHERE (email_id IS NULL);
+CREATE INDEX suppression_by_unicode ON public.suppression USING btree (digest_unicode) WHERE (digest_unicode IS NOT NULL);
+CREATE INDEX suppression_expires ON public.suppression USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
 CREATE INDEX webhook_delivery_by_status ON public.webhook_delivery USING btree (webhook_id, status, id);
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (webhook_id, next_attempt_at) WHERE (status = 'waiting'::text);
@@ -672,6 +700,23 @@ begin
   perform tell_webhooks(case when new.state = 'open' then 'lane.open' else 'lane.stopped' end, jsonb_build_object(
     'lane', new.name, 'state', new.state, 'cause', new.cause,
     'title', (select title from cause where slug = new.cause)));
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.a_changed_suppression_is_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  it suppression := case when tg_op = 'INSERT' then new else old end;
+begin
+  if it.address is not null then
+    perform tell_webhooks(
+      case when tg_op = 'INSERT' then 'suppression.added' else 'suppression.removed' end,
+      jsonb_build_object('address', it.address, 'reason', it.reason, 'cause', it.cause,
+        'title', (select title from cause where slug = it.cause), 'source_email_id', it.source_email_id));
+  end if;
   return null;
 end $function$;
 CREATE OR REPLACE FUNCTION public.a_deleted_email_is_not_found()
@@ -808,7 +853,7 @@ begin
       reason = d.reason,
       reason_detail = d.reason_detail,
       finished_at = case
-        when d.status in ('bounced', 'expired', 'cancelled', 'captured', 'sent') then coalesce(e.finished_at, now())
+        when d.status in ('bounced', 'suppressed', 'expired', 'cancelled', 'captured', 'sent') then coalesce(e.finished_at, now())
       end,
       updated_at = now()
   from (select distinct c.queue_id, c.email_id from changed c where c.email_id is not null) touched
@@ -820,6 +865,31 @@ begin
     and (e.status, e.reason, e.reason_detail) is distinct from (d.status, d.reason, d.reason_detail);
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.suppression_digest(address text)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select sha256(k.key || convert_to(lower(address collate "C"), 'UTF8')) from suppression_key k
+$function$;
+revoke execute on function suppression_digest(text) from public;
+CREATE OR REPLACE FUNCTION public.suppression_of(address text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  wanted bytea := suppression_digest(address);
+begin
+  return (
+    select s.reason from suppression s
+    where (s.digest = wanted or s.digest_unicode = wanted) and s.stream = ''
+      and (s.expires_at is null or s.expires_at > now())
+    limit 1);
+end $function$;
+revoke execute on function suppression_of(text) from public;
 CREATE OR REPLACE FUNCTION public.tell_webhooks(type text, data jsonb, tags jsonb DEFAULT NULL::jsonb, email_id uuid DEFAULT NULL::uuid, queue_id text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -895,8 +965,11 @@ CREATE TRIGGER changed_recipients_are_told AFTER UPDATE ON public.recipient REFE
 CREATE TRIGGER new_recipients_are_told AFTER INSERT ON public.recipient REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION new_recipients_are_told();
 CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
 CREATE TRIGGER a_changed_domain_is_told AFTER UPDATE OF settled ON public.sender_domain FOR EACH ROW WHEN ((old.settled IS DISTINCT FROM new.settled)) EXECUTE FUNCTION a_changed_domain_is_told();
+CREATE TRIGGER a_changed_suppression_is_told AFTER INSERT OR DELETE ON public.suppression FOR EACH ROW EXECUTE FUNCTION a_changed_suppression_is_told();
 
 grant execute on function public.message_source(text,integer) to postern_api;
+grant execute on function public.suppression_digest(text) to postern_api;
+grant execute on function public.suppression_of(text) to postern_relay;
 grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
 grant usage on schema public to postern_api;
 grant usage on schema public to postern_relay;
@@ -974,6 +1047,9 @@ grant select (lane, reply), update (reply) on table public.sign_in to postern_ap
 grant delete, insert, select, update on table public.sign_in to postern_relay;
 grant insert, select, update on table public.submission to postern_relay;
 grant delete, select on table public.submission to postern_worker;
+grant delete, insert, select, update on table public.suppression to postern_api;
+grant select (reason) on table public.suppression to postern_relay;
+grant delete, select (expires_at, id) on table public.suppression to postern_worker;
 grant delete, insert, select, update on table public.template to postern_api;
 grant select, update (template) on table public.unknown_reply to postern_api;
 grant delete, insert, select, update on table public.unknown_reply to postern_relay;

@@ -21,6 +21,7 @@ import {
 import { releaseWithoutSender } from '../relay/client/outbox/release.ts';
 import { type RelayReport, readHeartbeats } from '../relay/client/status/heartbeat.ts';
 import { forgetRefusals } from '../relay/client/status/refusals.ts';
+import { forgetExpiredSuppressions } from '../relay/client/suppression/suppression.ts';
 import { dropUndelivered, forgetDeletedWebhooks, forgetDeliveries } from '../relay/client/webhook/upkeep.ts';
 
 // A backlog of years is worked off over many minutes instead of in one breath.
@@ -81,6 +82,7 @@ export function openHousekeeping(
     await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
     await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
     await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));
+    await inBatches('forget-expired-suppressions', () => forgetExpiredSuppressions(q));
     await inBatches('forget-webhook-deliveries', () => forgetDeliveries(q));
     await inBatches('drop-undelivered-events', () => dropUndelivered(q));
     await inBatches('forget-deleted-webhooks', () => forgetDeletedWebhooks(q));

@@ -21,7 +21,7 @@ const outcomes = `
   count(*) filter (where status = 'sent')::integer as sent,
   count(*) filter (where status = 'bounced')::integer as bounced,
   count(*) filter (where status = 'expired')::integer as expired,
-  count(*) filter (where status in ('cancelled', 'captured'))::integer as other,
+  count(*) filter (where status in ('cancelled', 'captured', 'suppressed'))::integer as other,
   percentile_cont(0.5) within group (order by extract(epoch from finished_at - due_at)::float8 * 1000)
     filter (where status = 'sent') as lateness_p50_ms,
   percentile_cont(0.99) within group (order by extract(epoch from finished_at - due_at)::float8 * 1000)

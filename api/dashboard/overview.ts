@@ -160,7 +160,7 @@ async function readToday(q: Queryable): Promise<Overview['today']> {
         select sent, bounced, expired, other from mail_minute where minute >= now() - interval '1 day'
         union all
         select count(*) filter (where status = 'sent'), count(*) filter (where status = 'bounced'),
-               count(*) filter (where status = 'expired'), count(*) filter (where status in ('cancelled', 'captured'))
+               count(*) filter (where status = 'expired'), count(*) filter (where status in ('cancelled', 'captured', 'suppressed'))
         from email where finished_at >= greatest(now() - interval '5 minutes',
           (select max(minute) + interval '1 minute' from mail_minute))
       ) minutes`,

@@ -8,6 +8,7 @@ export const tags: Readonly<Record<string, string>> = {
   Diagnosis: 'Whether mail can be sent, and why not.',
   Templates: 'The texts of invitation and rejection.',
   Webhooks: 'Endpoints to which events are posted, and their deliveries.',
+  Suppressions: 'Addresses that are not written to.',
   Keys: 'API keys.',
 };
 

@@ -15,6 +15,7 @@ export const statuses = [
   'queued', // accepted by the relay, waiting for a free connection
   'pending', // waits for its time, or for the hand-over to the relay
   'bounced', // refused for good by the provider
+  'suppressed', // its address is on the list of those who are not written to
   'expired', // its lifetime or max_lateness passed
   'cancelled', // withdrawn before any DATA was sent
   'captured', // DELIVERY_MODE kept it here
@@ -26,6 +27,7 @@ export type Status = (typeof statuses)[number];
 /** Nothing more will happen to a recipient in one of these. */
 export const finalStatuses = [
   'bounced',
+  'suppressed',
   'expired',
   'cancelled',
   'captured',
@@ -88,6 +90,7 @@ export type TimelineEvent = {
     | 'expired'
     | 'cancelled'
     | 'captured'
+    | 'suppressed'
     | 'resolved'
     | 'notified'
     // What delivery reports told after the provider's 250.

@@ -8,7 +8,7 @@ import type { DeliveryContext } from './context.ts';
 import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
 import { type Offering, openOffers } from './offers.ts';
-import { type ClaimedMail, claimDueMail } from './queue/claim.ts';
+import { type ClaimedMail, type ClaimedRecipient, claimDueMail } from './queue/claim.ts';
 import { openReady } from './ready.ts';
 import type { SenderProbes } from './sender-probes.ts';
 import type { Settle } from './settle.ts';
@@ -130,8 +130,14 @@ function startOrSettle(parts: Parts, isCaptured: IsCaptured, mail: ClaimedMail):
     background.follow(settle.setAside(mail, { status: 'expired', cause: 'too-late', detail }));
     return true;
   }
+  if (mail.recipients.some(isSuppressed)) {
+    const outcome = { status: 'suppressed', cause: 'address-suppressed', detail: null } as const;
+    background.follow(setSomeAside(parts, mail, isSuppressed, outcome));
+    return true;
+  }
   if (mail.recipients.some(isCaptured)) {
-    background.follow(capture(parts, isCaptured, mail));
+    const outcome = { status: 'captured', cause: null, detail: null } as const;
+    background.follow(setSomeAside(parts, mail, isCaptured, outcome));
     return true;
   }
   const choice = chooseLane(lanes, mail);
@@ -145,12 +151,21 @@ function startOrSettle(parts: Parts, isCaptured: IsCaptured, mail: ClaimedMail):
   return true;
 }
 
-/** DELIVERY_MODE may have become stricter since this was accepted: what is not on the list stays here. */
-async function capture({ settle }: Parts, isCaptured: IsCaptured, mail: ClaimedMail): Promise<void> {
-  const others = mail.recipients.filter((recipient) => !isCaptured(recipient));
-  const outcome = { status: 'captured', cause: null, detail: null } as const;
+const isSuppressed = ({ suppression }: ClaimedRecipient) => suppression != null;
+
+/**
+ * Ends the mail for some, and gives the others back. DELIVERY_MODE may have become stricter since it was accepted, and
+ * an address may have come onto the suppression list.
+ */
+async function setSomeAside(
+  { settle }: Parts,
+  mail: ClaimedMail,
+  isAside: (recipient: ClaimedRecipient) => boolean,
+  outcome: Parameters<Settle['setAside']>[1],
+): Promise<void> {
+  const others = mail.recipients.filter((recipient) => !isAside(recipient));
   await Promise.all([
-    settle.setAside(mail, outcome, mail.recipients.filter(isCaptured)),
+    settle.setAside(mail, outcome, mail.recipients.filter(isAside)),
     others.length > 0 && settle.giveBack(mail, others),
   ]);
 }

@@ -18,7 +18,11 @@ export type Settle = {
   /** Ends a mail, or holds it, without a word to the provider. */
   setAside(
     mail: ClaimedMail,
-    outcome: { status: 'held' | 'expired' | 'captured'; cause: string | null; detail: string | null },
+    outcome: {
+      status: 'held' | 'expired' | 'captured' | 'suppressed';
+      cause: string | null;
+      detail: string | null;
+    },
     recipients?: readonly ClaimedRecipient[],
   ): Promise<void>;
   /** Back into the queue: nothing has happened to the recipients. */

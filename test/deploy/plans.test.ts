@@ -29,6 +29,7 @@ const growing = new Set([
   'refusal',
   'search_document',
   'submission',
+  'suppression',
   'webhook_delivery',
 ]);
 
@@ -44,6 +45,7 @@ const exceptions: Record<string, string> = {
   'relay/delivery/queue/leases.ts renewLeases: recipient': 'the index holds only what is being sent',
   'relay/measures.ts countWaiting: recipient': 'counts what waits',
   'relay/measures.ts countWaiting: recipient_uncertain': 'counts what is uncertain',
+  'relay/submission/commit-group.ts commitStatement: suppression': 'only whether there is one',
 };
 
 const fill = [
@@ -88,6 +90,9 @@ const fill = [
   `insert into lane (key, name) values ('smtp', 'smtp')`,
   `insert into lane_refusal (lane, cause, recipient, queue_id)
    select 'smtp', 'mailbox-unknown', int4send(n), n from generate_series(1, 5000) n`,
+  `insert into suppression (id, address, digest, reason, expires_at)
+   select gen_random_uuid(), n || '@example.com', sha256(n::text::bytea), 'manual', now() + n * interval '1 minute'
+   from generate_series(1, 5000) n`,
   `insert into webhook (id, url) select gen_random_uuid(), 'https://x.example' from generate_series(1, 3)`,
   `insert into webhook_delivery (id, webhook_id, type, data, status, next_attempt_at, queue_id)
    select new_webhook_event_id(), w.id, 'email.sent', '{}', case n % 3 when 0 then 'waiting' when 1 then 'failed' else 'delivered' end,

@@ -145,6 +145,11 @@ async function fill() {
     [person, words],
   );
   await api.query(
+    `insert into suppression (id, address, digest, reason, reply, note)
+     values (gen_random_uuid(), $1, suppression_digest('jane.q+marked@mail.example'), 'bounce', $2, $2)`,
+    [person, words],
+  );
+  await api.query(
     `insert into webhook_delivery (id, webhook_id, type, data, answer, error)
      values (gen_random_uuid(), gen_random_uuid(), 'email.bounced', $1, $2, $2)`,
     [JSON.stringify({ recipient: person, reply: words }), words],

@@ -48,6 +48,7 @@ const titles = {
   expired: () => 'Expired',
   cancelled: () => 'Cancelled',
   captured: () => 'Captured: not sent, because of DELIVERY_MODE',
+  suppressed: () => 'Suppressed: the address is on the suppression list',
   resolved: ({ outcome }) =>
     ({
       sent: 'Marked as arrived by a person',

@@ -16,10 +16,11 @@ export const statusWords = {
   expired: { tone: 'bad', means: 'It was not sent in time.' },
   cancelled: { tone: 'quiet', means: 'Cancelled before anything was sent.' },
   captured: { tone: 'quiet', means: 'Not sent, because of DELIVERY_MODE.' },
+  suppressed: { tone: 'bad', means: 'Not sent, because the address is on the suppression list.' },
 };
 
 export const waitingStatuses = ['pending', 'queued', 'sending', 'deferred', 'held', 'uncertain'];
-export const finalStatuses = ['sent', 'bounced', 'expired', 'cancelled', 'captured'];
+export const finalStatuses = ['sent', 'bounced', 'suppressed', 'expired', 'cancelled', 'captured'];
 
 /** What a cause means: the words that came with the answer. One that nobody has words for is at least named. */
 export function causeWords(slug, causes) {

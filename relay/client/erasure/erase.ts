@@ -2,6 +2,7 @@
 // everywhere else it is replaced where it stands. That mail was sent, when, and what the provider said stays.
 import type { Queryable } from '../../../deploy/database.ts';
 import { cancelEmailWithin } from '../outbox/cancel.ts';
+import { forgetSuppressed } from '../suppression/suppression.ts';
 import { eraseMentions, findMentions } from './erase-mentions.ts';
 import { erasedAddress, type Person, personOf } from './person.ts';
 import { mailTables } from './personal.ts';
@@ -57,6 +58,7 @@ export async function eraseRecipient(tx: Queryable, address: string, actor: stri
     person,
   );
 
+  await forgetSuppressed(tx, person.spellings);
   const mentioned = await eraseMentions(tx, person, mentions);
   return {
     emails: over.length,

@@ -218,5 +218,21 @@ export const mailTables = {
       error: 'words',
     },
   },
+  suppression: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      address: { own: 'goes; its digest stays, so that the person stays unwritten' },
+      digest,
+      digest_unicode: digest,
+      stream: fixed,
+      reason: fixed,
+      cause: fixed,
+      source_queue_id: digest,
+      reply: 'words',
+      note: 'words',
+    },
+  },
+  suppression_key: { key: 'only_row', keyType: 'boolean', columns: { key: digest } },
   cause: { key: 'slug', columns: { slug: fixed, title: fixed, meaning: fixed, fix: fixed } },
 } as const satisfies Readonly<Record<string, PersonalTable>>;

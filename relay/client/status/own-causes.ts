@@ -96,6 +96,12 @@ export const ownCauses = {
     meaning: 'DELIVERY_MODE keeps mail to this address here. The dashboard shows it.',
     fix: 'To send mail, set DELIVERY_MODE=deliver, or add the address to DELIVERY_ALLOWLIST.',
   },
+  'address-suppressed': {
+    title: 'The address is on the suppression list',
+    meaning:
+      'Mail to this address is not sent: somebody put it on the list, or an earlier mail showed that it does not exist.',
+    fix: 'GET /api/v1/suppressions/{address} says why. If it is a mistake, remove the address there and send the mail again.',
+  },
   'no-answer-in-time': {
     title: 'The test took too long',
     meaning: 'No stage has failed yet. The provider is slow, or the email waits behind others.',

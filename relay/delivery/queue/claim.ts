@@ -11,6 +11,8 @@ export type ClaimedRecipient = {
   /** NOTIFY and ORCPT as the submitter gave them (RFC 3461). */
   readonly notify: string | null;
   readonly orcpt: string | null;
+  /** Why its address is not written to; null or missing when it may be. */
+  readonly suppression?: string | null;
 };
 
 /** One mail for the recipients that are due. Nothing is written about them but under `token`. */
@@ -181,6 +183,7 @@ async function nextHeld(
         select queue_id, ordinal
         from seen join message m using (queue_id) join recipient r using (queue_id, ordinal)
         where r.marked_at is null and queue_id > (select after from fresh) and (m.sender = $4 or m.header_from = $4)
+          and not (exists (select from suppression) and suppression_of(r.address) is not null)
         order by queue_id, ordinal limit 1
       ), furthest as (
         select queue_id, ordinal from seen order by queue_id desc, ordinal desc limit 1
@@ -229,11 +232,12 @@ async function claim(
             lease_until = clock_timestamp() + $3 * interval '1 millisecond',
             next_attempt_at = null, marked_at = null, reason = null, reason_detail = null
         from mine where r.queue_id = mine.queue_id and r.ordinal = mine.ordinal
-        returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends, r.notify, r.orcpt
+        returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends, r.notify, r.orcpt,
+          case when exists (select from suppression) then suppression_of(r.address) end as suppression
       ), mails as (
         select queue_id, json_agg(json_build_object(
           'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends,
-          'notify', notify, 'orcpt', orcpt) order by ordinal) as recipients
+          'notify', notify, 'orcpt', orcpt, 'suppression', suppression) order by ordinal) as recipients
         from claimed group by queue_id
       )
       select m.queue_id as "queueId", m.email_id as "emailId", m.priority, m.sender, m.header_from as "headerFrom",

@@ -172,7 +172,7 @@ async function write(
             route = coalesce(ours.route, r.route),
             reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
             provider_queue_id = ours."providerQueueId",
-            finished_at = case when ours.status in ('bounced', 'expired', 'captured', 'sent') then now() end
+            finished_at = case when ours.status in ('bounced', 'suppressed', 'expired', 'captured', 'sent') then now() end
         from ours where r.queue_id = ours."queueId" and r.ordinal = ours.ordinal
         returning r.queue_id, r.ordinal
       ), owed as (
