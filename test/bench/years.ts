@@ -72,20 +72,20 @@ async function passAndForget(
   await using database = open(many);
   const rates = { none: [] as number[], many: [] as number[], forgetting: [] as number[] };
   const forgotten: { mails: number; seconds: number; slowestMs: number }[] = [];
-  // A tenth of what there is.
-  const days = daysKept * 0.9;
+  // In every round the oldest twentieth of what there was.
+  const keptAfter = (round: number) => daysKept * (0.95 - 0.05 * round);
   for (let round = 0; round < rounds; round++) {
     rates.none.push(await pass(none, sink));
     rates.many.push(await pass(many, sink));
     let isOver = false;
-    const forgetting = forget(database, days, () => isOver);
+    const forgetting = forget(database, keptAfter(round), () => isOver);
     rates.forgetting.push(await pass(many, sink));
     isOver = true;
     forgotten.push(await forgetting);
     const last = Object.entries(rates).map(([name, each]) => `${name} ${each.at(-1)?.toFixed(0)}/s`);
     say(`new mail: ${last.join(', ')}, while ${forgotten.at(-1)?.mails} were forgotten`);
   }
-  const alone = await forget(database, days - 5);
+  const alone = await forget(database, keptAfter(rounds));
   say(`${alone.mails} forgotten at ${(alone.mails / alone.seconds).toFixed(0)}/s`);
   const against = (of: readonly number[]) => median(of) / median(rates.none);
   return [
