@@ -9,7 +9,7 @@ import { until } from '../kit/until.ts';
 import { diskBytes } from './disk.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { measureSource, type Postfix, startPostfix, whyNoPostfix } from './postfix.ts';
-import { cpuMsOf, pssMbOf } from './processes.ts';
+import { cpuMsOf, postmasterOf, pssMbOf } from './processes.ts';
 import { type Sink, startCountingSink, towards } from './sink.ts';
 
 const rounds = 3;
@@ -197,13 +197,6 @@ async function atRest(
       detail: { api: pss[0], relay: pss[1], worker: pss[2] },
     },
   ];
-}
-
-async function postmasterOf({ query }: TestDatabase): Promise<number> {
-  const { rows } = await query<{ pid: string }>(
-    "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1) as pid",
-  );
-  return Number(rows[0]?.pid);
 }
 
 async function walBytes({ query }: TestDatabase): Promise<number> {

@@ -16,6 +16,7 @@ import { type Benchmark, type Measurement, toTable } from './measurement.ts';
 import { memory } from './memory.ts';
 import { queue } from './queue.ts';
 import { restored } from './restored.ts';
+import { scale } from './scale.ts';
 import { schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { years } from './years.ts';
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   cost,
   latency,
   queue,
+  scale,
   large,
   memory,
   livez,

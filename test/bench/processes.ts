@@ -1,5 +1,6 @@
 // What processes cost, as Linux counts it (proc(5)): CPU time of a process and all that it started, and memory.
 import { readdirSync, readFileSync } from 'node:fs';
+import type { TestDatabase } from '../kit/database.ts';
 
 /** USER_HZ, which is 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -39,4 +40,12 @@ function statOf(pid: number): Stat | undefined {
 export function pssMbOf(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024;
+}
+
+/** The process of a server of our own that all its others come from. */
+export async function postmasterOf({ query }: TestDatabase): Promise<number> {
+  const { rows } = await query<{ pid: string }>(
+    "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1) as pid",
+  );
+  return Number(rows[0]?.pid);
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 export type Sink = AsyncDisposable & {
   readonly port: number;
+  readonly pid: number;
   /** Messages taken since it started. */
   readonly taken: number;
 };
@@ -29,6 +30,7 @@ export async function startCountingSink(wishes: Wishes = {}): Promise<Sink> {
   process.once('exit', lastResort);
   return {
     port,
+    pid: child.pid ?? 0,
     get taken() {
       return taken;
     },

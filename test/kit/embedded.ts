@@ -56,7 +56,7 @@ const urlAt = (port: number) => `postgres://postgres:${password}@127.0.0.1:${por
  *
  * @param fsync whether commits reach the disk. Killing the server does not need it (the kernel keeps what
  *   was written); only loss of power does.
- * @param native the folder with `bin`, of another PostgreSQL than that of npm
+ * @param native the folder with `bin`, of another PostgreSQL than that of npm; TEST_POSTGRES for the whole run
  */
 export async function startEmbeddedPostgres({
   fsync = true,
@@ -68,7 +68,7 @@ export async function startEmbeddedPostgres({
   const owner = await accountForServers();
   const directory = await mkdtemp(join(tmpdir(), 'postern-postgres-'));
   if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
-  native ??= await binariesFor(owner);
+  native ??= process.env.TEST_POSTGRES || (await binariesFor(owner));
   const data = join(directory, 'data');
   await initialise(join(native, 'bin', 'initdb'), directory, data, owner);
 
@@ -180,7 +180,7 @@ export async function startStandby({
   whileCopied: (copy: () => Promise<void>) => Promise<string>;
 }): Promise<AsyncDisposable & { readonly url: string; readonly port: number }> {
   const owner = await accountForServers();
-  const native = await binariesFor(owner);
+  const native = process.env.TEST_POSTGRES || (await binariesFor(owner));
   const directory = await mkdtemp(join(tmpdir(), 'postern-standby-'));
   if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid ?? owner.uid);
   const data = join(directory, 'data');
