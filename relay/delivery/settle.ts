@@ -13,8 +13,17 @@ import type { Change, Results, TimelineEntry } from './queue/results.ts';
 import type { DeliverySettings } from './settings.ts';
 
 export type Settle = {
-  /** What an attempt made of recipients. Resolves when it is stored. */
-  settle(mail: ClaimedMail, changes: readonly Change[], entries: readonly TimelineEntry[]): Promise<void>;
+  /**
+   * What an attempt made of recipients. Resolves when it is stored.
+   *
+   * @param attempt written when no recipient was ours to change any more: it took place all the same
+   */
+  settle(
+    mail: ClaimedMail,
+    changes: readonly Change[],
+    entries: readonly TimelineEntry[],
+    attempt?: TimelineEntry,
+  ): Promise<void>;
   /** Ends a mail, or holds it, without a word to the provider. */
   setAside(
     mail: ClaimedMail,
@@ -38,8 +47,11 @@ export function openSettle(context: DeliveryContext, results: Results, notices: 
     mail: ClaimedMail,
     changes: readonly Change[],
     entries: readonly TimelineEntry[],
+    attempt?: TimelineEntry,
   ): Promise<void> {
-    await results.store({ changes, entries });
+    const stored = await results.store({ changes, entries });
+    if (attempt && stored === 0 && !entries.includes(attempt))
+      await results.store({ changes: [], entries: [attempt] });
     for (const change of changes) {
       tell(context, mail, change);
       context.measures.outcome(change.status, change.reason ?? null);

@@ -1,6 +1,7 @@
 // The timeline: what happened to a mail, in order. Rows are only ever appended.
 import type { Queryable } from '../../../deploy/database.ts';
 import type { TimelineEvent } from '../vocabulary.ts';
+import { unfold } from './folded-attempt.ts';
 
 /** An event to append. It is about an email, a queue id, or both. */
 export type NewEvent = {
@@ -37,7 +38,7 @@ export async function readTimeline(q: Queryable, emailId: string): Promise<Timel
      from event v left join email e on e.id = v.email_id where v.email_id = $1 order by v.id`,
     [emailId],
   );
-  return rows;
+  return unfold(rows);
 }
 
 /** The same for a message that another application submitted over SMTP: it has a queue id, but no email. */
@@ -47,5 +48,5 @@ export async function readMessageTimeline(q: Queryable, queueId: string): Promis
      from event where queue_id = $1 and email_id is null order by id`,
     [queueId],
   );
-  return rows;
+  return unfold(rows);
 }

@@ -22,7 +22,7 @@ import {
   isSignedOut,
 } from './decide.ts';
 import { fenceOf } from './fence.ts';
-import { failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
+import { entriesOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
 import { traceAttempt } from './trace.ts';
 
 export type Agent = {
@@ -179,7 +179,7 @@ async function transact(
       outcomeEntries(mail, disposition, changes[index] as Change),
     );
     const told = transactionEntry(mail, lane.provider.name, route, transaction, final);
-    await agent.settle.settle(mail, changes, [...entries, told, ...outcomes]);
+    await agent.settle.settle(mail, changes, [...entries, ...entriesOf(told, outcomes)], told);
     await agent.settled(mail, changes, takenStages(transaction));
   };
   return { again: decision.again, store };

@@ -47,6 +47,18 @@ export function transactionEntry(
   });
 }
 
+/** What a transaction leaves: where everybody was sent, the attempt goes with the first of them. */
+export function entriesOf(attempt: TimelineEntry, outcomes: readonly TimelineEntry[]): TimelineEntry[] {
+  const [first, ...others] = outcomes;
+  if (!first || attempt.detail.stage !== 'accepted' || outcomes.some(({ type }) => type !== 'sent'))
+    return [attempt, ...outcomes];
+  const { lane, host, port, tlsMode, timings } = attempt.detail;
+  return [
+    { ...first, detail: { ...first.detail, attempt: { lane, host, port, tlsMode, timings } } },
+    ...others,
+  ];
+}
+
 /** What became of a recipient. Going back into the queue is not an outcome: the attempt says why. */
 export function outcomeEntries(
   mail: ClaimedMail,

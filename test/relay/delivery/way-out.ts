@@ -4,6 +4,8 @@ import { openDatabase } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
 import type { Alert } from '../../../relay/alerts/alerts.ts';
+import { unfold } from '../../../relay/client/email/folded-attempt.ts';
+import type { TimelineEvent } from '../../../relay/client/vocabulary.ts';
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
 import type { Timeouts } from '../../../relay/delivery/timeouts.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
@@ -202,15 +204,16 @@ export function settled(
   );
 }
 
+/** The timeline as everybody reads it. */
 export async function eventsOf(
   query: Query,
   queueId: string,
 ): Promise<{ type: string; recipient: string | null; detail: Record<string, unknown> }[]> {
-  const { rows } = await query<{ type: string; recipient: string | null; detail: Record<string, unknown> }>(
+  const { rows } = await query<Pick<TimelineEvent, 'type' | 'recipient' | 'detail'>>(
     'select type, recipient, detail from event where queue_id = $1 order by id',
     [queueId],
   );
-  return rows;
+  return unfold(rows);
 }
 
 export async function countByStatus(query: Query): Promise<Record<string, number>> {
