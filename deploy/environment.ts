@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
+import { readBounceMailbox } from './bounce-mailbox.ts';
 import type { AddressVariable } from './database.ts';
 import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
@@ -147,6 +148,7 @@ export function readRelayEnvironment(source: Source) {
       queueLifetimeSeconds: reading.required('QUEUE_LIFETIME') / 1000,
       retryScheduleSeconds: (reading.required('RETRY_SCHEDULE') ?? []).map((ms) => ms / 1000),
       dnsResolvers: reading.optional('DNS_RESOLVERS') ?? [],
+      bounceMailbox: readBounceMailbox(mail, primary),
       alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
       alertWebhookSecret: reading.optional('ALERT_WEBHOOK_SECRET'),
       from,

@@ -42,6 +42,24 @@ create table application (
   decided_at timestamp with time zone,
   archived_at timestamp with time zone
 );
+create table bounce_folder (
+  mailbox text not null,
+  folder text not null,
+  uid_validity bigint not null,
+  last_uid bigint not null
+);
+create table bounce_mailbox (
+  key text not null,
+  held_by uuid,
+  lease_until timestamp with time zone,
+  state text not null default 'starting'::text,
+  cause text,
+  detail text,
+  since timestamp with time zone not null default now(),
+  last_look_at timestamp with time zone,
+  failures integer not null default 0,
+  next_try_at timestamp with time zone
+);
 create table bounce_report (
   digest bytea not null,
   read_at timestamp with time zone not null default now(),
@@ -487,6 +505,10 @@ alter table application add constraint application_pkey PRIMARY KEY (id);
 alter table application add constraint only_a_decided_application_has_an_account CHECK (((customer_id IS NULL) OR ((decided_at IS NOT NULL) AND (status = ANY (ARRAY['approved'::text, 'archived'::text])))));
 alter table application add constraint only_an_archived_application_was_archived CHECK (((archived_at IS NOT NULL) = (status = 'archived'::text)));
 alter table application add constraint status_is_known CHECK ((status = ANY (ARRAY['submitted'::text, 'approved'::text, 'rejected'::text, 'archived'::text])));
+alter table bounce_folder add constraint bounce_folder_mailbox_fkey FOREIGN KEY (mailbox) REFERENCES bounce_mailbox(key) ON DELETE CASCADE;
+alter table bounce_folder add constraint bounce_folder_pkey PRIMARY KEY (mailbox, folder);
+alter table bounce_mailbox add constraint bounce_mailbox_pkey PRIMARY KEY (key);
+alter table bounce_mailbox add constraint state_is_known CHECK ((state = ANY (ARRAY['starting'::text, 'reading'::text, 'failing'::text])));
 alter table bounce_report add constraint a_digest_is_sha_256 CHECK ((octet_length(digest) = 32));
 alter table bounce_report add constraint bounce_report_pkey PRIMARY KEY (digest);
 alter table bounce_report add constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['matched'::text, 'unmatched'::text, 'unreadable'::text])));
@@ -976,6 +998,10 @@ grant usage on schema public to postern_relay;
 grant usage on schema public to postern_worker;
 grant insert, select, update on table public.api_key to postern_api;
 grant delete, insert, select, update on table public.application to postern_api;
+grant insert, select, update on table public.bounce_folder to postern_relay;
+grant select (cause, detail, key, last_look_at, since, state) on table public.bounce_mailbox to postern_api;
+grant insert, select, update on table public.bounce_mailbox to postern_relay;
+grant select (outcome, read_at) on table public.bounce_report to postern_api;
 grant insert, select on table public.bounce_report to postern_relay;
 grant delete, select (digest, read_at) on table public.bounce_report to postern_worker;
 grant select on table public.cause to postern_api;

@@ -16,6 +16,8 @@ import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { watchDomains } from './doctor/watch-domains.ts';
+import { measureMailbox } from './mailbox/measures.ts';
+import { startMailboxReader } from './mailbox/reader.ts';
 import { countTokenRequests, measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
 import { sendHeartbeats } from './send-heartbeats.ts';
@@ -126,6 +128,19 @@ await runProcess(
       committed: started.wake,
     });
     stops.push(submission);
+    if (environment.bounceMailbox) {
+      stops.push(
+        startMailboxReader({
+          mailbox: environment.bounceMailbox,
+          database,
+          tokens,
+          log,
+          instance,
+          alert: alerts.raise,
+          counted: measureMailbox(metrics, database),
+        }),
+      );
+    }
     preflight = startPreflight({
       environment,
       database,

@@ -60,6 +60,12 @@ export const chapters: readonly Chapter[] = [
     about: 'An app password, a service account, or a permission in the browser.',
   },
   {
+    slug: 'delivery-reports',
+    title: 'Delivery reports',
+    file: 'deploy/delivery-reports.md',
+    about: 'How mail that comes back after it was sent is noticed: the mailbox is read over IMAP.',
+  },
+  {
     slug: 'use-it-from',
     title: 'Use it from your application',
     file: 'deploy/use-it-from/README.md',

@@ -1002,6 +1002,23 @@ export const catalogue = {
     meaning: 'It read the mail and refused it permanently, without a reason.',
     fix: 'Read the reply and ask the provider with it; a changed mail can be sent again.',
   },
+  'imap-sign-in': {
+    title: 'The mailbox for delivery reports refuses the login',
+    meaning:
+      'Mail leaves as before, but reports about mail that came back are not read, so it stays "sent" although it bounced.',
+    fix: 'Check BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD (unset: SMTP_USER and SMTP_PASSWORD), and that IMAP is allowed for this mailbox; many providers want an app password.',
+  },
+  'imap-unreachable': {
+    title: 'The mailbox for delivery reports cannot be reached',
+    meaning:
+      'Mail leaves as before, but reports about mail that came back are not read, so it stays "sent" although it bounced.',
+    fix: 'Check BOUNCE_IMAP_HOST, BOUNCE_IMAP_PORT and BOUNCE_IMAP_TLS_MODE, and that this host may open connections to port 993.',
+  },
+  'imap-folder': {
+    title: 'A folder of the mailbox for delivery reports does not exist',
+    meaning: 'BOUNCE_IMAP_FOLDERS or BOUNCE_IMAP_MOVE_TO names a folder that the mail server does not have.',
+    fix: 'Correct BOUNCE_IMAP_FOLDERS or BOUNCE_IMAP_MOVE_TO; INBOX is always there.',
+  },
   'remote-unreachable': {
     title: "The recipient's mail server could not be reached",
     meaning:

@@ -109,6 +109,16 @@ export const mailTables = {
     key: 'queue_id',
     columns: { queue_id: digest, content: { own: 'deleted where it names the person' } },
   },
+  bounce_mailbox: {
+    key: 'key',
+    columns: {
+      key: operators,
+      state: fixed,
+      cause: fixed,
+      detail: { never: "the mail server's word about our login" },
+    },
+  },
+  bounce_folder: { key: 'mailbox', columns: { mailbox: operators, folder: operators } },
   bounce_report: { key: 'digest', keyType: 'bytea', columns: { digest, outcome: fixed } },
   lane_refusal: {
     key: 'lane',

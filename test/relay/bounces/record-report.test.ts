@@ -8,37 +8,13 @@ import { eraseRecipient } from '../../../relay/client/erasure/erase.ts';
 import { cancelEmail } from '../../../relay/client/outbox/cancel.ts';
 import { resolveEmail } from '../../../relay/client/outbox/resolve.ts';
 import { retryEmail } from '../../../relay/client/outbox/retry.ts';
-import { acceptAs, insert, startPostern, type TestPostern } from '../client/postern.ts';
-import { report } from './reports/compose.ts';
-
-const address = 'r0@example.com';
-const failed = 'Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user';
-
-const reportAbout = (header: string, fields = failed, to = address) =>
-  Buffer.from(
-    report(
-      { Subject: 'Undelivered' },
-      'failed',
-      `Final-Recipient: rfc822; ${to}\n${fields}\n`,
-      `${header}\n\nHello\n`,
-    ),
-  );
+import { startPostern, type TestPostern } from '../client/postern.ts';
+import { address, failed, reportAbout, taken } from './mail-of-ours.ts';
 
 async function recorded(postern: TestPostern, bytes: Buffer): Promise<Recorded> {
   const reading = await readReport(bytes);
   if (reading.outcome === 'none') throw new Error('no report');
   return recordReport(postern.database, bytes, reading);
-}
-
-/** An email of the API as the relay took it. */
-async function taken(postern: TestPostern, recipients: Parameters<typeof acceptAs>[2]) {
-  const { id } = await insert(postern.database);
-  const queueId = await acceptAs(postern, id, recipients);
-  await postern.db.query(
-    'update message set message_id = (select message_id from email where id = $1) where queue_id = $2',
-    [id, queueId],
-  );
-  return { id, queueId, messageId: (await readEmail(postern.database, id))?.messageId ?? '' };
 }
 
 test('mail that was sent and came back is bounced, with what the report says and the time of the 250', async () => {

@@ -1,0 +1,153 @@
+// Reads the delivery reports in the sending mailbox for as long as the relay runs: one relay at a time, by lease. Whatever
+// happens here, mail leaves as if there were no mailbox.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { BounceMailbox } from '../../deploy/bounce-mailbox.ts';
+import { type Database, isUnavailable } from '../../deploy/database.ts';
+import type { Log } from '../../deploy/log.ts';
+import { every } from '../../deploy/repeat.ts';
+import type { Alert } from '../alerts/alerts.ts';
+import { readReport } from '../bounces/read-report.ts';
+import { recordReport } from '../bounces/record-report.ts';
+import type { Tokens } from '../tokens/tokens.ts';
+import { failureOf } from './failure.ts';
+import { imapHostOf } from './imap-hosts.ts';
+import { runSession, type SessionTimes, usualTimes } from './session.ts';
+import {
+  holdMailbox,
+  leaveMailbox,
+  readPosition,
+  recordFailure,
+  recordLook,
+  storePosition,
+} from './state.ts';
+
+export type MailboxReader = AsyncDisposable;
+
+type Start = {
+  readonly mailbox: BounceMailbox;
+  readonly database: Database;
+  readonly tokens: Tokens;
+  readonly log: Log;
+  readonly instance: string;
+  readonly alert: (alert: Alert) => void;
+  /** Told of every report. */
+  readonly counted?: (outcome: 'matched' | 'unmatched' | 'unreadable') => void;
+  readonly times?: SessionTimes;
+  readonly leaseMs?: number;
+};
+
+/** One row in the database for each mailbox; the password is not part of it. */
+const keyOf = ({ user }: BounceMailbox, host: string) => `${user} ${host}`;
+
+// Long because its small functions share the lease and what went wrong last.
+export function startMailboxReader(start: Start): MailboxReader {
+  const { mailbox, database, log, instance, times = usualTimes, leaseMs = 60_000 } = start;
+  const host = mailbox.host ?? imapHostOf(mailbox.smtpHost);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let isCautious = false;
+  let hasSession = false;
+
+  if (host === undefined) {
+    log.error(
+      { variable: 'BOUNCE_IMAP_HOST', event: 'mailbox' },
+      'BOUNCE_IMAP is on, and the provider is none whose mailboxes are known: set BOUNCE_IMAP_HOST',
+    );
+    return { async [Symbol.asyncDispose]() {} };
+  }
+  const key = keyOf(mailbox, host);
+  const running = run(host);
+
+  async function run(at: string): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (await holdMailbox(database, key, instance, leaseMs)) await readFor(at);
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!isUnavailable(error)) await told(error);
+        else log.debug({ err: error, event: 'mailbox' }, 'PostgreSQL is unavailable; the mailbox waits');
+      }
+      // Also the pause of those who wait for the lease, and between two sessions.
+      await pause(times.pollMs / 15, undefined, { signal }).catch(() => {});
+    }
+    if (hasSession) await leaveMailbox(database, key, instance).catch(() => {});
+  }
+
+  async function readFor(at: string): Promise<void> {
+    const lost = new AbortController();
+    const renewing = every(
+      leaseMs / 3,
+      async () => {
+        const isHeld = await holdMailbox(database, key, instance, leaseMs).catch(() => true);
+        if (!isHeld) lost.abort();
+      },
+      { first: 'after a pause' },
+    );
+    hasSession = true;
+    try {
+      const accessToken = await tokenOf();
+      await runSession({
+        mailbox,
+        host: at,
+        accessToken,
+        isCautious,
+        signal: AbortSignal.any([signal, lost.signal]),
+        times,
+        looking: (folder) => ({
+          position: () => readPosition(database, key, folder),
+          reached: (position) => storePosition(database, key, folder, position),
+          record,
+        }),
+        async looked() {
+          if (await recordLook(database, key)) log.info({ event: 'mailbox' }, 'The mailbox is read again');
+        },
+      });
+    } finally {
+      await renewing.stop();
+    }
+  }
+
+  async function tokenOf(): Promise<string | undefined> {
+    if (mailbox.provider === undefined) return undefined;
+    const answer = await start.tokens.tokenFor(mailbox.provider);
+    if ('failure' in answer)
+      throw Object.assign(new Error('No access token'), { tokenFailure: answer.failure });
+    return answer.token;
+  }
+
+  async function record(bytes: Buffer): Promise<boolean> {
+    const reading = await readReport(bytes);
+    if (reading.outcome === 'none') return false;
+    const recorded = await recordReport(database, bytes, reading);
+    if (recorded.outcome !== 'known') {
+      start.counted?.(recorded.outcome);
+      log.info(
+        { event: 'report', outcome: recorded.outcome, recipients: recorded.effects.length },
+        'A delivery report was read',
+      );
+    }
+    return reading.outcome === 'report';
+  }
+
+  async function told(error: unknown): Promise<void> {
+    const failure = failureOf(error);
+    // A header that is longer than we read: from now on only the beginning of a mail is asked for.
+    if ((error as { code?: string }).code === 'LiteralTooLarge') isCautious = true;
+    log.warn(
+      { err: error, event: 'mailbox', cause: failure.cause },
+      'The mailbox for delivery reports cannot be read',
+    );
+    const isNews = await recordFailure(database, key, failure).catch(() => false);
+    if (isNews) {
+      const { cause, detail, stage } = failure;
+      start.alert({ kind: 'mailbox-failing', lane: 'SMTP', cause, stage, detail });
+    }
+  }
+
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
