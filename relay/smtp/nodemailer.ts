@@ -7,7 +7,8 @@ import type { Extension } from './envelope-commands.ts';
 type Private = {
   _socket: Socket | false;
   _supportedExtensions: string[];
-  _ehloLines: string[];
+  /** Missing where the server knows only HELO. */
+  _ehloLines?: string[];
   _maxAllowedSize: number;
   _responseActions: ((reply: string) => void)[];
   _pendingSend: false | { callback(error: Error): void; stream: false };
@@ -29,7 +30,7 @@ export function offers(connection: SMTPConnection, extension: Extension): boolea
 
 /** The mechanisms that the server offers for AUTH; nodemailer itself keeps only those it knows. */
 export function mechanismsOf(connection: SMTPConnection): string[] {
-  return inside(connection)._ehloLines.flatMap((line) =>
+  return (inside(connection)._ehloLines ?? []).flatMap((line) =>
     (/^AUTH[\s=](.*)/i.exec(line)?.[1] ?? '').split(/[\s=]+/).filter((word) => word !== ''),
   );
 }

@@ -104,3 +104,12 @@ test('a session whose token has ended says so', async () => {
   expect([session.isOpen, session.isExpired]).toEqual([true, true]);
   session.close();
 });
+
+test('a server that knows only HELO is signed in to with a password, as before', async () => {
+  await using provider = await startProvider();
+  provider.on('ehlo', '502 5.5.1 Command not implemented', { when: ({ command }) => /^EHLO/i.test(command) });
+  const session = await sessionWith(provider);
+  expect(await session.signIn({ user: provider.user, password: provider.password })).toBeUndefined();
+  expect(await session.signIn({ user, token, endsAt })).toMatchObject({ stage: 'auth' });
+  session.close();
+});
