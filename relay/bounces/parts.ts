@@ -1,12 +1,6 @@
 // The parts of a mail as far as a report needs them. mailparser takes the MIME apart; here is what bounds it: of a
 // report, the words and the machine's part come first (RFC 6522 §3), and of the returned mail only the header matters.
-import {
-  type AttachmentStream,
-  type HeaderLines,
-  type Headers,
-  MailParser,
-  type MessageText,
-} from 'mailparser';
+import type { AttachmentStream, HeaderLines, Headers, MessageText } from 'mailparser';
 import { type Fields, readFields } from './fields.ts';
 
 /** Nothing behind this is read, whatever the mail's size. */
@@ -42,6 +36,8 @@ const options = {
 
 /** Rejects when the bytes are nothing that could be read as a mail. */
 export async function readParts(bytes: Uint8Array): Promise<Parts> {
+  // Loaded with the first mail: it and what it needs take some 7 MB, which a relay that reads no mailbox does not spend.
+  const { MailParser } = await import('mailparser');
   const parser = new MailParser(options);
   let header: Fields = readFields('');
   let subject = '';
