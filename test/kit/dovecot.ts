@@ -90,7 +90,12 @@ export async function startDovecot(): Promise<Dovecot> {
     await ended;
   }
   const dir = (folder: string) => (folder === 'INBOX' ? mail : join(mail, `.${folder}`));
-  await answers();
+  try {
+    await answers();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 
   return {
     port,
