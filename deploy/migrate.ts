@@ -210,7 +210,8 @@ async function takeLock(
 const lockTimeoutMs = 3_000;
 const lockPauseMs = 1_000;
 
-const lockNotAvailable = '55P03';
+/** lock_not_available, and deadlock_detected: a process that runs holds one table and waits for another. */
+const lockCodes = new Set(['55P03', '40P01']);
 
 type Application = {
   log: Log;
@@ -235,7 +236,7 @@ async function apply(
         ? await applyInSteps(connection, migration)
         : await applyAtOnce(connection, migration, grant);
     } catch (error) {
-      const isLocked = (error as { code?: unknown }).code === lockNotAvailable;
+      const isLocked = lockCodes.has(String((error as { code?: unknown }).code));
       if (!isLocked || performance.now() > deadline) throw asFailure(migration, error as Error, isLocked);
       log.warn(
         { migration: migration.name },

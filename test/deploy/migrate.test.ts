@@ -149,6 +149,33 @@ test('a table that somebody has locked is asked for again, and others are not ke
   await database.query('select name from first');
 });
 
+test('a deadlock with a process that runs is no failure: the migration is tried again', async () => {
+  await using given = await begin({
+    '000001_first.sql': 'create table first (id integer); create table other (id integer);',
+  });
+  const { database, directory } = given;
+  await migrate(database, log, { directory });
+  await given.write({
+    '000002_second.sql': 'alter table first add column name text; alter table other add column name text;',
+  });
+  let migrating: Promise<void> | undefined;
+  await database.transaction(async (tx) => {
+    // PostgreSQL ends whoever looks first.
+    await tx.query("set local deadlock_timeout = '60s'");
+    await tx.query('select from other');
+    migrating = migrate(given.url, log, { directory });
+    await until(
+      async () =>
+        (await tx.query("select from pg_locks where relation = 'other'::regclass and not granted")).rowCount >
+        0,
+      { what: 'the migration to wait for the other table' },
+    );
+    await tx.query('select from first');
+  });
+  await migrating;
+  await database.query('select first.name, other.name from first, other');
+});
+
 test('a lock that is never given up ends the migration with what to do', async () => {
   await using given = await begin(first);
   const { database, directory } = given;
