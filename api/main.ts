@@ -12,7 +12,7 @@ import { runProcess } from '../deploy/process.ts';
 import { every } from '../deploy/repeat.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
-import { beat, beatIntervalMs } from '../relay/client/status/heartbeat.ts';
+import { beat, slowBeatMs } from '../relay/client/status/heartbeat.ts';
 import { buildApp } from './app.ts';
 import { authenticator } from './authenticate.ts';
 import { dashboardPages } from './dashboard/dashboard.ts';
@@ -126,5 +126,5 @@ async function startHeartbeats(database: Database, providerVariables: readonly s
       (error) => log.warn({ err: error }, 'Heartbeat failed'),
     );
   await write();
-  return every(beatIntervalMs, write, { first: 'after a pause' });
+  return every(slowBeatMs, write, { first: 'after a pause' });
 }

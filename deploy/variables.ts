@@ -601,9 +601,9 @@ export const variables = {
   WORKER_POLL_INTERVAL: {
     group: 'Worker',
     type: 'duration',
-    default: '200ms',
+    default: '30s',
     readBy: ['worker'],
-    help: 'How often the worker looks for due jobs.',
+    help: 'How often the worker looks for due mail while nobody tells it of any; it always wakes for the next due time.',
   },
   WORKER_HEALTH_PORT: {
     group: 'Worker',

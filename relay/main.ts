@@ -16,11 +16,11 @@ import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
 import { watchDomains } from './doctor/watch-domains.ts';
+import { openHeartbeats } from './heartbeats.ts';
 import { measureMailbox } from './mailbox/measures.ts';
 import { startMailboxReader } from './mailbox/reader.ts';
 import { countTokenRequests, measureQueue } from './measures.ts';
 import { describeRelay, senderRules } from './self-description.ts';
-import { sendHeartbeats } from './send-heartbeats.ts';
 import { storeCauses } from './store-causes.ts';
 import { readCertificate } from './submission/certificate.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
@@ -92,6 +92,14 @@ await runProcess(
     const lanes = environment.providers.map(({ name }) => name);
     const asked = countTokenRequests(metrics, lanes);
     const tokens = openTokens({ database, instance, signal, asked });
+    const heartbeats = openHeartbeats(instance, () =>
+      describeRelay(
+        environment,
+        platform.id,
+        delivery?.report() ?? { lanes: [], routes: [] },
+        preflight?.report(),
+      ),
+    );
     const started = await startDelivery({
       database,
       environment,
@@ -100,6 +108,7 @@ await runProcess(
       metrics,
       tokens,
       alert: alerts.raise,
+      beat: heartbeats.beatWhenDue,
     });
     delivery = started;
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
@@ -109,14 +118,8 @@ await runProcess(
       submission = undefined;
       await Promise.all(stops.map((stop) => stop[Symbol.asyncDispose]()));
     });
-    resources.use(
-      await sendHeartbeats({
-        database,
-        instance,
-        log,
-        report: () => describeRelay(environment, platform.id, started.report(), preflight?.report()),
-      }),
-    );
+    // A relay nobody knows of is none.
+    await heartbeats.beat(database);
     submission = await listenSubmission({
       settings: environment,
       allowedSenders: senderRules(environment),
@@ -153,7 +156,13 @@ await runProcess(
     stops.push(preflight);
     const domains = watchDomains({ environment, database, log, alert: alerts.raise });
     stops.push(domains);
-    resources.use(listenTo('relay', database, domains.look));
+    resources.use(
+      listenTo('relay', database, () => {
+        started.look();
+        preflight?.lookForRequests();
+        domains.look();
+      }),
+    );
     log.info(
       { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },
       'Relay listening',

@@ -1,5 +1,5 @@
-// The scheduler: looks for due mail, sleeps exactly until the next is due (but never longer than one poll, because
-// mail that is asked for meanwhile may be due sooner), and hands over what it claims on a few reused sessions.
+// The scheduler: looks for due mail, sleeps exactly until the next is due, and hands over what it claims on a few reused
+// sessions. Whoever asks for mail that is due sooner wakes it; what nobody tells is found by the next poll.
 // Any number of workers do this at once; the email row is the fence between them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
@@ -30,6 +30,11 @@ const handOverTimeoutMs = 10_000;
 // A hand-over begins only while its lease outlasts it.
 const beginWithinMs = defaultLeaseSeconds * 1000 - handOverTimeoutMs - 2_000;
 const pauseWithoutDatabaseMs = 1_000;
+// While the relay is away, or what is due is in the hands of another worker.
+const pauseInVainMs = 1_000;
+// After the last work the polls become rarer, and after so long they are as rare as they may be.
+const restlessMs = 15_000;
+const shortestPollMs = 200;
 // Mail of more than so many octets is handedOver beside the other, a few at a time, and nothing waits behind it.
 const largeBytes = 1024 * 1024;
 const mostLarge = 8;
@@ -73,6 +78,7 @@ export function startDrain(
   let handedOver = 0;
   let relayAway: string | null = null;
   let databaseAway = false;
+  let workedAt = Number.NEGATIVE_INFINITY;
   const largeUnderWay = new Map<string, Promise<void>>();
 
   async function sweepUntilStopped(): Promise<void> {
@@ -107,7 +113,7 @@ export function startDrain(
     const dueInMs = await nextDueInMs(database);
     if (dueInMs === undefined || dueInMs > 0) {
       log.debug({ dueInMs }, 'EMAIL SCHEDULER - Checking for scheduled emails');
-      return Math.min(dueInMs ?? pollIntervalMs, pollIntervalMs);
+      return Math.min(dueInMs ?? pollIntervalMs, pollMs());
     }
     // While the relay is away the same mail is due at every look.
     log[relayAway === null ? 'info' : 'debug'](
@@ -115,8 +121,13 @@ export function startDrain(
       'EMAIL SCHEDULER - Checking for scheduled emails',
     );
     const claimed = await drain();
-    // What is due but cannot be claimed is in another worker's hands.
-    return claimed > 0 && relayAway === null ? 0 : pollIntervalMs;
+    workedAt = now();
+    return claimed > 0 && relayAway === null ? 0 : pauseInVainMs;
+  }
+
+  function pollMs(): number {
+    const quietFor = now() - workedAt;
+    return quietFor > restlessMs ? pollIntervalMs : Math.max(quietFor / 2, shortestPollMs);
   }
 
   async function handOverOne({ email, at }: Claim): Promise<HandOverResult['outcome'] | undefined> {

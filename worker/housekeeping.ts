@@ -1,4 +1,5 @@
 // Housekeeping: what time has made useless goes. Batches are small and everything may run twice at once.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import type { Address } from '../relay/client/email/email.ts';
@@ -30,16 +31,17 @@ const batchesPerTick = 20;
 export type Retention = { readonly bodySeconds: number; readonly rowsSeconds: number };
 
 /**
- * Answers what does one tick. It throws what PostgreSQL throws; the next tick goes on where this one stopped. Where
+ * Answers what does one tick, and tells whether there is more to do. It throws what PostgreSQL throws; the next tick goes on where this one stopped. Where
  * much is looked at, that place is kept in memory: what stands in front of it must not keep a tick from what is behind.
  */
 export function openHousekeeping(
   q: Queryable,
   { retention, log, signal }: { retention: Retention; log: Log; signal: AbortSignal },
-): () => Promise<void> {
+): () => Promise<boolean> {
   let eraseFrom = firstPart;
   let forgetFrom = firstPlace;
   let sweepFrom = firstPart;
+  let isMore = false;
 
   async function inBatches(name: string, oneBatch: () => Promise<number | Batch>): Promise<void> {
     await inSteps(name, undefined, async () => {
@@ -62,10 +64,12 @@ export function openHousekeeping(
       ({ reached, isEnd } = step);
     }
     if (total > 0) log.info({ task: name, count: total }, 'Housekeeping');
+    if (!isEnd) isMore = true;
     return { reached, isEnd };
   }
 
   return async () => {
+    isMore = false;
     await inBatches('erase-bodies', () => eraseBodies(q, retention.bodySeconds));
     const erased = await inSteps('erase-messages', eraseFrom, (from) =>
       eraseMessages(q, { from, olderThanSeconds: retention.bodySeconds }),
@@ -89,7 +93,19 @@ export function openHousekeeping(
     await forgetHeartbeats(q);
     const swept = await inSteps('sweep-parts', sweepFrom, (from) => sweepParts(q, from));
     sweepFrom = swept.isEnd ? firstPart : swept.reached;
+    return isMore;
   };
+}
+
+const pauseMs = 60_000;
+/** A little less than the crontab leaves between two runs. */
+const goesOnForMs = 4.5 * 60_000;
+
+/** Ticks until nothing is left: one a minute, so that it stays in the background. */
+export async function keepHouse(tick: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const endsAt = performance.now() + goesOnForMs;
+  while ((await tick()) && performance.now() + pauseMs < endsAt && !signal.aborted)
+    await pause(pauseMs, undefined, { signal }).catch(() => {});
 }
 
 async function forgetIdempotencyKeys(q: Queryable): Promise<number> {

@@ -9,12 +9,14 @@ import type { Log } from '../deploy/log.ts';
 
 // Explicit identifiers: renaming a task must not make graphile-worker forget when it last ran. `fill` catches up
 // on one missed minute after an outage, no more.
+// Every five minutes is enough: the drain has a clock of its own, and housekeeping goes on until there is nothing left.
 const crontab = `
-* * * * * drain ?id=drain&fill=1m&max=3
-* * * * * housekeeping ?id=housekeeping&fill=1m&max=3
+*/5 * * * * drain ?id=drain&fill=5m&max=3
+*/5 * * * * housekeeping ?id=housekeeping&fill=5m&max=3
 `;
 
-const pollIntervalMs = 1_000;
+// New jobs are told by NOTIFY. This finds those that were told to nobody.
+const pollIntervalMs = 60_000;
 const restartAfterMs = 2_000;
 
 export type Jobs = AsyncDisposable & {

@@ -2,7 +2,7 @@
 // keeps house. It promises that nothing due stays behind while the relay is there, and that nothing leaves twice,
 // however many workers there are. It never talks to a provider and never decides what a failure means.
 import { randomUUID } from 'node:crypto';
-import { setInterval } from 'node:timers/promises';
+import { listenTo } from '../deploy/bell.ts';
 import { measureBudgets, openBudget, roomForBodies } from '../deploy/budget.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readWorkerEnvironment, scrubEnvironment } from '../deploy/environment.ts';
@@ -11,12 +11,13 @@ import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openAddressPolicy } from '../deploy/public-address.ts';
+import { every } from '../deploy/repeat.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
 import { largestHandOver } from '../relay/client/outbox/hand-over-email.ts';
-import { beat, beatIntervalMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
+import { beat, slowBeatMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
 import { startDrain } from './drain.ts';
-import { openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';
+import { keepHouse, openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
 import { measureHandOvers, measureOutbox } from './measures.ts';
 import { unlockDeadWorkers } from './unlock.ts';
@@ -92,13 +93,15 @@ await runProcess(
         attempted: measureAttempts(metrics),
       }),
     );
+    resources.use(listenTo('worker', database, () => void drain.wake()));
+    const tick = openHousekeeping(database, { retention, log, signal });
     const jobs = resources.use(
       startJobs({
         database,
         log,
         tasks: {
           drain: () => drain.wake(),
-          housekeeping: openHousekeeping(database, { retention, log, signal }),
+          housekeeping: () => keepHouse(tick, signal),
         },
       }),
     );
@@ -113,22 +116,26 @@ await runProcess(
         relay_away: relayAway,
       };
     };
+    // One transaction, because a system at rest does hardly anything but this.
     const atEachBeat = async () => {
-      await beat(database, { instance, process: 'worker', report: report() });
-      // Its schema is there once its runner is.
-      const dead = jobs.pool === null ? [] : await unlockDeadWorkers(database);
+      const { dead, released } = await database.transaction(async (tx) => {
+        await beat(tx, { instance, process: 'worker', report: report() });
+        return {
+          // Its schema is there once its runner is.
+          dead: jobs.pool === null ? [] : await unlockDeadWorkers(tx),
+          released: await releaseOnceConfigured(tx, from),
+        };
+      });
       if (dead.length > 0) log.warn({ workers: dead }, 'Unlocked the jobs of workers that died');
-      const released = await releaseOnceConfigured(database, from);
-      if (released > 0)
+      if (released > 0) {
         log.info({ released }, 'From address configured; emails that waited for it are due again');
-    };
-    const beating = (async () => {
-      await atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
-      for await (const _ of setInterval(beatIntervalMs, undefined, { signal })) {
-        await atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed'));
+        void drain.wake();
       }
-    })().catch(() => {});
-    resources.defer(() => beating);
+    };
+    const beating = every(slowBeatMs, () =>
+      atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed')),
+    );
+    resources.defer(() => beating.stop());
 
     resources.use(
       await listenHealth({

@@ -3,7 +3,7 @@
 import { type RequestHandler, Router } from 'express';
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
-import { every } from '../../deploy/repeat.ts';
+import { every, type Repeating } from '../../deploy/repeat.ts';
 import { sendPage } from '../pages/page.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { CountRefused } from '../sign-in-measures.ts';
@@ -32,6 +32,8 @@ const documents = [
 ];
 
 const writesEveryMs = 5_000;
+// While there is nothing to write and nobody looks.
+const writesAtRestMs = 60_000;
 
 type DashboardOptions = {
   readonly database: Database;
@@ -47,8 +49,13 @@ type DashboardOptions = {
 export function dashboardPages(options: DashboardOptions): RequestHandler {
   const { database, log, stopping, password } = options;
   // Also without a dashboard: the API finds mail by its address through them.
-  keepWriting(database, log, stopping);
-  return password === undefined ? switchedOff() : switchedOn({ ...options, password });
+  const writing = keepWriting(database, log, stopping);
+  const router = Router();
+  router.use((_request, _response, next) => {
+    writing.within(writesEveryMs);
+    next();
+  });
+  return router.use(password === undefined ? switchedOff() : switchedOn({ ...options, password }));
 }
 
 function switchedOff(): Router {
@@ -89,16 +96,22 @@ function switchedOn({
 }
 
 /** Writes what searches look at, behind the mail, for as long as this process runs. */
-function keepWriting(database: Database, log: Log, stopping: AbortSignal): void {
+function keepWriting(database: Database, log: Log, stopping: AbortSignal): Repeating {
+  let isAtRest = false;
   const write = async () => {
     try {
       await countMinutes(database);
-      while (!stopping.aborted && (await writeDocuments(database)) > 0);
+      let written = await writeDocuments(database);
+      isAtRest = written === 0;
+      while (!stopping.aborted && written > 0) written = await writeDocuments(database);
     } catch (error) {
       // The database is unavailable, or stopping; the next time does what this one did not.
       log.debug({ err: error }, 'Dashboard statistics and search index could not be updated');
     }
   };
-  const writing = every(writesEveryMs, write, { first: 'after a pause' });
+  const writing = every(() => (isAtRest ? writesAtRestMs : writesEveryMs), write, {
+    first: 'after a pause',
+  });
   stopping.addEventListener('abort', () => void writing.stop());
+  return writing;
 }

@@ -1,6 +1,6 @@
 // Delivery: takes mail from the queue for free connections and hands it to the provider. One of these runs in every
 // relay; what they must agree on is in the database. Here its parts are made, started and stopped.
-import type { Database } from '../../deploy/database.ts';
+import type { Database, Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import type { Alert } from '../alerts/alerts.ts';
@@ -16,7 +16,7 @@ import { watchIdentity } from './identity-watch.ts';
 import { createLane } from './lanes/lane.ts';
 import { leaveSlots } from './lanes/share.ts';
 import { refreshLanes } from './lanes/share-connections.ts';
-import { startMaintenance } from './maintenance.ts';
+import { type Maintenance, startMaintenance } from './maintenance.ts';
 import { openNoticeWriter } from './notices/owed.ts';
 import { watchLeases } from './queue/lease-watch.ts';
 import { openMarks } from './queue/marks.ts';
@@ -32,6 +32,8 @@ export type Delivery = AsyncDisposable & {
   wake(): void;
   /** What may be claimed in the commit that accepts mail: it goes on from memory. */
   readonly offer: Dispatcher['offer'];
+  /** Looks at everything now: another process may have changed something. */
+  look(): void;
   /** What the heartbeat publishes about routes and lanes. No secrets. */
   report(): DeliveryReport;
 };
@@ -47,12 +49,23 @@ type Start = {
   readonly alert: (alert: Alert) => void;
   /** Shared with whoever else signs in; without it delivery has its own. */
   readonly tokens?: Tokens;
+  /** What else this relay says in the transaction in which it says that it lives. */
+  readonly beat?: (tx: Queryable) => Promise<void>;
   /** Shortened by tests only. */
   readonly timeouts?: Partial<Timeouts>;
 };
 
-/** Starts delivering. Resolves once the lanes are known to the database. */
-export async function startDelivery({ environment, metrics, ...start }: Start): Promise<Delivery> {
+/**
+ * Starts delivering. Resolves once the lanes are known to the database.
+ *
+ * Long because it makes the parts one after the other, and each needs those before it.
+ */
+export async function startDelivery({
+  environment,
+  metrics,
+  beat = async () => {},
+  ...start
+}: Start): Promise<Delivery> {
   const { database, log } = start;
   const timeouts = { ...usualTimeouts, ...start.timeouts };
   const stopping = new AbortController();
@@ -74,9 +87,13 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
   // In capture mode nothing leaves, whatever lies in the queue.
   const providers = environment.deliveryMode === 'capture' ? [] : environment.providers;
   const identity = watchIdentity(context);
+  let maintenance: Maintenance | undefined;
   const lanes = providers.map((provider) => createLane(provider, timeouts));
   const background = openBackground((error) => context.failed(error, 'storing results'));
-  const wake = () => dispatcher.wake();
+  const wake = () => {
+    dispatcher.wake();
+    maintenance?.stir();
+  };
   const results = openResults(database, log, databaseWasAway);
   const notices = openNoticeWriter(context, wake);
   const settle = openSettle(context, results, notices);
@@ -86,10 +103,13 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
     settle,
     hasBacklog: () => dispatcher.hasMail,
     applyEffect: (lane, mail, effect) => applyEffect(context, lane, mail, effect, false),
-    routeStopped: () => refreshLanes(context, lanes),
+    routeStopped: () => refreshLanes(database, lanes),
     settled: async () => {},
   };
-  const attempts = openAttempts(background, () => dispatcher.freed());
+  const attempts = openAttempts(background, () => {
+    dispatcher.freed();
+    maintenance?.stir();
+  });
   const senderProbes = openSenderProbes(agent, attempts, background, wake);
   const parts = { context, identity, lanes, agent, attempts, settle, senderProbes, background };
   const dispatcher = openDispatcher(parts);
@@ -99,16 +119,18 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
     database,
     environment.providers.map((provider) => ({ key: laneKey(provider), ...provider })),
   );
-  const maintenance = startMaintenance({ ...parts, dispatcher, leaseWatch, notices });
+  const maintained = startMaintenance({ ...parts, dispatcher, leaseWatch, notices, beat });
+  maintenance = maintained;
 
   return {
     wake,
     offer: dispatcher.offer,
+    look: maintained.look,
     report: () => reportOf(lanes),
 
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));
-      await maintenance.stop();
+      await maintained.stop();
       await dispatcher.stop();
       // What has not reached the dot goes back unharmed; what has waits for its final reply.
       attempts.interrupt();
@@ -118,7 +140,7 @@ export async function startDelivery({ environment, metrics, ...start }: Start): 
       }, timeouts.stopMs);
       await background.finished();
       clearTimeout(patience);
-      await maintenance.stopRenewing();
+      await maintained.stopRenewing();
       for (const lane of lanes) lane.closeIdle();
       await context.tryTo('leaving connections to others', () => leaveSlots(database, context.instance));
     },

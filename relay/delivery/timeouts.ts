@@ -12,8 +12,10 @@ export type Timeouts = SmtpTimeouts &
     readonly markMs: number;
     /** How long a claim lasts without being renewed; renewed three times in that time. */
     readonly leaseMs: number;
-    /** How often the queue and the state of the lanes are looked at when nothing wakes us. */
+    /** How often the queue and the state of the lanes are looked at while mail is under way. */
     readonly pollMs: number;
+    /** The same while there is none: a third of a lease, which is renewed then. */
+    readonly quietMs: number;
     /** How long an unused session is kept open. */
     readonly idleMs: number;
     /** How long an uncertain mail waits, from the mark, before it is sent again. */
@@ -36,6 +38,7 @@ export const usualTimeouts: Timeouts = {
   markMs: 2 * second,
   leaseMs: 5 * second,
   pollMs: second / 2,
+  quietMs: (5 * second) / 3,
   idleMs: 10 * second,
   resendMs: 15 * minute,
   holdDownMs: 5 * minute,

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { every, type Repeating } from '../../deploy/repeat.ts';
 import { type DoctorWalk, finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../client/status/doctor.ts';
 import type { PreflightReport } from '../client/status/heartbeat.ts';
 import type { Examination, WalkReport } from './examination.ts';
@@ -17,18 +18,13 @@ type Answering = {
   readonly examineNow: (underWay: UnderWay) => Promise<{ examination: Examination; report: PreflightReport }>;
 };
 
-const askedEveryMs = 1_000;
+/** When nobody rings. */
+const lookEveryMs = 30_000;
 const toldEveryMs = 150;
 
-/** Answers one after the other until `signal` aborts. Never rejects. */
-export async function answerDoctorRuns({
-  database,
-  log,
-  instance,
-  signal,
-  examineNow,
-}: Answering): Promise<void> {
-  while (!signal.aborted) {
+/** Answers one after the other; `now` looks whether somebody asks. `signal` ends the answer under way. */
+export function answerDoctorRuns({ database, log, instance, signal, examineNow }: Answering): Repeating {
+  return every(lookEveryMs, async () => {
     try {
       const id = await takeDoctorRun(database, instance);
       if (id !== undefined) await answer(id);
@@ -36,8 +32,7 @@ export async function answerDoctorRuns({
       // Whoever asked is told that no answer came; nothing else depends on it.
       if (!signal.aborted && !isUnavailable(error)) log.warn({ err: error }, 'The doctor could not answer');
     }
-    await pause(askedEveryMs, undefined, { signal, ref: false }).catch(() => {});
-  }
+  });
 
   async function answer(id: string): Promise<void> {
     const looks: (() => readonly WalkReport[])[] = [];

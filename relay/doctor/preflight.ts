@@ -22,6 +22,8 @@ import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 import { oauth2Secrets } from './token.ts';
 
 export type Preflight = AsyncDisposable & {
+  /** Somebody may have asked for an examination. */
+  lookForRequests(): void;
   /** The last examination in short; undefined until the first is over. */
   report(): PreflightReport | undefined;
 };
@@ -161,11 +163,12 @@ export function startPreflight({
   }
 
   return {
+    lookForRequests: answering.now,
     report: () => last && inShort(last),
     async [Symbol.asyncDispose]() {
       stopping.abort();
       clearTimeout(timer);
-      await Promise.all([running, answering]);
+      await Promise.all([running, answering.stop()]);
     },
   };
 }

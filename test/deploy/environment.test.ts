@@ -117,7 +117,7 @@ describe('what a process needs for itself', () => {
     expect(readWorkerEnvironment(process_)).toMatchObject({
       healthPort: 9102,
       workerConcurrency: 10,
-      workerPollIntervalMs: 200,
+      workerPollIntervalMs: 30_000,
       retentionBodySeconds: 7 * 24 * 3600,
       retentionRowsSeconds: 90 * 24 * 3600,
     });

@@ -45,3 +45,53 @@ test('the first turn can be left for after a pause, and then stopping ends it be
   await repeating.stop();
   expect(begun).toBe(0);
 });
+
+test('a turn can be asked for at once, and after the one under way', async () => {
+  const underWay = Promise.withResolvers<void>();
+  let begun = 0;
+  const repeating = every(
+    () => undefined,
+    async () => {
+      begun++;
+      if (begun === 2) await underWay.promise;
+    },
+  );
+  await turn();
+  expect(begun).toBe(1);
+  repeating.now();
+  repeating.now();
+  await turn();
+  expect(begun).toBe(2);
+  underWay.resolve();
+  await until(() => begun === 3, { what: 'the turn that was asked for meanwhile' });
+  for (let turns = 0; turns < 100; turns++) await turn();
+  expect(begun).toBe(3);
+  await repeating.stop();
+});
+
+test('the next turn can be brought forward, and is never put off', async () => {
+  let begun = 0;
+  const repeating = every(60_000, async () => void begun++);
+  await turn();
+  repeating.within(600_000);
+  repeating.within(5);
+  await until(() => begun === 2, { what: 'the turn that was brought forward' });
+  repeating.within(600_000);
+  repeating.now();
+  await turn();
+  expect(begun).toBe(3);
+  await repeating.stop();
+});
+
+test('a turn that is brought forward during another one follows it', async () => {
+  const underWay = Promise.withResolvers<void>();
+  let begun = 0;
+  const repeating = every(60_000, async () => {
+    begun++;
+    if (begun === 1) await underWay.promise;
+  });
+  repeating.within(1);
+  underWay.resolve();
+  await until(() => begun === 2, { what: 'the turn that was brought forward' });
+  await repeating.stop();
+});

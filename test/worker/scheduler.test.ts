@@ -95,6 +95,16 @@ test('mail leaves when its time has come, not before and hardly after', async ()
   expect(postern.stack.worker.output).toContain('EMAIL SCHEDULER - Checking for scheduled emails');
 });
 
+test('a worker that sleeps is told of a new earliest due time', async () => {
+  await using postern = await startPostern({ worker: { WORKER_POLL_INTERVAL: '1h' } });
+  await insert(postern, 1, { dueAt: inSeconds(3_600) });
+  const [id = ''] = await insert(postern, 1, { dueAt: inSeconds(2) });
+  await until(async () => (await readEmail(postern.database, id))?.status === 'sent', {
+    timeoutMs: 40_000,
+    what: 'the mail that is due soon to be sent',
+  });
+});
+
 test('what the api left behind is handed over once its lease is over', async () => {
   await using postern = await startPostern();
   const ids = await insert(postern, 3, { kind: 'invitation' });

@@ -1,5 +1,6 @@
 // A client's scheduled mail as one form. Saving it is a reconciliation by key, not cancel-all-and-make-again: what
 // did not change is kept with its ids, and what has left is never touched. Saving ten times changes nothing.
+import { ring } from '../../../deploy/bell.ts';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Address, Email, Recipient } from '../email/email.ts';
 import { insertEmails } from '../email/insert.ts';
@@ -341,7 +342,7 @@ async function pause(tx: Queryable, clientId: string, actor: string): Promise<vo
 
 /** What is still ahead goes on. What should have left during the pause does not leave now. */
 async function resume(tx: Queryable, clientId: string, actor: string): Promise<void> {
-  await tx.query(
+  const { rowCount } = await tx.query(
     `with resumed as (
        update email set
          paused = false,
@@ -359,6 +360,7 @@ async function resume(tx: Queryable, clientId: string, actor: string): Promise<v
      select case status when 'expired' then 'expired' else 'resumed' end, id, $2 from resumed`,
     [clientId, JSON.stringify({ actor })],
   );
+  if (rowCount > 0) await ring(tx, 'worker');
 }
 
 async function readNow(tx: Queryable): Promise<Date> {

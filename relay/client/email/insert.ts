@@ -1,6 +1,7 @@
 // Storing emails that somebody asks for.
 import { type Queryable, uuidv7 } from '../../../deploy/database.ts';
 import { takeTurn } from '../../../deploy/turn.ts';
+import { tellNewDueTime } from '../outbox/outbox.ts';
 import { insertAttachments } from './attachment.ts';
 import type { ClaimedEmail } from './claimed.ts';
 import { type EmailDraft, type EmailDraftRow, toRow } from './draft.ts';
@@ -92,6 +93,9 @@ async function insertRows(
   const dueAt = new Map(stored.map((row) => [row.id, row.due_at]));
 
   for (const { draft, id } of drafts) await insertAttachments(tx, id, draft.attachments ?? []);
+
+  const later = drafts.flatMap(({ draft: { dueAt, paused } }) => (dueAt && !paused ? [dueAt.getTime()] : []));
+  if (later.length > 0) await tellNewDueTime(tx, new Date(later.reduce((a, b) => Math.min(a, b))));
 
   return drafts.map(({ draft, id }, index) => {
     const row = rows[index] as EmailDraftRow;

@@ -5,6 +5,7 @@ import type { Queryable } from '../../../deploy/database.ts';
 import type { Address, Email, Recipient } from '../email/email.ts';
 import { newMessageId } from '../email/message-id.ts';
 import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
+import { tellNewDueTime } from './outbox.ts';
 
 /** What may change; what is undefined stays as it is. */
 export type EmailChanges = {
@@ -97,7 +98,9 @@ export async function editEmail(
     ],
   );
   if (!after[0]) throw new Error('A locked email was deleted');
-  return { outcome: 'updated', email: toEmail(after[0]) };
+  const edited = toEmail(after[0]);
+  if (edited.status === 'pending' && !edited.paused) await tellNewDueTime(tx, edited.dueAt);
+  return { outcome: 'updated', email: edited };
 }
 
 /** Whether the relay has never seen it and it may still go: only then it can be changed. */

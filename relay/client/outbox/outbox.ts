@@ -1,4 +1,5 @@
 // The outbox: emails that wait for their time or for the relay.
+import { ring } from '../../../deploy/bell.ts';
 import type { Queryable } from '../../../deploy/database.ts';
 
 /**
@@ -12,6 +13,20 @@ export async function nextDueInMs(q: Queryable): Promise<number | undefined> {
            from email where status = 'pending' and not paused`,
   });
   return rows[0]?.ms ?? undefined;
+}
+
+/**
+ * Rings for the workers when nothing is due sooner: they sleep until the next due time that they know of. Said once
+ * the transaction is committed.
+ */
+export async function tellNewDueTime(tx: Queryable, dueAt: Date): Promise<void> {
+  const { rows } = await tx.query<{ isEarliest: boolean }>({
+    name: 'is-earliest-due',
+    text: `select coalesce(min(next_hand_over_at) >= $1, false) as "isEarliest"
+           from email where status = 'pending' and not paused`,
+    values: [dueAt],
+  });
+  if (rows[0]?.isEarliest) await ring(tx, 'worker');
 }
 
 /** How many emails wait for their time, are due now, or are paused. */

@@ -1,5 +1,6 @@
 // Somebody wants to know now: a person who tries a mail again, sends a test mail or releases what is held. The relay then
 // does not wait until its next probe is due.
+import { ring } from '../../../deploy/bell.ts';
 import type { Queryable } from '../../../deploy/database.ts';
 
 /** A refused sign-in is not repeated sooner than this, whoever asks: providers lock accounts for it. */
@@ -45,5 +46,6 @@ export async function probeLanesNow(tx: Queryable): Promise<boolean> {
        and exists (select from connection_slot s where s.lane = lane.key and s.lease_until > now())`,
     [signInPauseSeconds],
   );
+  if (rowCount > 0) await ring(tx, 'relay');
   return rowCount > 0;
 }

@@ -1,4 +1,5 @@
 // Releasing: mail that waited for configuration or for a person goes on.
+import { ring } from '../../../deploy/bell.ts';
 import type { Queryable } from '../../../deploy/database.ts';
 import type { Address } from '../email/email.ts';
 import { newMessageId } from '../email/message-id.ts';
@@ -55,5 +56,6 @@ export async function releaseHeld(tx: Queryable, reason: string, actor: string):
      select 'released', email_id, queue_id, address, $2 from released`,
     [reason, JSON.stringify({ cause: reason, actor })],
   );
+  if (rowCount > 0) await ring(tx, 'relay');
   return rowCount;
 }

@@ -1,5 +1,6 @@
 // Deciding what SMTP could not tell (RFC 1047): all data was sent and the final reply never came. A person asked the
 // recipient or the provider, and says here what is true.
+import { ring } from '../../../deploy/bell.ts';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Status } from '../vocabulary.ts';
 
@@ -57,6 +58,7 @@ export async function resolveEmailWithin(
       JSON.stringify({ actor, outcome: resolution }),
     ],
   );
+  if (rowCount > 0 && resolution === 'resend') await ring(tx, 'relay');
   const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
   return {
     outcome: rowCount > 0 ? 'resolved' : 'nothing-uncertain',

@@ -1,5 +1,6 @@
 // Trying again because a person says so: what is held, put off, expired or was refused.
 import { randomBytes } from 'node:crypto';
+import { ring } from '../../../deploy/bell.ts';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Status } from '../vocabulary.ts';
 import { probeLanesNow, probeSenderWith } from './probe.ts';
@@ -32,7 +33,10 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
      insert into event (type, email_id, detail) select 'requeued', id, $2 from requeued`,
     [id, detail, randomBytes(32)],
   );
-  if (atHome > 0) return { outcome: 'retried', status: 'pending' };
+  if (atHome > 0) {
+    await ring(tx, 'worker');
+    return { outcome: 'retried', status: 'pending' };
+  }
 
   const { rows } = await tx.query<{ status: Status; queue_id: string | null }>(
     'select status, queue_id from email where id = $1',
@@ -67,6 +71,7 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
      select 'requeued', $2, $1, address, $3 from requeued`,
     [email.queue_id, id, detail],
   );
+  if (atRelay > 0) await ring(tx, 'relay');
   const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
   const status = after[0]?.status ?? email.status;
   // Queued mail waits for its lane: to ask whether that is open again is all that can be tried.

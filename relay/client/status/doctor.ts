@@ -1,5 +1,6 @@
 // Asking the relay to examine its way out while somebody watches. Only the relay has the provider's password and stands
 // where the mail leaves, so the question waits in the database until a relay takes it, and the answer grows there.
+import { ring } from '../../../deploy/bell.ts';
 import { type Database, type Queryable, uuidv7 } from '../../../deploy/database.ts';
 import type { Stage } from '../vocabulary.ts';
 import type { PreflightReport } from './heartbeat.ts';
@@ -37,6 +38,7 @@ export async function askDoctor(database: Database): Promise<string> {
     );
     await tx.query('insert into doctor_run (id) values ($1) on conflict do nothing', [uuidv7()]);
     const { rows } = await tx.query<{ id: string }>('select id from doctor_run where finished_at is null');
+    await ring(tx, 'relay');
     if (!rows[0]) throw new Error('The examination was over before it was asked for');
     return rows[0].id;
   });

@@ -5,8 +5,10 @@ import type { Stage } from '../vocabulary.ts';
 
 export type ProcessName = 'api' | 'relay' | 'worker';
 
-/** Beat this often … */
+/** The relay beats this often, because others show what it says … */
 export const beatIntervalMs = 5_000;
+/** … api and worker, of which there is little to say, this often … */
+export const slowBeatMs = 10_000;
 /** … and be taken for dead after this long without one. */
 export const silentAfterSeconds = 20;
 

@@ -1,14 +1,15 @@
 // Reads the state of the lanes and leases this relay's share of their connections.
+import type { Queryable } from '../../../deploy/database.ts';
 import { readLanes } from '../../lane-state/lanes.ts';
 import type { DeliveryContext } from '../context.ts';
 import type { Lane } from './lane.ts';
 import { leaseSlots, type Met, meetReplicas, shareOf } from './share.ts';
 
 /** Takes what the database knows about the lanes. */
-export async function refreshLanes({ database }: DeliveryContext, lanes: readonly Lane[]): Promise<void> {
+export async function refreshLanes(q: Queryable, lanes: readonly Lane[]): Promise<void> {
   const epochs = lanes.map(({ view }) => view.epoch);
   const readings = await readLanes(
-    database,
+    q,
     lanes.map(({ key }) => key),
   );
   for (const [index, lane] of lanes.entries()) {
@@ -17,26 +18,35 @@ export async function refreshLanes({ database }: DeliveryContext, lanes: readonl
   }
 }
 
-/** @param busy whether this relay has mail for its connections */
+export type Share = {
+  readonly met: Met;
+  /** Connections of each lane that are this relay's. */
+  readonly slots: readonly number[];
+};
+
+/** Counts once `q` is committed. @param busy whether this relay has mail for its connections */
 export async function shareConnections(
-  { database, instance, timeouts: { leaseMs } }: DeliveryContext,
+  { instance, timeouts: { leaseMs } }: DeliveryContext,
+  q: Queryable,
   lanes: readonly Lane[],
   busy: boolean,
-): Promise<Met | undefined> {
+): Promise<Share | undefined> {
   if (lanes.length === 0) return undefined;
-  const met = await meetReplicas(database, { instance, busy }, leaseMs);
-  const { replicas } = met;
-  for (const lane of lanes) {
-    const total = lane.provider.maxConnections;
-    lane.slots = await leaseSlots(database, {
-      lane: lane.key,
+  const met = await meetReplicas(q, { instance, busy }, leaseMs);
+  const slots: number[] = [];
+  for (const { key, provider, active } of lanes) {
+    const total = provider.maxConnections;
+    const wanted = shareOf(total, met.replicas, instance);
+    const leased = await leaseSlots(q, {
+      lane: key,
       instance,
       total,
-      wanted: shareOf(total, replicas, instance),
-      inUse: lane.active,
-      // Renewed twice a second. What a killed relay had must be free long before its mail is given up.
+      wanted,
+      inUse: active,
+      // What a killed relay had must be free long before its mail is given up.
       leaseMs: leaseMs / 2,
     });
+    slots.push(leased);
   }
-  return met;
+  return { met, slots };
 }

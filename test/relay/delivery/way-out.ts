@@ -55,7 +55,7 @@ export async function openWayOut(
     log,
     instance,
     alert: (alert) => alerts.push(alert),
-    timeouts: { pollMs: 50, ...timeouts },
+    timeouts: { pollMs: 50, quietMs: 50, ...timeouts },
   });
   return {
     delivery,

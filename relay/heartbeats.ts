@@ -1,0 +1,23 @@
+// The relay's heartbeat: other processes answer from it what only the relay knows.
+import type { Queryable } from '../deploy/database.ts';
+import { beat, beatIntervalMs, type RelayReport } from './client/status/heartbeat.ts';
+
+export type Heartbeats = {
+  beat(q: Queryable): Promise<void>;
+  /** Beats when the last time is long enough ago; never before the first `beat`. */
+  beatWhenDue(q: Queryable): Promise<void>;
+};
+
+export function openHeartbeats(instance: string, report: () => RelayReport): Heartbeats {
+  let nextAt = Number.POSITIVE_INFINITY;
+  async function write(q: Queryable): Promise<void> {
+    await beat(q, { instance, process: 'relay', report: report() });
+    nextAt = performance.now() + beatIntervalMs;
+  }
+  return {
+    beat: write,
+    async beatWhenDue(q) {
+      if (performance.now() >= nextAt) await write(q);
+    },
+  };
+}
