@@ -54,8 +54,16 @@ export function startJobs({ database, log, tasks }: { database: Database; log: L
           noHandleSignals: true,
           events,
           logger: loggerTo(log),
-          // Both keep several jobs' fates in memory at once, where a kill loses them.
-          preset: { worker: { localQueue: { size: -1 }, completeJobBatchDelay: -1, failJobBatchDelay: -1 } },
+          preset: {
+            worker: {
+              // It keeps several jobs in memory, where a kill loses them.
+              localQueue: { size: -1 },
+              // Not below 0: then nobody waits for the storing of a job's fate, and a database that is away ends the
+              // process by an unhandled rejection (graphile-worker 0.18). With 0 the runner stops and is started again.
+              completeJobBatchDelay: 0,
+              failJobBatchDelay: 0,
+            },
+          },
         });
         stop = () => runner.stop();
         if (stopping.signal.aborted) await runner.stop();
