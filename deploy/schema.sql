@@ -111,7 +111,10 @@ create table database_identity (
   restored_up_to_message text collate "C",
   restored_up_to_email uuid,
   restored_emails_left uuid,
-  restore_noticed_at timestamp with time zone
+  restore_noticed_at timestamp with time zone,
+  missing_since timestamp with time zone,
+  missing_until timestamp with time zone,
+  asked uuid[]
 );
 create table doctor_run (
   id uuid not null,
@@ -529,6 +532,7 @@ alter table dashboard_session add constraint dashboard_session_pkey PRIMARY KEY 
 alter table database_identity add constraint a_restore_says_how_far_its_mail_reaches CHECK ((((restored_at IS NULL) = (restored_up_to_message IS NULL)) AND ((restored_at IS NULL) = (restored_up_to_email IS NULL))));
 alter table database_identity add constraint database_identity_only_row_check CHECK (only_row);
 alter table database_identity add constraint database_identity_pkey PRIMARY KEY (only_row);
+alter table database_identity add constraint relays_are_asked_while_mail_waits_for_it CHECK (((asked IS NULL) OR (restored_at IS NOT NULL)));
 alter table doctor_run add constraint a_finished_run_has_a_report CHECK (((finished_at IS NULL) = (report IS NULL)));
 alter table doctor_run add constraint doctor_run_pkey PRIMARY KEY (id);
 alter table doctor_run add constraint only_a_taken_run_is_finished CHECK (((finished_at IS NULL) OR (taken_by IS NOT NULL)));

@@ -128,7 +128,10 @@ await runProcess(
       log,
       metrics,
       handOff: started.offer,
-      committed: started.wake,
+      committed(mails, isWaiting) {
+        started.took(mails);
+        if (isWaiting) started.wake();
+      },
     });
     stops.push(submission);
     if (environment.bounceMailbox) {

@@ -4,6 +4,7 @@ import { liftHoldsOfForeignLanes } from '../lane-state/sender-holds.ts';
 import { usesTokens } from '../tokens/tokens.ts';
 import type { DeliveryContext } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { announceMissing } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
 import { forgetUsage } from './lanes/pacing.ts';
 import { hasQuota } from './lanes/quota.ts';
@@ -191,11 +192,18 @@ async function renewTokens({ tokens }: DeliveryContext, lanes: readonly Lane[]):
   await Promise.all(signedIn.filter(usesTokens).map((provider) => tokens.tokenFor(provider)));
 }
 
-async function holdBackup({ database, log, stopping }: DeliveryContext, { wake }: Dispatcher): Promise<void> {
+/** Until all of it is held, or the relays have said what they know of a standby that took over. */
+export async function holdBackup(context: DeliveryContext, { wake }: Dispatcher): Promise<void> {
+  const { database, log, stopping } = context;
   let held = 0;
   while (!stopping.aborted) {
     const step = await holdRestored(database);
     if (step.state === 'idle') return;
+    if (step.state === 'known') {
+      if (step.missing) announceMissing(context, step.missing, step.isHeld);
+      log.warn({ event: 'promotion-settled', held }, 'Mail goes on at the PostgreSQL that took over');
+      return wake();
+    }
     if (step.state === 'finished') {
       log.warn({ event: 'restored-held', held }, 'All waiting mail of the restored database is held');
       return wake();

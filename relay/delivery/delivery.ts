@@ -20,6 +20,7 @@ import { type Maintenance, startMaintenance } from './maintenance.ts';
 import { openNoticeWriter } from './notices/owed.ts';
 import { watchLeases } from './queue/lease-watch.ts';
 import { openMarks } from './queue/marks.ts';
+import { openRecollection, remember, type TakenMail } from './queue/recollection.ts';
 import { openResults } from './queue/results.ts';
 import { type DeliveryReport, reportOf } from './report.ts';
 import { openSenderProbes } from './sender-probes.ts';
@@ -34,6 +35,8 @@ export type Delivery = AsyncDisposable & {
   readonly offer: Dispatcher['offer'];
   /** Looks at everything now: another process may have changed something. */
   look(): void;
+  /** New mail was answered with 250 by this process. */
+  took(mails: readonly TakenMail[]): void;
   /** What the heartbeat publishes about routes and lanes. No secrets. */
   report(): DeliveryReport;
 };
@@ -86,7 +89,6 @@ export async function startDelivery({
 
   // In capture mode nothing leaves, whatever lies in the queue.
   const providers = environment.deliveryMode === 'capture' ? [] : environment.providers;
-  const identity = watchIdentity(context);
   let maintenance: Maintenance | undefined;
   const lanes = providers.map((provider) => createLane(provider, timeouts));
   const background = openBackground((error) => context.failed(error, 'storing results'));
@@ -94,12 +96,17 @@ export async function startDelivery({
     dispatcher.wake();
     maintenance?.stir();
   };
-  const results = openResults(database, log, databaseWasAway);
+  const recollection = openRecollection();
+  const results = openResults(database, log, databaseWasAway, (batches, written) => {
+    for (const batch of batches) remember(recollection, batch, written);
+  });
+  const identity = watchIdentity(context, recollection);
   const notices = openNoticeWriter(context, wake);
   const settle = openSettle(context, results, notices);
   const agent: Agent = {
     context,
     marks: openMarks(database),
+    recollection,
     settle,
     hasBacklog: () => dispatcher.hasMail,
     applyEffect: (lane, mail, effect) => applyEffect(context, lane, mail, effect, false),
@@ -126,6 +133,7 @@ export async function startDelivery({
     wake,
     offer: dispatcher.offer,
     look: maintained.look,
+    took: recollection.took,
     report: () => reportOf(lanes),
 
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,7 @@
 // is to do (agenda.ts); what is due is then done beside it (chores.ts), so that nothing waits for anything else. While mail
 // is under way a look follows every half second; else when something is due, and three times in a lease.
 import { every } from '../../deploy/repeat.ts';
-import { type Chores, openChores } from './chores.ts';
+import { type Chores, holdBackup, openChores } from './chores.ts';
 import { probe } from './lanes/probes.ts';
 import { refreshLanes, shareConnections } from './lanes/share-connections.ts';
 import type { Maintained } from './maintained.ts';
@@ -71,6 +71,7 @@ async function look(maintained: Maintained, chores: Chores): Promise<Agenda> {
   const { context, identity, lanes, dispatcher, background, beat } = maintained;
   const { from } = context.settings;
   await identity.confirm();
+  if (identity.isAsking) await holdBackup(context, dispatcher);
   const { share, agenda } = await context.database.transaction(async (tx) => {
     const shared = await shareConnections(context, tx, lanes, isBusy(maintained));
     await refreshLanes(tx, lanes);

@@ -22,6 +22,12 @@ export type Accepted = {
 };
 export type Refused = { readonly outcome: 'refused'; readonly refusal: Refusal };
 
+/** Mail that has just become ours; `at` is of the database's clock. */
+export type CommittedMail = { readonly queueId: string; readonly at: Date };
+
+/** @param isWaiting some of it waits in the queue */
+export type Committed = (mails: readonly CommittedMail[], isWaiting: boolean) => void;
+
 type WaitingSubmission = {
   readonly submission: Submission;
   readonly answer: (result: Accepted | Refused) => void;
@@ -39,7 +45,7 @@ const inDoubtPauseMs = 250;
  * Long because its small functions share what waits for a commit and what is under way.
  *
  * @param handOff takes mail in the very commit that makes it ours
- * @param committed called after each commit after which new mail waits in the queue
+ * @param committed called after each commit that made new mail ours
  */
 export function openAcceptance({
   database,
@@ -50,7 +56,7 @@ export function openAcceptance({
   database: Queryable;
   log: Log;
   handOff: HandOff;
-  committed: () => void;
+  committed: Committed;
 }): Acceptance {
   let line: WaitingSubmission[] = [];
   let busy = 0;
@@ -84,7 +90,12 @@ export function openAcceptance({
     }
     const accepted = outcomes.filter((each) => each.outcome === 'accepted');
     offer?.claimed(accepted.flatMap(({ handed }) => handed ?? []));
-    if (accepted.some(({ handed }) => handed === undefined)) committed();
+    if (accepted.length > 0) {
+      committed(
+        accepted,
+        accepted.some(({ handed }) => handed === undefined),
+      );
+    }
     for (const [at, waiting] of group.entries()) tell(waiting, outcomes[at]);
   }
 
@@ -109,7 +120,7 @@ export function openAcceptance({
         },
         'PostgreSQL connection lost during a commit',
       );
-      if (committedIds.size > 0) committed();
+      if (committedIds.size > 0) committed([], true);
       for (const { submission, answer } of group) {
         const { queueId } = submission;
         answer(

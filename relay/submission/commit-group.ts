@@ -14,6 +14,8 @@ export type Outcome =
       readonly traceId: string | undefined;
       /** Claimed in the same commit; otherwise it waits in the queue. */
       readonly handed: HandedMail | undefined;
+      /** By the database's clock. */
+      readonly at: Date;
     }
   /** The same mail was accepted before, under this id; nothing has changed. */
   | { readonly outcome: 'known'; readonly queueId: string }
@@ -51,6 +53,7 @@ export async function commitGroup(
         queueId: submission.queueId,
         traceId: traceIdOf(row.traceparent),
         handed,
+        at: row.received_at,
       };
     }
     if (submission.email) return judgeEmail(row, submission.email.id);
@@ -85,7 +88,7 @@ const commitStatement = `
       status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
       start_at integer, length integer, may_be_handed boolean)
   ), asked as materialized (
-    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent,
+    select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent, e.due_at,
       coalesce(e.due_at + e.max_lateness < now(), false) as too_late
     from email e where e.id in (select email_id from incoming)
     order by e.id for no key update
@@ -103,6 +106,9 @@ const commitStatement = `
     where case
       when i.email_id is not null
         then a.token = i.token and a.status = 'pending' and not a.paused and a.queue_id is null
+          -- As in a claim (relay/client/outbox/claim.ts); this one may be older than what is going on here.
+          and (a.due_at > (select coalesce(max(restored_at), '-infinity') from database_identity)
+            or a.id > (select restored_up_to_email from database_identity))
       else i.key is null or i.queue_id in (select queue_id from fresh)
     end
   ), waiting as materialized (

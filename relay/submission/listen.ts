@@ -9,7 +9,7 @@ import type { Metrics } from '../../deploy/metrics.ts';
 import { normalizeAddress } from '../client/address/address.ts';
 import { firstStatusBy } from '../policy/first-status.ts';
 import { isAllowedSender } from '../policy/senders.ts';
-import { openAcceptance } from './accept.ts';
+import { type Committed, openAcceptance } from './accept.ts';
 import { openAuthentication } from './authenticate.ts';
 import { readCertificate, validUntil, watchCertificate } from './certificate.ts';
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
@@ -70,7 +70,7 @@ const budgetBytes = 64 * 1024 * 1024;
  * @param allowedSenders addresses, `*@domain` or `*`
  * @param hostname what this relay calls itself in its greeting and in Received
  * @param handOff takes mail in the very commit that makes it ours
- * @param committed called after each commit after which new mail waits in the queue
+ * @param committed called after each commit that made new mail ours
  */
 export async function listenSubmission({
   settings,
@@ -89,7 +89,7 @@ export async function listenSubmission({
   log: Log;
   metrics?: Metrics;
   handOff: HandOff;
-  committed: () => void;
+  committed: Committed;
 }): Promise<SubmissionListener> {
   const networks = openNetworks(
     settings.relayTrustedNetworks,

@@ -13,6 +13,8 @@ import { openSubmissions } from '../prove/submit.ts';
 export type Load = AsyncDisposable & {
   /** Everything that was answered with a yes so far. */
   readonly acknowledged: number;
+  /** The recipients of that. */
+  recipients(): ReadonlySet<string>;
   /** No new mail from now on; resolves when what was asked for is answered. */
   stop(): Promise<void>;
   /** What should not have been answered. */
@@ -59,6 +61,7 @@ export function startLoad(stack: Stack, seed: number): Load {
     get acknowledged() {
       return acknowledgements.count;
     },
+    recipients: () => new Set(acknowledgements.all.map(({ recipient }) => recipient)),
     async stop() {
       noMore.abort();
       await running;

@@ -44,7 +44,8 @@ const claimedColumns = `
 
 /**
  * While the mail of a restored backup is being held (relay/delivery/queue/restored.ts), nobody hands over what was due when
- * it was restored: it may have been sent since the backup was taken.
+ * it was restored: it may have been sent since the backup was taken. The same while relays are asked what they know after a
+ * promotion.
  */
 const isNotRestored = (email: string) => `(
   ${email}.due_at > (select coalesce(max(restored_at), '-infinity') from database_identity)

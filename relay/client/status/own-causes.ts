@@ -58,7 +58,7 @@ export const ownCauses = {
   'database-restored': {
     title: 'The database was restored or replaced',
     meaning:
-      'It was restored from a backup, or a standby took over that did not have every commit. Waiting mail may have been sent in the meantime, so all of it is held.',
+      'It was restored from a backup, or a standby took over that did not have every commit. Mail that waits here may have been sent in the meantime, so it is held.',
     fix: 'Compare with the log of the provider, cancel what was already sent, then release the rest (Held in the dashboard, or POST /api/v1/emails/:id/retry).',
   },
   'too-late': {

@@ -10,9 +10,10 @@ import { countFinalReply } from '../lanes/silent-routes.ts';
 import { type ClaimedMail, type ClaimedRecipient, readParts } from '../queue/claim.ts';
 import type { Marked, Marks } from '../queue/marks.ts';
 import { openSeconds } from '../queue/open-time.ts';
+import { dateOf, type Recollection } from '../queue/recollection.ts';
 import type { Change, TimelineEntry } from '../queue/results.ts';
 import { idsOf, type Settle, shown } from '../settle.ts';
-import { changeOf } from './change.ts';
+import { changeOf, unanswered } from './change.ts';
 import {
   type Circumstances,
   type Decision,
@@ -22,12 +23,13 @@ import {
   isSignedOut,
 } from './decide.ts';
 import { fenceOf } from './fence.ts';
-import { entriesOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
+import { asideEntry, entriesOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
 import { traceAttempt } from './trace.ts';
 
 export type Agent = {
   readonly context: DeliveryContext;
   readonly marks: Marks;
+  readonly recollection: Pick<Recollection, 'keep'>;
   readonly settle: Settle;
   /** Whether other mail waits for a connection. */
   hasBacklog(): boolean;
@@ -138,6 +140,7 @@ async function transact(
       stopping: context.stopping,
       marked(mark) {
         marked = mark;
+        rememberMark(agent, mail, batch, mark);
       },
       passed() {
         attempt.dotIsOut = true;
@@ -183,6 +186,21 @@ async function transact(
     await agent.settled(mail, changes, takenStages(transaction));
   };
   return { again: decision.again, store };
+}
+
+/** Until there is a result: the mark may be lost with a primary whose standby does not have it. */
+function rememberMark(
+  { context, recollection }: Agent,
+  mail: ClaimedMail,
+  batch: readonly ClaimedRecipient[],
+  { markedAt }: Marked,
+): void {
+  const onUncertain = mail.onUncertain ?? context.settings.uncertainPolicy;
+  const resendSeconds = context.timeouts.resendMs / 1_000;
+  for (const recipient of batch) {
+    const change = unanswered(mail, recipient, markedAt, { onUncertain, resendSeconds });
+    recollection.keep({ change, entries: [asideEntry(mail, recipient, change)], at: dateOf(markedAt) });
+  }
 }
 
 function outgoing({ database }: DeliveryContext, mail: ClaimedMail, batch: readonly ClaimedRecipient[]) {

@@ -30,6 +30,25 @@ export function aside(
   };
 }
 
+/** What is true of a mail from the mark until the final reply, as RFC 1047 describes it. */
+export function unanswered(
+  mail: ClaimedMail,
+  recipient: ClaimedRecipient,
+  markedAt: string,
+  { onUncertain, resendSeconds }: { onUncertain: 'resend' | 'hold'; resendSeconds: number },
+): Change {
+  const isSecond = recipient.resends > 0;
+  return {
+    ...backInQueue(mail, recipient),
+    markedAt,
+    status: isSecond ? 'held' : 'uncertain',
+    reason: isSecond ? 'uncertain-twice' : 'relay-lost',
+    reasonDetail: 'Its data may have left when a standby of PostgreSQL took over without the last commits.',
+    delaySeconds: !isSecond && onUncertain === 'resend' ? resendSeconds : null,
+    counts: true,
+  };
+}
+
 export type AttemptFacts = {
   readonly transaction: Transaction;
   /** The name of the route. */

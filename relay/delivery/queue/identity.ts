@@ -1,8 +1,8 @@
 // Whether this is still the database it was. A restored backup believes that mail is waiting which has left long ago, so
 // nothing of it goes out until a person has looked. A standby that took over with every commit is no restored backup.
-// What decides is evidence: what this relay knows to be committed, or else how long ago a relay last said that it lives.
-// Noticing takes one statement; holding the mail follows in batches (restored.ts), and until a mail was held the claims
-// refuse it.
+// What decides is evidence: what living relays know to be committed, or else how long ago a relay last said that it lives.
+// Noticing takes one statement. After a promotion the living relays then say what they know (missing-commits.ts); the
+// mail of a restored backup is held in batches (restored.ts). Until that is done the claims refuse what was there.
 import type { Queryable } from '../../../deploy/database.ts';
 
 export type ServerIdentity = {
@@ -19,41 +19,60 @@ export type IdentityEvidence = {
   readonly ownSeenAt: Date | null;
   /** How long ago any relay last sent a heartbeat, by the database's clock; null without one. */
   readonly newestHeartbeatSeconds: number | null;
+  /** The newest commit that this server had when it took over; null where it does not say. */
+  readonly takenOverAt: Date | null;
+};
+
+/** What this process knows by itself; undefined at its start. */
+export type Knowledge = {
+  /** When it last said that it lives, as PostgreSQL acknowledged it. */
+  readonly acknowledged: Date | undefined;
+  /** The server it has used until now. */
+  readonly server: ServerIdentity | undefined;
 };
 
 export type IdentityJudgement =
   | { readonly kind: 'same' }
-  /** A standby took over, and nothing that was committed is missing. */
-  | { readonly kind: 'promoted' }
-  /** Commits are missing: of this many seconds, where that is known. */
+  /** A standby took over. Whether it has every commit, each living relay looks up (missing-commits.ts). */
+  | { readonly kind: 'promoted'; readonly since: Date | null }
+  /** Commits that this process saw are missing, all of them later than `since`. */
+  | { readonly kind: 'missing'; readonly since: Date }
+  /** Another database than before, as far as anybody can tell: of this many seconds, where that is known. */
   | { readonly kind: 'restored'; readonly missingSeconds: number | null };
 
 /** Where no relay lives that could know: a heartbeat this young means that a standby took over. */
 const promotedWithinSeconds = 60;
 
-/**
- * Pure.
- *
- * @param acknowledged when this relay last said that it lives, as PostgreSQL acknowledged it to this process; undefined
- *   at its start
- */
+/** Pure. */
 export function judgeIdentity(
-  { current, recorded, ownSeenAt, newestHeartbeatSeconds }: IdentityEvidence,
-  acknowledged: Date | undefined,
+  { current, recorded, ownSeenAt, newestHeartbeatSeconds, takenOverAt }: IdentityEvidence,
+  { acknowledged, server }: Knowledge,
 ): IdentityJudgement {
-  const isSameServer = recorded === null || recorded.systemIdentifier === current.systemIdentifier;
+  const since = newest(takenOverAt, ownSeenAt);
+  const isOther = recorded !== null && !mayFollow(recorded, current);
   // What this process saw committed and is not there any more tells more than any number.
   if (acknowledged !== undefined && (ownSeenAt === null || ownSeenAt < acknowledged)) {
-    return { kind: 'restored', missingSeconds: secondsBetween(ownSeenAt, acknowledged) };
+    if (since !== null && !isOther) return { kind: 'missing', since };
+    return { kind: 'restored', missingSeconds: secondsBetween(since, acknowledged) };
   }
-  if (isSameServer && (recorded === null || recorded.timeline === current.timeline)) return { kind: 'same' };
-  if (!isSameServer || current.timeline < recorded.timeline)
-    return { kind: 'restored', missingSeconds: null };
-  if (acknowledged !== undefined) return { kind: 'promoted' };
+  if (isOther) return { kind: 'restored', missingSeconds: null };
+  // Another relay may have written down which server this is, and know less of it than we do.
+  const before = server ?? recorded;
+  if (before === null || before.timeline === current.timeline) return { kind: 'same' };
+  if (acknowledged !== undefined) return { kind: 'promoted', since };
   const isYoung = newestHeartbeatSeconds !== null && newestHeartbeatSeconds <= promotedWithinSeconds;
   return isYoung
-    ? { kind: 'promoted' }
+    ? { kind: 'promoted', since }
     : { kind: 'restored', missingSeconds: newestHeartbeatSeconds && Math.ceil(newestHeartbeatSeconds) };
+}
+
+/** A standby has the identifier of its primary, and begins a later timeline when it takes over. */
+const mayFollow = (before: ServerIdentity, now: ServerIdentity) =>
+  before.systemIdentifier === now.systemIdentifier && before.timeline <= now.timeline;
+
+function newest(one: Date | null, other: Date | null): Date | null {
+  if (one === null || other === null) return one ?? other;
+  return one > other ? one : other;
 }
 
 /**
@@ -72,9 +91,15 @@ type EvidenceRow = {
   recordedTimeline: number | null;
   ownSeenAt: Date | null;
   newestHeartbeatSeconds: number | null;
+  takenOverAt: Date | null;
+  isAsking: boolean;
+  isAskingUs: boolean;
 };
 
-async function readEvidence(q: Queryable, instance: string): Promise<IdentityEvidence> {
+async function readEvidence(
+  q: Queryable,
+  instance: string,
+): Promise<IdentityEvidence & Pick<IdentityLook, 'isAsking' | 'isAskingUs'>> {
   const ask = (name: string, timeline: string) =>
     q.query<EvidenceRow>({
       name,
@@ -83,7 +108,9 @@ async function readEvidence(q: Queryable, instance: string): Promise<IdentityEvi
           d.system_identifier as "recordedIdentifier", d.timeline as "recordedTimeline",
           (select seen_at from lane_replica where instance = $1) as "ownSeenAt",
           (select extract(epoch from now() - max(seen_at))::float8 from heartbeat where process = 'relay')
-            as "newestHeartbeatSeconds"
+            as "newestHeartbeatSeconds",
+          pg_last_xact_replay_timestamp() as "takenOverAt",
+          d.asked is not null as "isAsking", coalesce($1 = any(d.asked), false) as "isAskingUs"
         from (select) as always left join database_identity d on true`,
       values: [instance],
     });
@@ -104,31 +131,44 @@ async function readEvidence(q: Queryable, instance: string): Promise<IdentityEvi
   };
 }
 
-/**
- * A relay found its own last sign of life missing in the statement that wrote the next one.
- *
- * @param since the sign that was acknowledged, `known` the one that the database had
- */
-export async function recordMissing(
-  q: Queryable,
-  { since, known }: { since: Date; known: Date | null },
-): Promise<IdentityJudgement & { readonly isNews: boolean }> {
-  const { current } = await readEvidence(q, noInstance);
-  return {
-    kind: 'restored',
-    missingSeconds: secondsBetween(known, since),
-    isNews: await recordRestore(q, current),
-  };
-}
-
-const noInstance = '00000000-0000-0000-0000-000000000000';
-
 const secondsBetween = (known: Date | null, since: Date): number | null =>
   known === null ? null : Math.ceil((since.getTime() - known.getTime()) / 1_000);
 
 /** feature_not_supported, insufficient_privilege */
 const mayNotAsk = (error: unknown): boolean =>
   ['0A000', '42501'].includes((error as { code?: string }).code ?? '');
+
+const upToNewest = `
+         restored_up_to_message = coalesce((select queue_id from message order by queue_id desc limit 1), ''),
+         restored_up_to_email =
+           coalesce((select id from email order by id desc limit 1), '00000000-0000-0000-0000-000000000000'),
+         restored_emails_left = 'ffffffff-ffff-ffff-ffff-ffffffffffff'`;
+
+/**
+ * A standby took over: all mail that is there waits until each relay that lived a moment ago has said what it knows,
+ * or has not said anything for some seconds (missing-commits.ts). A backup that is being held already stays what it is.
+ */
+async function askRelays(
+  q: Queryable,
+  { systemIdentifier, timeline }: ServerIdentity,
+  { known, since, isLate }: { known: readonly string[]; since: Date | null; isLate: boolean },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update database_identity
+     set system_identifier = $1, timeline = $2, restored_at = now(), ${upToNewest},
+         missing_since = null, missing_until = null,
+         asked = array(
+           select distinct instance from (
+             select unnest($3::uuid[]) as instance
+             union all
+             select instance from lane_replica
+             where not $4
+               and seen_at > coalesce($5, (select max(seen_at) from lane_replica)) - interval '8 seconds') lived)
+     where restored_at is null`,
+    [systemIdentifier, timeline, isLate ? known.slice(-1) : known, isLate, since],
+  );
+  return rowCount > 0;
+}
 
 /** Writes down which server this is. @returns whether this relay was the first to do so */
 async function recordIdentity(
@@ -155,30 +195,61 @@ async function recordRestore(q: Queryable, { systemIdentifier, timeline }: Serve
   const { rowCount } = await q.query(
     `update database_identity
      set system_identifier = $1, timeline = $2, restored_at = now(), restore_noticed_at = now(),
-         restored_up_to_message = coalesce((select queue_id from message order by queue_id desc limit 1), ''),
-         restored_up_to_email =
-           coalesce((select id from email order by id desc limit 1), '00000000-0000-0000-0000-000000000000'),
-         restored_emails_left = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+         asked = null, missing_since = null, missing_until = null, ${upToNewest}
      where restore_noticed_at is null or restore_noticed_at < now() - interval '1 minute'`,
     [systemIdentifier, timeline],
   );
   return rowCount > 0;
 }
 
+export type IdentityLook = {
+  readonly judgement: IdentityJudgement;
+  readonly current: ServerIdentity;
+  /** This relay was the first to notice. */
+  readonly isNews: boolean;
+  /** Relays are being asked what they know, and mail that was there when the standby took over waits for them. */
+  readonly isAsking: boolean;
+  readonly isAskingUs: boolean;
+};
+
 /**
  * Looks which database this is, and writes down what is new about it.
  *
- * @param acknowledged as in `judgeIdentity`
- * @returns with `isNews`: whether this relay was the first to notice
+ * @param ownSeenAt where it is known by another statement
  */
 export async function checkIdentity(
   q: Queryable,
-  { instance, acknowledged }: { instance: string; acknowledged?: Date | undefined },
-): Promise<IdentityJudgement & { readonly isNews: boolean }> {
-  const evidence = await readEvidence(q, instance);
-  const judgement = judgeIdentity(evidence, acknowledged);
-  const record = judgement.kind === 'restored' ? recordRestore : recordIdentity;
+  {
+    instance,
+    knowledge = { acknowledged: undefined, server: undefined },
+    known = [],
+    ownSeenAt,
+  }: {
+    instance: string;
+    knowledge?: Knowledge;
+    /** Relays that this one has lately seen alive. */
+    known?: readonly string[];
+    ownSeenAt?: Date | null;
+  },
+): Promise<IdentityLook> {
+  const { isAsking, isAskingUs, ...read } = await readEvidence(q, instance);
+  const evidence = ownSeenAt === undefined ? read : { ...read, ownSeenAt };
+  const { current, recorded } = evidence;
+  const judgement = judgeIdentity(evidence, knowledge);
+  const look = { judgement, current, isNews: false, isAsking, isAskingUs };
+  if (judgement.kind === 'same')
+    return { ...look, isNews: recorded === null && (await recordIdentity(q, current)) };
+  if (judgement.kind === 'restored') return { ...look, isNews: await recordRestore(q, current) };
+  const isLiving = knowledge.acknowledged !== undefined;
+  // The others have noticed before us, and have said what they know.
+  const isLate = recorded?.timeline === current.timeline && knowledge.server?.timeline !== current.timeline;
   const isNews =
-    (judgement.kind !== 'same' || evidence.recorded === null) && (await record(q, evidence.current));
-  return { ...judgement, isNews };
+    isLate && judgement.kind === 'promoted'
+      ? false
+      : await askRelays(q, current, {
+          known: isLiving ? [...known, instance] : known,
+          since: judgement.since,
+          isLate,
+        });
+  return { ...look, isNews, isAsking: true, isAskingUs: isLiving };
 }

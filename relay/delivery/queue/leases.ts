@@ -26,7 +26,8 @@ const reapBatch = 1_000;
 
 /**
  * Takes leases that have run out: without a mark the mail is queued again, with one nobody knows (RFC 1047).
- * Does nothing in the first lease after PostgreSQL came up: nobody could renew anything while it was down.
+ * Does nothing in the first lease after PostgreSQL came up: nobody could renew anything while it was down. Nor while the
+ * mail of a restored backup is being held, or relays are asked what they know after a promotion.
  */
 export async function reapLeases(
   q: Queryable,
@@ -40,6 +41,8 @@ export async function reapLeases(
         from recipient r join message m using (queue_id)
         where r.status = 'sending' and r.lease_until < now()
           and pg_postmaster_start_time() < now() - $1 * interval '1 millisecond'
+          -- A standby that took over has been up for long. Its leases wait until it is known whether it has every commit.
+          and not exists (select from database_identity where restored_at is not null)
         order by r.lease_until limit ${reapBatch}
         for update of r skip locked
       ), reaped as (

@@ -40,7 +40,9 @@ export type TimelineEntry = {
   readonly detail: Readonly<Record<string, unknown>>;
 };
 
-type Batch = { readonly changes: readonly Change[]; readonly entries: readonly TimelineEntry[] };
+export type Batch = { readonly changes: readonly Change[]; readonly entries: readonly TimelineEntry[] };
+/** What the statement has changed, and when by the database's clock. */
+export type Written = { readonly keys: ReadonlySet<string>; readonly at: Date };
 type Waiting = Batch & { resolve(stored: number): void };
 
 export type Results = {
@@ -56,8 +58,16 @@ const atOnce = 200;
 /** Nobody waits for a result, so a little patience makes one statement of several. */
 const togetherMs = 8;
 
-/** @param onTrouble called whenever PostgreSQL did not answer: whoever judges leases must wait. */
-export function openResults(q: Queryable, log: Log, onTrouble: () => void): Results {
+/**
+ * @param onTrouble called whenever PostgreSQL did not answer: whoever judges leases must wait
+ * @param stored called with what was written, and when by the database's clock
+ */
+export function openResults(
+  q: Queryable,
+  log: Log,
+  onTrouble: () => void,
+  stored: (batches: readonly Batch[], written: Written) => void = () => {},
+): Results {
   const waiting: Waiting[] = [];
   let isRunning = false;
   let unstored = 0;
@@ -75,14 +85,11 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
   const storeGroup = async (group: Waiting[]): Promise<void> => {
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
-        const stored = await write(
-          q,
-          group.flatMap(({ changes }) => changes),
-          group.flatMap(({ entries }) => entries),
-        );
+        const written = await write(q, group);
+        stored(group, written);
         for (const { changes, resolve } of group) {
           unstored -= changes.length;
-          resolve(changes.filter((change) => stored.has(keyOf(change))).length);
+          resolve(changes.filter((change) => written.keys.has(keyOf(change))).length);
         }
         return;
       } catch (error) {
@@ -131,14 +138,25 @@ export function openResults(q: Queryable, log: Log, onTrouble: () => void): Resu
   };
 }
 
-const keyOf = ({ queueId, ordinal }: { queueId: string; ordinal: number }) => `${queueId} ${ordinal}`;
+/**
+ * Writes down once more what a database has lost that took over without the last commits: also of mail that it believes
+ * to wait. Resolves with the keys of the recipients that it did not know it of.
+ */
+export async function storeAgain(q: Queryable, batches: readonly Batch[]): Promise<ReadonlySet<string>> {
+  const all = new Set<string>();
+  for (let start = 0; start < batches.length; start += atOnce) {
+    const { keys } = await write(q, batches.slice(start, start + atOnce), { isAgain: true });
+    for (const key of keys) all.add(key);
+  }
+  return all;
+}
 
-async function write(
-  q: Queryable,
-  changes: readonly Change[],
-  entries: readonly TimelineEntry[],
-): Promise<Set<string>> {
-  const { rows } = await q.query<{ key: string }>({
+export const keyOf = ({ queueId, ordinal }: { queueId: string; ordinal: number }) => `${queueId} ${ordinal}`;
+
+async function write(q: Queryable, batches: readonly Batch[], { isAgain = false } = {}): Promise<Written> {
+  const changes = batches.flatMap((batch) => batch.changes);
+  const entries = batches.flatMap((batch) => batch.entries);
+  const { rows } = await q.query<{ key: string | null; at: Date }>({
     name: 'store-results',
     text: `
       with c as materialized (
@@ -152,11 +170,16 @@ async function write(
         cross join lateral (
           select r.email_id, r.notify from recipient r
           where r.queue_id = c."queueId" and r.ordinal = c.ordinal
-            and ((r.status = 'sending' and r.claim_token = c.token)
+            and case when $3::boolean
+              -- Of commits that are missing: what was claimed, or given up for uncertain, may be queued in this database.
+              then r.status in ('queued', 'deferred', 'sending', 'uncertain', 'held')
+                and not (c.status in ('uncertain', 'held') and r.marked_at is not distinct from c."markedAt")
+              else (r.status = 'sending' and r.claim_token = c.token)
               -- Late, but certain: our attempt was given up for uncertain, and perhaps queued to be sent again.
               or (c.status in ('sent', 'bounced', 'deferred') and c."markedAt" is not null
                   and ((r.status in ('uncertain', 'held') and r.marked_at = c."markedAt")
-                    or (c.status = 'sent' and r.status in ('queued', 'deferred') and r.resends = c.resends + 1))))
+                    or (c.status = 'sent' and r.status in ('queued', 'deferred') and r.resends = c.resends + 1)))
+              end
           for update
         ) r
       ), changed as (
@@ -168,7 +191,7 @@ async function write(
             claim_token = null, claimed_by = null, lease_until = null,
             -- A clear no means that no data is out; only what is still unknown, or final, keeps its mark.
             marked_at = case when ours.status in ('uncertain', 'sent', 'bounced') or ours.reason = 'uncertain-twice'
-              then r.marked_at end,
+              then coalesce(case when $3 then ours."markedAt" end, r.marked_at) end,
             route = coalesce(ours.route, r.route),
             reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
             provider_queue_id = ours."providerQueueId",
@@ -199,8 +222,11 @@ async function write(
           or exists (select from changed where changed.queue_id = t."queueId" and changed.ordinal = t.ordinal)
         order by given.position
       )
-      select queue_id || ' ' || ordinal as key from changed`,
-    values: [JSON.stringify(changes), JSON.stringify(entries)],
+      select null as key, now() as at union all select queue_id || ' ' || ordinal, now() from changed`,
+    values: [JSON.stringify(changes), JSON.stringify(entries), isAgain],
   });
-  return new Set(rows.map(({ key }) => key));
+  return {
+    keys: new Set(rows.flatMap(({ key }) => key ?? [])),
+    at: rows[0]?.at ?? new Date(0),
+  };
 }

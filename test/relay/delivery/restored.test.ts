@@ -43,8 +43,8 @@ test('mail that was not looked at yet is not claimed, new mail is', async () => 
     [deferred.queueId],
   );
   await restore(given);
-  expect(await check(database)).toMatchObject({ kind: 'restored', isNews: true });
-  expect(await check(database)).toMatchObject({ kind: 'same' });
+  expect(await check(database)).toMatchObject({ judgement: { kind: 'restored' }, isNews: true });
+  expect(await check(database)).toMatchObject({ judgement: { kind: 'same' } });
   const fresh = await queueMail(given.query);
   await until(
     async () => (await given.query('select from recipient where next_attempt_at <= now()')).rowCount === 3,
