@@ -1,8 +1,16 @@
 // A standby that took over without the last commits: what relays remember, and what becomes of the mail that was there.
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../../deploy/database.ts';
+import { unanswered } from '../../../relay/delivery/attempt/change.ts';
+import { claimDueMail } from '../../../relay/delivery/queue/claim.ts';
+import { tellWhatIsKnown } from '../../../relay/delivery/queue/missing-commits.ts';
 import { openRecollection, remember } from '../../../relay/delivery/queue/recollection.ts';
 import { judgeAsking } from '../../../relay/delivery/queue/restored.ts';
 import type { Change } from '../../../relay/delivery/queue/results.ts';
+import { newQueueId } from '../../../relay/queue-id.ts';
+import { freshDatabase } from '../../kit/database.ts';
+import { queueMail, recipientsOf } from './way-out.ts';
 
 const at = (second: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, second));
 const change = (queueId: string, status: Change['status'], more: Partial<Change> = {}): Change => ({
@@ -69,4 +77,48 @@ test.each([
   expect(queueIdsSince(recollection, 0)).toEqual(['Q8', 'Q9']);
   expect(recollection.since(at(7)).isWhole).toBe(false);
   expect(recollection.since(at(8)).isWhole).toBe(true);
+});
+
+test('what may have left is uncertain, and an email that was handed over and left is held', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
+  const marked = await queueMail(given.query);
+  const [mail] = await claimDueMail(database, { limit: 1, instance: randomUUID(), leaseMs: 60_000 });
+  if (!mail?.recipients[0]) throw new Error('nothing was claimed');
+  // The new primary has neither the claim nor the mark.
+  await given.query(
+    "update recipient set status = 'queued', next_attempt_at = now(), claim_token = null, claimed_by = null, lease_until = null",
+  );
+  const { rows } = await given.query<{ id: string; markedAt: string; at: Date }>(
+    `insert into email (id, kind, from_address, recipients, subject, message_id, token, due_at, next_hand_over_at)
+     values (gen_random_uuid(), 'single', 'ann@example.com', '[{"kind":"to","address":"eve@example.net","name":null}]',
+       'Hello', '<1@example.com>', $1, now(), now())
+     returning id, now()::text as "markedAt", now() as at`,
+    [randomBytes(16)],
+  );
+  const [{ id, markedAt, at: now }] = rows as [{ id: string; markedAt: string; at: Date }];
+  const recollection = openRecollection();
+  const change = unanswered(mail, mail.recipients[0], markedAt, {
+    onUncertain: 'resend',
+    resendSeconds: 900,
+  });
+  recollection.keep({ change, entries: [], at: now });
+  const gone = newQueueId();
+  const entry = { type: 'sent', queueId: gone, emailId: id, ordinal: 0, detail: {} };
+  recollection.keep({ change: { ...change, queueId: gone, status: 'sent' }, entries: [entry], at: now });
+
+  const tell = () =>
+    tellWhatIsKnown(database, { instance: randomUUID(), recollection, since: now, missingAt: undefined });
+  expect(await tell()).toMatchObject({
+    writtenAgain: 1,
+    lost: [gone],
+    lostAfterSending: 1,
+    missing: { since: now, until: now },
+  });
+  expect((await recipientsOf(given.query, marked.queueId))[0]).toMatchObject({ status: 'uncertain' });
+  expect((await given.query('select status, reason from email where id = $1', [id])).rows).toEqual([
+    { status: 'held', reason: 'database-restored' },
+  ]);
+  // Whoever says it twice changes nothing.
+  expect(await tell()).toMatchObject({ writtenAgain: 0 });
 });
