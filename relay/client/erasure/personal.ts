@@ -189,7 +189,7 @@ export const mailTables = {
   database_identity: {
     key: 'only_row',
     keyType: 'boolean',
-    columns: { system_identifier: digest, restored_up_to_message: digest },
+    columns: { system_identifier: digest, restored_up_to_message: digest, asked: digest },
   },
   heartbeat: { key: 'instance', keyType: 'uuid', columns: { process: fixed, report: operators } },
   sender_domain: {

@@ -206,7 +206,8 @@ test('a new token that the mail server refuses is one AUTH, and the missing righ
   const { queueId } = await queueMail(database.query);
   await using wayOut = await openWayOut(database.url, environmentFor(provider, microsoft(oauth)), {
     ...quick,
-    stoppedProbeMs: [1_000, 1_000],
+    // Long enough to look before the first probe.
+    stoppedProbeMs: [6_000, 6_000],
   });
   await until(() => wayOut.delivery.report().lanes[0]?.state === 'stopped', { what: 'the lane to stop' });
   expect(wayOut.delivery.report().lanes[0]).toMatchObject({ cause: 'oauth2-token-refused' });
