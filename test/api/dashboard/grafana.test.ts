@@ -31,7 +31,13 @@ test('every metric and label that is asked for is told by a running process', {
   const { cert, key } = await (await createAuthority()).issue();
   await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
   await using stack = await startStack({
-    relay: { RELAY_TLS_CERT_FILE: certFile, RELAY_TLS_KEY_FILE: keyFile },
+    relay: {
+      RELAY_TLS_CERT_FILE: certFile,
+      RELAY_TLS_KEY_FILE: keyFile,
+      // Nobody listens there: a mailbox that cannot be read is told, too.
+      BOUNCE_IMAP_HOST: '127.0.0.1',
+      BOUNCE_IMAP_PORT: '1',
+    },
   });
   await stack.api.post('/api/v1/emails', {
     to: 'ann@example.com',
@@ -43,11 +49,12 @@ test('every metric and label that is asked for is told by a running process', {
   // A fault, so that there is an alert to be counted.
   stack.provider.on('mail', '553 5.7.1 Sender address rejected: not owned by user');
   await stack.api.post('/api/v1/emails', { to: 'ann@example.com', subject: 'Refused', text: 'Hello' });
-  await until(async () =>
-    (await (await fetch(`${stack.relay.healthUrl}/metrics`)).text()).includes(
-      'postern_delivery_alerts_total{',
-    ),
-  );
+  await until(async () => {
+    const text = await (await fetch(`${stack.relay.healthUrl}/metrics`)).text();
+    return ['postern_delivery_alerts_total{', 'postern_bounce_mailbox_read{'].every((name) =>
+      text.includes(name),
+    );
+  });
 
   const texts = await Promise.all([
     stack.api.get('/metrics').then(({ body }) => String(body)),
