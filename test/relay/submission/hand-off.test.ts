@@ -9,7 +9,7 @@ import type { Submission } from '../../../relay/submission/group.ts';
 import type { Offer } from '../../../relay/submission/hand-off.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { stall } from '../../kit/provider.ts';
-import { startStack } from '../../kit/stack.ts';
+import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { countByStatus, queueMail, recipientsOf } from '../delivery/way-out.ts';
 import { logIn, messageWith, submitted } from './submitting.ts';
@@ -125,52 +125,54 @@ test.each([
   expect(handed === undefined ? undefined : 'handed').toBe(expected);
 });
 
-test('what a relay has taken without a free connection goes back into the queue when it stops', async () => {
-  await using stack = await startStack({
-    processes: ['relay'],
-    relay: { SMTP_MAX_CONNECTIONS: '1', SMTP_ALLOWED_SENDERS: '*@example.com' },
-  });
-  stack.provider.on('data', stall);
+/**
+ * Four mails to a relay with one connection, which hangs in the first: the others lie ready behind it. A fifth was sent
+ * before, so that the relay has its connection when they come.
+ */
+async function letMailLieReady(stack: Stack): Promise<string[]> {
   await using client = await logIn(stack);
-  const ids: string[] = [];
-  // The slow start offers a second's worth of one connection: a few mails lie ready behind the one that hangs.
-  for (let n = 0; n < 4; n++) {
-    const message = messageWith('hello\r\n', [`X-Number: ${n}`]);
-    ids.push(await submitted(client, message, ['bob@example.net'], stack.provider.user));
-  }
-  await until(async () => stack.provider.connections.length > 0);
-  await until(async () => ((await countByStatus(stack.database.query)).sending ?? 0) > 1, {
-    what: 'mail to lie ready',
-  });
+  const submit = (n: number) =>
+    submitted(client, messageWith('hello\r\n', [`X-Number: ${n}`]), ['bob@example.net'], stack.provider.user);
+  const count = async () => countByStatus(stack.database.query);
+  const before = await submit(0);
+  await until(async () => (await count()).sent === 1, { what: 'the first mail to be sent' });
+  const rule = stack.provider.on('data', stall);
+  const ids = [before, await submit(1)];
+  await until(() => rule.hits > 0, { what: 'the connection to hang' });
+  for (const n of [2, 3, 4]) ids.push(await submit(n));
+  expect(await count()).toEqual({ sent: 1, sending: 4 });
+  return ids;
+}
+
+const oneConnection = {
+  processes: ['relay'],
+  relay: { SMTP_MAX_CONNECTIONS: '1', SMTP_ALLOWED_SENDERS: '*@example.com' },
+} as const;
+
+test('what a relay has taken without a free connection goes back into the queue when it stops', async () => {
+  await using stack = await startStack(oneConnection);
+  const ids = await letMailLieReady(stack);
   await stack.relay.process.stop();
   // The one that had begun is deferred: the provider was in the middle of it.
-  expect(await countByStatus(stack.database.query)).toEqual({ deferred: 1, queued: 3 });
+  expect(await countByStatus(stack.database.query)).toEqual({ sent: 1, deferred: 1, queued: 3 });
   stack.provider.behave();
   await stack.relay.start();
-  await until(async () => (await countByStatus(stack.database.query)).sent === 4, { timeoutMs: 30_000 });
+  await until(async () => (await countByStatus(stack.database.query)).sent === 5, { timeoutMs: 60_000 });
+  expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(5);
   for (const id of ids) {
     const [recipient] = await recipientsOf(stack.database.query, id);
-    expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(4);
     expect(recipient?.resends).toBe(0);
   }
 }, 180_000);
 
 test('what a killed relay had taken goes on when its lease has run out', async () => {
-  await using stack = await startStack({
-    processes: ['relay'],
-    relay: { SMTP_MAX_CONNECTIONS: '1', SMTP_ALLOWED_SENDERS: '*@example.com' },
-  });
-  stack.provider.on('data', stall);
-  await using client = await logIn(stack);
-  for (let n = 0; n < 3; n++) {
-    const message = messageWith('hello\r\n', [`X-Number: ${n}`]);
-    await submitted(client, message, ['bob@example.net'], stack.provider.user);
-  }
-  await until(async () => ((await countByStatus(stack.database.query)).sending ?? 0) > 1);
+  await using stack = await startStack(oneConnection);
+  await letMailLieReady(stack);
   stack.relay.process.kill('SIGKILL');
   await stack.relay.process.exited;
   stack.provider.behave();
   await stack.relay.start();
-  await until(async () => (await countByStatus(stack.database.query)).sent === 3, { timeoutMs: 60_000 });
-  expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(3);
+  // Nothing lay ready when the first began, so that it was not marked early.
+  await until(async () => (await countByStatus(stack.database.query)).sent === 5, { timeoutMs: 60_000 });
+  expect(stack.provider.copiesOf('<1@example.com>')).toHaveLength(5);
 }, 180_000);
