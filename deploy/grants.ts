@@ -39,7 +39,7 @@ export const grants: Grants = {
       doctor_run: everything,
       sender_domain: 'select update(next_check_at)',
       bounce_mailbox: 'select(key, state, cause, detail, since, last_look_at)',
-      bounce_report: 'select(read_at, outcome)',
+      bounce_report: 'select(read_at, outcome, why)',
       cause: 'select',
       database_identity: 'select',
       message: 'select update(sender, header_from, message_id, envid)',

@@ -63,7 +63,8 @@ create table bounce_mailbox (
 create table bounce_report (
   digest bytea not null,
   read_at timestamp with time zone not null default now(),
-  outcome text not null
+  outcome text not null,
+  why text
 );
 create table cause (
   slug text not null,
@@ -515,6 +516,7 @@ alter table bounce_mailbox add constraint state_is_known CHECK ((state = ANY (AR
 alter table bounce_report add constraint a_digest_is_sha_256 CHECK ((octet_length(digest) = 32));
 alter table bounce_report add constraint bounce_report_pkey PRIMARY KEY (digest);
 alter table bounce_report add constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['matched'::text, 'unmatched'::text, 'unreadable'::text])));
+alter table bounce_report add constraint why_is_known CHECK ((why = ANY (ARRAY['no-id'::text, 'mail-unknown'::text, 'recipient-unknown'::text]))) NOT VALID;
 alter table cause add constraint cause_pkey PRIMARY KEY (slug);
 alter table client_email_config add constraint client_email_config_pkey PRIMARY KEY (client_id);
 alter table client_email_config add constraint from_name_is_one_line CHECK ((from_name !~ '[\r\n]'::text));
@@ -651,6 +653,7 @@ alter table webhook_secret add constraint webhook_secret_webhook_id_fkey FOREIGN
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
 CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
+CREATE INDEX bounce_report_without_effect ON public.bounce_report USING btree (read_at) WHERE (outcome <> 'matched'::text);
 CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
 CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
 CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
@@ -1005,7 +1008,7 @@ grant delete, insert, select, update on table public.application to postern_api;
 grant insert, select, update on table public.bounce_folder to postern_relay;
 grant select (cause, detail, key, last_look_at, since, state) on table public.bounce_mailbox to postern_api;
 grant insert, select, update on table public.bounce_mailbox to postern_relay;
-grant select (outcome, read_at) on table public.bounce_report to postern_api;
+grant select (outcome, read_at, why) on table public.bounce_report to postern_api;
 grant insert, select on table public.bounce_report to postern_relay;
 grant delete, select (digest, read_at) on table public.bounce_report to postern_worker;
 grant select on table public.cause to postern_api;

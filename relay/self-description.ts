@@ -3,6 +3,7 @@ import { fingerprint, type RelayEnvironment } from '../deploy/environment.ts';
 import { credentialSecrets } from '../deploy/oauth2.ts';
 import type { PreflightReport, RelayReport } from './client/status/heartbeat.ts';
 import type { DeliveryReport } from './delivery/report.ts';
+import { placeOf } from './mailbox/place.ts';
 import { type PlatformId, whereToType } from './verdict/where-to-type.ts';
 
 /**
@@ -25,7 +26,8 @@ export function describeRelay(
   delivery: DeliveryReport,
   preflight: PreflightReport | undefined,
 ): RelayReport {
-  const { from, missing, problems, providers, deliveryMode, relayMaxMessageSize } = environment;
+  const { from, missing, problems, providers, deliveryMode, relayMaxMessageSize, bounceMailbox } =
+    environment;
   return {
     configured: providers.length > 0,
     missing,
@@ -51,6 +53,13 @@ export function describeRelay(
       paced_until: lane.paced_until?.toISOString() ?? null,
     })),
     ...(preflight && { preflight }),
+    ...(bounceMailbox && {
+      mailbox: {
+        user: bounceMailbox.user,
+        host: placeOf(bounceMailbox)?.host ?? null,
+        port: bounceMailbox.port,
+      },
+    }),
     secrets: Object.fromEntries(
       providers
         .flatMap(credentialSecrets)

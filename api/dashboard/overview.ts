@@ -2,6 +2,14 @@
 import type { Queryable } from '../../deploy/database.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
 import { type Heartbeat, type RelayReport, readHeartbeats } from '../../relay/client/status/heartbeat.ts';
+import {
+  countBouncedAfterSending,
+  countReportsWithoutEffect,
+  type MailboxAddress,
+  type MailboxState,
+  type ReportsWithoutEffect,
+  readMailbox,
+} from '../../relay/client/status/mailbox.ts';
 import type { CauseWords } from '../../relay/client/status/own-causes.ts';
 
 // Beyond this a number says "very many", which is all that matters, and counting on would take its time.
@@ -17,6 +25,10 @@ export type Overview = {
   readonly countedUpTo: number;
   /** What was finished within a day. */
   readonly today: Readonly<Record<'sent' | 'bounced' | 'expired' | 'other', number>>;
+  /** Recipients a delivery report told of after their 250; null while no mailbox is read. */
+  readonly bouncedAfterSending: { readonly day: number; readonly dayBefore: number } | null;
+  /** The mailbox for delivery reports; null while none is read. */
+  readonly mailbox: OverviewMailbox | null;
   /** Held mail by reason, most first. */
   readonly held: readonly {
     readonly reason: string;
@@ -35,15 +47,20 @@ export type Overview = {
   readonly causes: Readonly<Record<string, CauseWords>>;
 };
 
+type OverviewMailbox = MailboxAddress &
+  MailboxState & { readonly withoutEffect: readonly ReportsWithoutEffect[] };
+
 export async function readOverview(q: Queryable): Promise<Overview> {
   const heartbeats = await readHeartbeats(q);
   const relayBeat = heartbeats.find(({ process }) => process === 'relay');
   const relay = (relayBeat?.report as RelayReport | undefined) ?? null;
-  const [counts, held, times, today] = await Promise.all([
+  const [counts, held, times, today, mailbox, late] = await Promise.all([
     countWaiting(q),
     countHeld(q),
     readTimes(q),
     readToday(q),
+    relay?.mailbox ? describeMailbox(q, relay.mailbox) : null,
+    relay?.mailbox ? countBouncedAfterSending(q) : null,
   ]);
   const named = [
     ...[...(relay?.routes ?? []), ...(relay?.lanes ?? []), ...(relay?.problems ?? [])].map(
@@ -51,6 +68,7 @@ export async function readOverview(q: Queryable): Promise<Overview> {
     ),
     ...(relay?.lanes ?? []).flatMap(({ held_senders }) => held_senders.map(({ cause }) => cause)),
     ...held.map(({ reason }) => reason),
+    mailbox?.cause,
     ...(relay?.missing.length ? ['env-missing'] : []),
   ];
   return {
@@ -58,6 +76,8 @@ export async function readOverview(q: Queryable): Promise<Overview> {
     ...counts,
     countedUpTo,
     today,
+    bouncedAfterSending: late,
+    mailbox,
     held,
     oldestDue: times.oldestDue,
     nextDue: times.nextDue,
@@ -68,6 +88,11 @@ export async function readOverview(q: Queryable): Promise<Overview> {
     worker: heartbeats.find(({ process, alive }) => process === 'worker' && alive)?.report ?? null,
     causes: await readCauses(q, named),
   };
+}
+
+async function describeMailbox(q: Queryable, address: MailboxAddress): Promise<OverviewMailbox> {
+  const [state, withoutEffect] = await Promise.all([readMailbox(q, address), countReportsWithoutEffect(q)]);
+  return { ...address, ...state, withoutEffect };
 }
 
 type StatusCount = { source: 'email' | 'submitted'; status: string; count: number };

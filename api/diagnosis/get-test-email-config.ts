@@ -4,6 +4,7 @@ import type { Database } from '../../deploy/database.ts';
 import { emailStatus, type PreflightReport } from '../../relay/client/status/heartbeat.ts';
 import { type Operation, reads } from '../operation.ts';
 import { emailStatusView, preflightShape, preflightSummary, readEmailStatus } from './email-status.ts';
+import { mailboxView, viewMailbox } from './mailbox-view.ts';
 import { lanesOf } from './waiting-for.ts';
 
 const configView = z
@@ -41,6 +42,9 @@ const configView = z
       .meta({ description: 'What is wrong with the values, and the fix.' }),
     routes: z.array(z.record(z.string(), z.unknown())),
     lanes: z.array(z.record(z.string(), z.unknown())),
+    mailbox: mailboxView
+      .nullable()
+      .meta({ description: 'The mailbox that delivery reports are read from; null while none is read.' }),
     set_on_api: z.array(z.string()).meta({
       description: 'Provider variables that are set for the api: harmless, but only the relay needs them.',
     }),
@@ -77,6 +81,7 @@ export function getTestEmailConfig({
           problems: report?.problems ?? [],
           routes: report?.routes ?? [],
           lanes: lanesOf(report).map((lane) => ({ ...lane })),
+          mailbox: report?.mailbox ? await viewMailbox(database, report.mailbox) : null,
           set_on_api: providerVariables,
         },
       };

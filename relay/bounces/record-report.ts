@@ -1,10 +1,11 @@
 // Writing down what a report says, all of it or nothing, and each report once.
 import { createHash } from 'node:crypto';
 import type { Database, Queryable } from '../../deploy/database.ts';
+import type { WhyUnmatched } from '../client/status/mailbox.ts';
 import { findMail } from './find-mail.ts';
-import { type Effect, matchReport } from './match.ts';
+import { type Effect, type KnownMail, matchReport } from './match.ts';
 import { readLimit } from './parts.ts';
-import type { Reading } from './report.ts';
+import type { Reading, Returned } from './report.ts';
 
 export type Recorded =
   /** It was read before, here or elsewhere. */
@@ -27,7 +28,8 @@ export function recordReport(
         : isUnmatched(reading, unmatched)
           ? 'unmatched'
           : 'matched';
-    if (!(await isNew(tx, digest, outcome))) return { outcome: 'known' };
+    const why = outcome === 'unmatched' && reading.outcome === 'report' ? whyUnmatched(reading, mails) : null;
+    if (!(await isNew(tx, digest, outcome, why))) return { outcome: 'known' };
     const told = await apply(tx, effects);
     return { outcome, effects: effects.filter((_, index) => told.has(index)) };
   });
@@ -38,10 +40,24 @@ const noMatch = { effects: [], unmatched: 0 } as const;
 const isUnmatched = (reading: { recipients: readonly unknown[] }, unmatched: number): boolean =>
   unmatched === reading.recipients.length;
 
-async function isNew(tx: Queryable, digest: Buffer, outcome: string): Promise<boolean> {
+/** By its ids no mail was found, or the one that was found had other recipients. */
+function whyUnmatched(
+  { returned: { messageIds, queueIds } }: { readonly returned: Returned },
+  mails: readonly KnownMail[],
+): WhyUnmatched {
+  if (mails.length > 0) return 'recipient-unknown';
+  return messageIds.length + queueIds.length > 0 ? 'mail-unknown' : 'no-id';
+}
+
+async function isNew(
+  tx: Queryable,
+  digest: Buffer,
+  outcome: string,
+  why: WhyUnmatched | null,
+): Promise<boolean> {
   const { rowCount } = await tx.query(
-    'insert into bounce_report (digest, outcome) values ($1, $2) on conflict do nothing',
-    [digest, outcome],
+    'insert into bounce_report (digest, outcome, why) values ($1, $2, $3) on conflict do nothing',
+    [digest, outcome, why],
   );
   return rowCount > 0;
 }

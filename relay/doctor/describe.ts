@@ -1,6 +1,8 @@
 // The examination as text for people: the cause in the first line, what to do below it, then everything that was seen.
 import { styleText } from 'node:util';
 import { fingerprintCommand } from '../../deploy/environment.ts';
+import type { Cause } from '../verdict/catalogue.ts';
+import { explain } from '../verdict/explain.ts';
 import type { ControlReport, Diagnosis, Examination, Step, WalkReport } from './examination.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -20,7 +22,8 @@ export function headline({ diagnosis, route, walks }: Examination): string {
 /** @param colour whether the reader is a terminal */
 export function describe(examination: Examination, { colour }: { colour: boolean }): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const { ok, diagnosis, findings, settings, walks, controls, signIns, notes, platform, ms } = examination;
+  const { ok, diagnosis, findings, settings, walks, controls, signIns, mailbox, notes, platform, ms } =
+    examination;
   const lines = [paint(ok ? ['bold', 'green'] : ['bold', 'red'], headline(examination)), ''];
   if (diagnosis) lines.push(...describeDiagnosis(diagnosis), '');
   for (const note of notes) lines.push(paint('yellow', `Note: ${note}`));
@@ -40,6 +43,7 @@ export function describe(examination: Examination, { colour }: { colour: boolean
     );
   }
   for (const walk of walks) lines.push('', ...describeWalk(walk, paint));
+  if (mailbox) lines.push('', ...describeMailbox(mailbox, paint));
   if (controls.length > 0) lines.push('', paint('bold', 'For comparison'), ...controls.map(describeControl));
   lines.push(
     '',
@@ -76,6 +80,28 @@ function describeWalk(walk: WalkReport, paint: Paint): string[] {
   ];
 }
 
+type Mailbox = NonNullable<Examination['mailbox']>;
+
+function describeMailbox({ user, host, steps, cause, reading }: Mailbox, paint: Paint): string[] {
+  return [
+    paint('bold', `Mailbox for delivery reports: ${user} at ${host ?? 'no server'}`),
+    ...steps.map(({ step, outcome, ms, says }) => stepLine(step, outcome, ms, says, paint)),
+    ...(cause === null ? [] : [`  What to do: ${explain(cause as Cause).fix}`]),
+    ...(reading ? describeReading(reading) : []),
+  ];
+}
+
+function describeReading({ state, lastLookAt, withoutEffect }: NonNullable<Mailbox['reading']>): string[] {
+  const look = lastLookAt ? `last look at ${lastLookAt.toISOString()}` : 'no look yet';
+  return [
+    `  running relays: ${state}, ${look}`,
+    ...withoutEffect.map(
+      ({ outcome, why, count, lastAt }) =>
+        `  reports that changed nothing in 14 days: ${count} ${outcome}${why ? ` (${why})` : ''}, the last at ${lastAt.toISOString()}`,
+    ),
+  ];
+}
+
 const marks: Readonly<Record<Step['outcome'], readonly [Style, string]>> = {
   passed: ['green', 'ok'],
   failed: ['red', 'FAILED'],
@@ -83,7 +109,16 @@ const marks: Readonly<Record<Step['outcome'], readonly [Style, string]>> = {
   'not reached': ['dim', 'not reached'],
 };
 
-function describeStep({ stage, outcome, ms, says }: Step, paint: Paint): string {
+const describeStep = ({ stage, outcome, ms, says }: Step, paint: Paint): string =>
+  stepLine(stage, outcome, ms, says, paint);
+
+function stepLine(
+  stage: string,
+  outcome: Step['outcome'],
+  ms: number | null,
+  says: string,
+  paint: Paint,
+): string {
   const [style, mark] = marks[outcome];
   const time = ms === null ? '' : `${ms} ms`;
   return `  ${stage.padEnd(9)} ${paint(style, mark.padEnd(11))} ${time.padStart(8)}  ${oneLine(says)}`.trimEnd();

@@ -2,6 +2,7 @@
 // test email all speak from it. No secret is in it.
 import type { Finding } from '../../deploy/environment.ts';
 import type { Stage, Verdict } from '../client/vocabulary.ts';
+import type { MailboxExamination } from '../mailbox/examine-mailbox.ts';
 import type { Cause } from '../verdict/catalogue.ts';
 
 export type Step = {
@@ -124,6 +125,8 @@ export type Examination = {
   readonly walks: readonly WalkReport[];
   readonly controls: readonly ControlReport[];
   readonly signIns: readonly SignIn[];
+  /** Where delivery reports are read; null while none are, and where nobody asked. Mail leaves without it. */
+  readonly mailbox: MailboxExamination | null;
   /** What does not stop mail but should be known. */
   readonly notes: readonly string[];
 };

@@ -76,6 +76,8 @@ export type Examining = {
   /** What only the caller knows, such as that the running relay has other settings. */
   readonly findings?: readonly EnvironmentFinding[];
   readonly notes?: readonly string[];
+  /** Under way already; it never rejects. */
+  readonly mailbox?: Promise<Examination['mailbox']>;
   /** For whoever watches the walks while they go on. */
   readonly underWay?: UnderWay;
   /** Ends it early; what was not come to counts as silence. */
@@ -95,6 +97,7 @@ export async function examine({
   tokens,
   findings: more = [],
   notes: given = [],
+  mailbox,
   underWay,
   signal,
   now = () => new Date(),
@@ -138,6 +141,7 @@ export async function examine({
       walks: visits.flatMap(({ walks }) => walks),
       controls: visits.flatMap((each) => each.controls),
       signIns: visits.flatMap((each) => each.signIns),
+      mailbox: (await mailbox) ?? null,
       ...outcomeOf(visits, { findings, platform, notes: given, environment }),
     },
     secrets,

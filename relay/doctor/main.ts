@@ -14,6 +14,7 @@ import { type Controls, usualControls } from './controls.ts';
 import { describe } from './describe.ts';
 import { examine } from './examine.ts';
 import { lookAtDomains } from './look-at-domains.ts';
+import { lookAtMailbox } from './look-at-mailbox.ts';
 import { detectPlatform, isInContainer, type Platform } from './platform.ts';
 import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
 import { explainFinding, readSettings, type SettingsReading } from './settings.ts';
@@ -90,12 +91,18 @@ async function run(understood: ReturnType<typeof readWishes>): Promise<0 | 1 | 2
   const controls = wishes.controls && controlsFor(wishes, reading.environment.providers);
   await using database = openIfSet(reading);
   const known = await askDatabase(database, reading, platform);
+  const tokens = tokensFor(reading, 'askPermission' in known ? database : undefined);
+  const mailbox = lookAtMailbox(reading, {
+    tokens,
+    database: 'askPermission' in known ? database : undefined,
+  });
   const examination = await examine({
+    mailbox,
     reading,
     platform,
     ...(controls !== undefined && { controls }),
     ...known,
-    tokens: tokensFor(reading, 'askPermission' in known ? database : undefined),
+    tokens,
     ...(wishes.canary && from !== undefined && { canary: () => composeCanary(from, new Date()) }),
   });
   await print(wishes.json ? `${JSON.stringify(examination, null, 2)}\n` : describe(examination, { colour }));

@@ -10,7 +10,7 @@ import { readReport } from '../bounces/read-report.ts';
 import { recordReport } from '../bounces/record-report.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { failureOf } from './failure.ts';
-import { imapHostOf } from './imap-hosts.ts';
+import { placeOf } from './place.ts';
 import { runSession, type SessionTimes, usualTimes } from './session.ts';
 import {
   holdMailbox,
@@ -36,26 +36,23 @@ type Start = {
   readonly leaseMs?: number;
 };
 
-/** One row in the database for each mailbox; the password is not part of it. */
-const keyOf = ({ user }: BounceMailbox, host: string) => `${user} ${host}`;
-
 // Long because its small functions share the lease and what went wrong last.
 export function startMailboxReader(start: Start): MailboxReader {
   const { mailbox, database, log, instance, times = usualTimes, leaseMs = 60_000 } = start;
-  const host = mailbox.host ?? imapHostOf(mailbox.smtpHost);
+  const place = placeOf(mailbox);
   const stopping = new AbortController();
   const { signal } = stopping;
   let isCautious = false;
   let hasSession = false;
 
-  if (host === undefined) {
+  if (place === undefined) {
     log.error(
       { variable: 'BOUNCE_IMAP_HOST', event: 'mailbox' },
       'BOUNCE_IMAP is on, and the provider is none whose mailboxes are known: set BOUNCE_IMAP_HOST',
     );
     return { async [Symbol.asyncDispose]() {} };
   }
-  const key = keyOf(mailbox, host);
+  const { key, host } = place;
   const running = run(host);
 
   async function run(at: string): Promise<void> {

@@ -83,7 +83,12 @@ export async function runSession(session: Session): Promise<void> {
   }
 }
 
-function optionsOf({ mailbox, host, accessToken, times }: Session): ImapFlowOptions {
+export function optionsOf({
+  mailbox,
+  host,
+  accessToken,
+  times,
+}: Pick<Session, 'mailbox' | 'host' | 'accessToken' | 'times'>): ImapFlowOptions {
   const { port, tlsMode, user, password, caFile } = mailbox;
   return {
     host,
@@ -105,7 +110,7 @@ function optionsOf({ mailbox, host, accessToken, times }: Session): ImapFlowOpti
 }
 
 /** The inbox last: it stays open while we wait for news. */
-async function foldersOf(client: ImapFlow, { folders }: BounceMailbox): Promise<string[]> {
+export async function foldersOf(client: ImapFlow, { folders }: BounceMailbox): Promise<string[]> {
   if (folders.length > 0) return [...folders].reverse();
   const junk = (await client.list()).find(({ specialUse }) => specialUse === '\\Junk');
   return [...(junk === undefined ? [] : [junk.path]), 'INBOX'];

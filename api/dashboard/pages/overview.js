@@ -78,7 +78,7 @@ const ends = [
 ];
 
 function Way({ overview }) {
-  const { waiting, submitted, today, countedUpTo, nextDue, at } = overview;
+  const { waiting, submitted, today, bouncedAfterSending, countedUpTo, nextDue, at } = overview;
   const tile = ({ status, name, says }, value, isEnd = false) => html`
     <a class=${`tile ${value > 0 ? `some ${status}` : ''}`} key=${status} href=${`/emails?statuses=${status}`}>
       <span class="name">${name}</span>
@@ -95,7 +95,17 @@ function Way({ overview }) {
     <div class="flow">${steps.map((step) => tile(step, waiting[step.status]))}</div>
     <div class="flow aside">${aside.map((step) => tile(step, waiting[step.status]))}</div>
     <div class="flow ends">${ends.map((step) => tile(step, today[step.status], true))}</div>
+    ${bouncedAfterSending && html`<${BouncedLater} counts=${bouncedAfterSending} />`}
   </section>`;
+}
+
+/** What delivery reports told of, beside the day before: recipients, because a report is about one. */
+function BouncedLater({ counts: { day, dayBefore } }) {
+  const sign = day > dayBefore ? '▲' : day < dayBefore ? '▼' : '=';
+  return html`<p class="later">
+    <a href="/emails?statuses=bounced">Bounced after sending</a>: <b>${count(day)}</b> in 24 hours,
+    <span aria-hidden="true"> ${sign}</span> ${count(dayBefore)} the day before. Delivery reports in the mailbox say so.
+  </p>`;
 }
 
 /** The mail somebody should look at, with its reason. */
@@ -150,7 +160,7 @@ function Plots() {
 }
 
 function Routes({ overview }) {
-  const { relay, causes } = overview;
+  const { relay, causes, mailbox, at } = overview;
   const routes = relay?.routes ?? [];
   return html`<section>
     <h2>Provider connections</h2>
@@ -174,8 +184,43 @@ function Routes({ overview }) {
           </div>
         </li>`;
       })}
+      ${mailbox && html`<${Mailbox} mailbox=${mailbox} causes=${causes} now=${new Date(at).getTime()} />`}
     </ul>
   </section>`;
+}
+
+const whyUnmatched = {
+  'no-id': 'name no mail by an id',
+  'mail-unknown': 'are about mail that is not known here',
+  'recipient-unknown': 'are about a recipient that the mail did not have',
+};
+
+/** The one that delivery reports are read from. */
+function Mailbox({ mailbox, causes, now }) {
+  const { user, host, state, cause, detail, lastLookAt, withoutEffect } = mailbox;
+  const look = lastLookAt ? `last look ${ago(lastLookAt, now)}` : 'not looked at yet';
+  const says = {
+    reading: 'delivery reports are read',
+    starting: 'delivery reports: starting',
+    failing: causeWords(cause, causes)?.title ?? 'delivery reports cannot be read',
+  };
+  const isLost = host === null;
+  return html`<li>
+    <span class=${`dot ${isLost || state === 'failing' ? 'bad' : state === 'reading' ? 'good' : 'care'}`} aria-hidden="true"></span>
+    <div>
+      <b>${host ?? 'No IMAP server'}</b> <span class="soft">IMAP, ${user}</span>
+      <div class="soft">${isLost ? 'set BOUNCE_IMAP_HOST for the relay' : `${says[state]}, ${look}`}</div>
+      ${state === 'failing' && detail && html`<pre class="said">${detail}</pre>`}
+      ${withoutEffect.map(
+        ({ outcome, why, count: n, lastAt }) =>
+          html`<div class="soft" key=${outcome + why}>${plural(n, 'report')} ${
+            outcome === 'unreadable'
+              ? 'could not be read'
+              : `changed nothing: they ${whyUnmatched[why] ?? 'match nothing'}`
+          }, the last one ${ago(lastAt, now)}</div>`,
+      )}
+    </div>
+  </li>`;
 }
 
 const tlsWords = ({ tls_mode: mode }) =>

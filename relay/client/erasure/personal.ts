@@ -119,7 +119,7 @@ export const mailTables = {
     },
   },
   bounce_folder: { key: 'mailbox', columns: { mailbox: operators, folder: operators } },
-  bounce_report: { key: 'digest', keyType: 'bytea', columns: { digest, outcome: fixed } },
+  bounce_report: { key: 'digest', keyType: 'bytea', columns: { digest, outcome: fixed, why: fixed } },
   lane_refusal: {
     key: 'lane',
     columns: { lane: operators, cause: fixed, recipient: digest, queue_id: digest },

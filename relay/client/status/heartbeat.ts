@@ -2,6 +2,7 @@
 // only the relay knows, such as whether sending is configured.
 import type { Queryable } from '../../../deploy/database.ts';
 import type { Stage } from '../vocabulary.ts';
+import type { MailboxAddress } from './mailbox.ts';
 
 export type ProcessName = 'api' | 'relay' | 'worker';
 
@@ -74,6 +75,8 @@ export type RelayReport = {
   readonly secrets: Readonly<Record<string, { readonly length: number; readonly fingerprint: string }>>;
   /** What the relay found when it last examined its way out; missing until it has. */
   readonly preflight?: PreflightReport;
+  /** Where delivery reports are read; missing while none are. */
+  readonly mailbox?: MailboxAddress;
 };
 
 /** A credential and whether it lets mail out. Times are RFC 3339. */
