@@ -29,6 +29,9 @@ const documents = [
   '/applications',
   '/diagnosis',
   '/keys',
+  '/webhooks',
+  '/webhooks/:id',
+  '/suppressions',
 ];
 
 const writesEveryMs = 5_000;

@@ -28,6 +28,13 @@ const searchShape = {
 const searchFields = z.strictObject(searchShape);
 const listQuery = z.strictObject({ ...searchShape, after: z.uuid().optional() });
 
+const causesQuery = z.strictObject({
+  named: z
+    .string()
+    .max(4_000)
+    .transform((text) => text.split(',')),
+});
+
 const actBody = z.union([
   z.strictObject({ act: z.enum(acts), ids: z.array(id).min(1).max(actedOnAtOnce) }).transform((body) => ({
     ...body,
@@ -51,6 +58,10 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
       found.map(({ reason }) => reason),
     );
     sendJson(response, { ...toPage(found, pageSize), causes });
+  });
+  router.get('/dashboard/causes', async (request, response) => {
+    const { named } = readInput(request, 'query', causesQuery);
+    sendJson(response, { causes: await readCauses(database, named) });
   });
   router.get('/dashboard/emails/count', async (request, response) => {
     const { after: _, ...search } = readInput(request, 'query', listQuery);

@@ -6,6 +6,7 @@ import { readDeliveries } from '../../relay/client/email/delivery.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
 import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
+import { readHeardOfEmail } from '../../relay/client/webhook/delivery.ts';
 import { readWaitingFor } from '../diagnosis/waiting-for.ts';
 import { toEmailView, toEventView } from '../emails/email.ts';
 import { shownEmail } from '../emails/invitation-link.ts';
@@ -26,10 +27,11 @@ export function emailRoutes({ database }: { database: Database }): Router {
   const router = Router();
   router.get('/dashboard/emails/:id', async (request, response) => {
     const email = await findEmail(request);
-    const [deliveries, events, attachments] = await Promise.all([
+    const [deliveries, events, attachments, heard] = await Promise.all([
       readDeliveries(database, email.id),
       readTimeline(database, email.id),
       listAttachments(database, email.id),
+      readHeardOfEmail(database, email.id),
     ]);
     const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
     sendJson(response, {
@@ -39,6 +41,7 @@ export function emailRoutes({ database }: { database: Database }): Router {
       }),
       events: events.map(toEventView),
       attachments,
+      heard,
       remote: countRemote(email.html),
       causes: await readCauses(database, named),
     });

@@ -4,6 +4,7 @@ import { readMessageTimeline } from '../../relay/client/email/timeline.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
 import type { CauseWords } from '../../relay/client/status/own-causes.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
+import { readHeardOfSubmitted } from '../../relay/client/webhook/delivery.ts';
 import { toEventView } from '../emails/email.ts';
 
 type Row = {
@@ -58,7 +59,10 @@ export async function readSubmitted(q: Queryable, queueId: string) {
   );
   const message = rows[0];
   if (!message) return undefined;
-  const events = await readMessageTimeline(q, queueId);
+  const [events, heard] = await Promise.all([
+    readMessageTimeline(q, queueId),
+    readHeardOfSubmitted(q, queueId),
+  ]);
   const named = [
     ...(message.recipients ?? []).map(({ reason }) => reason),
     ...events.map(({ detail }) => detail.cause),
@@ -66,6 +70,7 @@ export async function readSubmitted(q: Queryable, queueId: string) {
   return {
     message,
     events: events.map(toEventView),
+    heard,
     causes: await readCauses(q, named),
   };
 }

@@ -1,6 +1,7 @@
 // One email: what is true of it now, its way, how it looks, and what can be done.
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from './ask.js';
+import { Heard } from './heard.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
 import { Action, Copy, Fault, Prose, Status, Time, useLoaded } from './parts.js';
@@ -25,7 +26,7 @@ export function EmailPage({ id }) {
   if (error && !value)
     return html`<h1>Email not found</h1><${Fault} error=${error} /><p><a href="/emails">All emails</a></p>`;
   if (!value) return html`<h1 class="unseen">Email</h1><p class="soft" role="status">Loading …</p>`;
-  const { email, events, attachments, remote, causes } = value;
+  const { email, events, attachments, heard, remote, causes } = value;
   return html`
     <nav class="crumbs" aria-label="Where this is"><a href="/emails">Emails</a></nav>
     <header class="title mail">
@@ -39,6 +40,7 @@ export function EmailPage({ id }) {
       <section>
         <h2>Timeline</h2>
         <${Timeline} events=${events} causes=${causes} />
+        <${Heard} heard=${heard} />
       </section>
       <section>
         <${Looks} email=${email} attachments=${attachments} remote=${remote} />

@@ -16,7 +16,9 @@ import { go, useRoute } from './route.js';
 import { Scheduled } from './scheduled.js';
 import { SignIn } from './sign-in.js';
 import { Submitted, SubmittedPage } from './submitted.js';
+import { Suppressions } from './suppressions.js';
 import { verdictOf } from './verdict.js';
+import { WebhookPage, Webhooks } from './webhooks.js';
 
 const sections = [
   { path: '/', name: 'Overview', page: Overview },
@@ -25,6 +27,8 @@ const sections = [
   { path: '/scheduled', name: 'Scheduled', page: Scheduled },
   { path: '/customers', name: 'Customers', page: Customers },
   { path: '/applications', name: 'Applications', page: Applications },
+  { path: '/suppressions', name: 'Suppressions', page: Suppressions },
+  { path: '/webhooks', name: 'Webhooks', page: Webhooks, one: WebhookPage },
   { path: '/diagnosis', name: 'Diagnosis', page: Diagnosis },
   { path: '/keys', name: 'Keys', page: Keys },
 ];
@@ -143,6 +147,8 @@ function useShortcuts() {
         a: '/applications',
         d: '/diagnosis',
         k: '/keys',
+        u: '/suppressions',
+        w: '/webhooks',
       };
       if (armed && target[event.key]) go(target[event.key]);
       armed = event.key === 'g';

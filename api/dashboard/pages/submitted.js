@@ -1,5 +1,6 @@
 // Mail of other applications, handed in over SMTP: the same queue, the same timeline, no body of ours to show.
 import { ask, withQuery } from './ask.js';
+import { Heard } from './heard.js';
 import { html } from './html.js';
 import { Empty, Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
@@ -72,7 +73,7 @@ export function SubmittedPage({ id }) {
   const { value, error } = useLoaded(() => ask(`/dashboard/submitted/${id}`), [id], { about: id });
   if (error && !value) return html`<h1>Message not found</h1><${Fault} error=${error} />`;
   if (!value) return html`<p class="soft" role="status">Loading …</p>`;
-  const { message, events, causes } = value;
+  const { message, events, heard, causes } = value;
   return html`
     <nav class="crumbs" aria-label="Where this is"><a href="/submitted">Over SMTP</a></nav>
     <header class="title mail"><h1>From ${message.header_from || message.sender || 'the mail system'}</h1></header>
@@ -94,5 +95,5 @@ export function SubmittedPage({ id }) {
       <dt>Message id</dt><dd><code>${message.message_id}</code></dd>
       <dt>Queue id</dt><dd><code>${message.id}</code></dd>
     </dl>
-    <section><h2>Timeline</h2><${Timeline} events=${events} causes=${causes} /></section>`;
+    <section><h2>Timeline</h2><${Timeline} events=${events} causes=${causes} /><${Heard} heard=${heard} /></section>`;
 }

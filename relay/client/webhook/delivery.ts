@@ -118,3 +118,45 @@ function firstIdAt(time: Date): string {
   const hex = Math.max(0, time.getTime()).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
+
+/** What one endpoint was told of one mail. */
+export type HeardEvent = {
+  readonly webhook_id: string;
+  readonly url: string;
+  /** The endpoint was deleted meanwhile, or is. */
+  readonly deleted: boolean;
+  readonly id: string;
+  readonly type: string;
+  readonly at: Date;
+  readonly recipient: string | null;
+  readonly status: DeliveryStatus;
+  readonly attempts: number;
+  readonly answer_status: number | null;
+  readonly error: string | null;
+};
+
+// A mail has a few events for each recipient and endpoint; the page of a mail to hundreds shows the newest.
+const mostHeard = 200;
+
+const heard = `d.webhook_id, w.url, w.deleted_at is not null as deleted, d.id, d.type, d.at,
+  d.data ->> 'recipient' as recipient, d.status, d.attempts, d.answer_status, d.error`;
+
+/** Which endpoints heard of an email, newest first. */
+export async function readHeardOfEmail(q: Queryable, emailId: string): Promise<HeardEvent[]> {
+  const { rows } = await q.query<HeardEvent>(
+    `select ${heard} from webhook_delivery d join webhook w on w.id = d.webhook_id
+     where d.email_id = $1 order by d.id desc limit ${mostHeard}`,
+    [emailId],
+  );
+  return rows;
+}
+
+/** The same for mail that was submitted over SMTP. */
+export async function readHeardOfSubmitted(q: Queryable, queueId: string): Promise<HeardEvent[]> {
+  const { rows } = await q.query<HeardEvent>(
+    `select ${heard} from webhook_delivery d join webhook w on w.id = d.webhook_id
+     where d.email_id is null and d.queue_id = $1 order by d.id desc limit ${mostHeard}`,
+    [queueId],
+  );
+  return rows;
+}

@@ -1,10 +1,10 @@
 // The golden paths in a real browser, with real mail: by eye, by keyboard, on a phone, and as axe sees it.
-import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { delay } from '../../kit/misbehaviour.ts';
 import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
+import { faultsOf } from './axe.ts';
 import { adminPassword, hasChromium, keepScreenshot, openBrowser, openPage, signIn } from './chromium.ts';
 
 const sections = [
@@ -16,6 +16,8 @@ const sections = [
   ['/applications', 'applications'],
   ['/diagnosis', 'diagnosis'],
   ['/keys', 'keys'],
+  ['/webhooks', 'webhooks'],
+  ['/suppressions', 'suppressions'],
 ] as const;
 
 const evil = `<html><head><link rel="stylesheet" href="https://evil.example.com/a.css">
@@ -369,16 +371,5 @@ async function settle(page: Page): Promise<void> {
     async () =>
       (await page.locator('[aria-busy=true]').count()) === 0 &&
       (await page.getByText('Loading …').count()) === 0,
-  );
-}
-
-async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = (await page.evaluate('axe.run(document, { iframes: false })')) as {
-    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-  };
-  return violations.map(
-    ({ id, impact, nodes }) =>
-      `${impact} ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join('\n')}`,
   );
 }
