@@ -102,9 +102,9 @@ export function authenticator(
 
 const mostKnown = 10_000;
 
-/** Throws unless the principal may call an operation of that scope. */
-export function permit(principal: Principal, needed: Scope): void {
-  if (!allows(principal, needed)) throw lacks(principal, needed);
+/** Throws unless the principal may call an operation of that scope. @param detail what needs it, as a sentence */
+export function permit(principal: Principal, needed: Scope, detail?: string): void {
+  if (!allows(principal, needed)) throw lacks(principal, needed, detail);
 }
 
 /** Whether it reads what no key owns, and the mail of all keys. `send` alone reads its own mail. */
@@ -116,8 +116,12 @@ export function permitAll(principal: Principal): void {
   if (!seesAll(principal)) throw lacks(principal, 'read');
 }
 
-function lacks(principal: Principal, needed: Scope): Problem {
-  return new Problem('forbidden', `A key with the scope ${needed} is required.`, {
+function lacks(
+  principal: Principal,
+  needed: Scope,
+  detail = `A key with the scope ${needed} is required.`,
+): Problem {
+  return new Problem('forbidden', detail, {
     members: { needed, granted: principal.scopes },
   });
 }

@@ -81,7 +81,9 @@ create table client_email_config (
   time_zone text,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
-  api_key_id uuid
+  api_key_id uuid,
+  tags jsonb not null default '[]'::jsonb,
+  stream text
 );
 create table connection_slot (
   lane text not null,
@@ -162,7 +164,9 @@ create table email (
   finished_at timestamp with time zone,
   erased_at timestamp with time zone,
   traceparent text,
-  tags jsonb not null default '[]'::jsonb
+  tags jsonb not null default '[]'::jsonb,
+  stream text,
+  ignore_suppression boolean not null default false
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table email_attachment (
   email_id uuid not null,
@@ -278,7 +282,9 @@ create table message (
   received_at timestamp with time zone not null default now(),
   ret text,
   envid text,
-  tags jsonb not null default '[]'::jsonb
+  tags jsonb not null default '[]'::jsonb,
+  stream text,
+  ignore_suppression boolean not null default false
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
@@ -548,6 +554,7 @@ alter table email add constraint finished_means_final CHECK (((finished_at IS NO
 alter table email add constraint kind_is_known CHECK ((kind = ANY (ARRAY['invitation'::text, 'single'::text, 'scheduled'::text, 'rejection'::text, 'test'::text])));
 alter table email add constraint only_the_relay_has_seen_a_queue_id CHECK (((queue_id IS NULL) = (accepted_at IS NULL)));
 alter table email add constraint only_what_waits_for_hand_over_has_a_time_for_it CHECK (((next_hand_over_at IS NOT NULL) = (status = 'pending'::mail_status)));
+alter table email add constraint stream_is_one_word CHECK (((stream ~ '^[A-Za-z0-9_-]+$'::text) AND (length(stream) <= 256))) NOT VALID;
 alter table email add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
 alter table email add constraint uncertain_policy_is_known CHECK ((on_uncertain = ANY (ARRAY['resend'::text, 'hold'::text])));
 alter table email add constraint what_the_relay_never_took_is_not_on_its_way CHECK (((queue_id IS NOT NULL) OR (status = ANY (ARRAY['pending'::mail_status, 'held'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status]))));
@@ -581,6 +588,7 @@ alter table message add constraint message_email_id_fkey FOREIGN KEY (email_id) 
 alter table message add constraint message_email_id_key UNIQUE (email_id);
 alter table message add constraint message_pkey PRIMARY KEY (queue_id);
 alter table message add constraint ret_is_known CHECK ((ret = ANY (ARRAY['FULL'::text, 'HDRS'::text])));
+alter table message add constraint stream_is_one_word CHECK (((stream ~ '^[A-Za-z0-9_-]+$'::text) AND (length(stream) <= 256))) NOT VALID;
 alter table message add constraint uncertain_policy_is_known CHECK ((on_uncertain = ANY (ARRAY['resend'::text, 'hold'::text])));
 alter table message_part add constraint message_part_pkey PRIMARY KEY (queue_id, part);
 alter table notice_owed add constraint action_is_known CHECK ((action = ANY (ARRAY['failed'::text, 'delayed'::text, 'relayed'::text])));
@@ -659,6 +667,8 @@ CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) 
 CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
 CREATE INDEX email_by_customer ON public.email USING btree (customer_id, id DESC) WHERE (customer_id IS NOT NULL);
 CREATE INDEX email_by_status ON public.email USING btree (status, id DESC);
+CREATE INDEX email_by_stream ON public.email USING btree (stream, id DESC) WHERE (stream IS NOT NULL);
+CREATE INDEX email_by_tag ON public.email USING gin (tags jsonb_path_ops) WHERE (tags <> '[]'::jsonb);
 CREATE INDEX email_finished ON public.email USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX email_waiting_for_hand_over ON public.email USING btree (next_hand_over_at) WHERE ((status = 'pending'::mail_status) AND (NOT paused));
 CREATE INDEX email_with_a_body ON public.email USING btree (finished_at) WHERE ((finished_at IS NOT NULL) AND (erased_at IS NULL));
@@ -1024,7 +1034,7 @@ grant select on table public.database_identity to postern_worker;
 grant delete, insert, select, update on table public.doctor_run to postern_api;
 grant select, update on table public.doctor_run to postern_relay;
 grant insert, select, update on table public.email to postern_api;
-grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, tags, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
+grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, ignore_suppression, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, stream, tags, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
 grant delete, select, update on table public.email to postern_worker;
 grant delete, insert, select on table public.email_attachment to postern_api;
 grant delete, select on table public.email_attachment to postern_worker;

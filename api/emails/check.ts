@@ -6,6 +6,7 @@ import { readAuthors } from '../../relay/client/address/authors.ts';
 import { asMailbox } from '../../relay/client/compose/header.ts';
 import type { EmailDraft } from '../../relay/client/email/draft.ts';
 import type { Address } from '../../relay/client/email/email.ts';
+import { permit } from '../authenticate.ts';
 import { invalidFields } from '../faults.ts';
 import type { Call } from '../operation.ts';
 import type { Fault } from '../problem.ts';
@@ -15,12 +16,17 @@ import { findPast, pastFault, readDue } from './due.ts';
 
 export type CheckedEmail = { readonly draft: EmailDraft } | { readonly faults: readonly Fault[] };
 
-/** Checks mails that have the right shape; each gets its draft or all its faults. */
+/**
+ * Checks mails that have the right shape; each gets its draft or all its faults. Throws `forbidden` when one of them asks
+ * for what the key may not.
+ */
 export async function checkEmails(
   q: Queryable,
   emails: readonly RequestedEmail[],
   context: EmailContext,
 ): Promise<CheckedEmail[]> {
+  if (emails.some((each) => each.ignore_suppression))
+    permit(context.principal, 'admin', 'ignore_suppression needs a key with the scope admin.');
   const readings = emails.map((each) => readDue(each));
   const past = await findPast(
     q,
@@ -53,7 +59,7 @@ export async function readEmailContext(
   { principal, traceparent }: Pick<Call, 'principal' | 'traceparent'>,
 ): Promise<EmailContext> {
   const [sender, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
-  return { sender, ...limits, apiKeyId: principal.apiKeyId, traceparent };
+  return { sender, ...limits, principal, traceparent };
 }
 
 /** What cannot be accepted here and now, although its shape is right. */

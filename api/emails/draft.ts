@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import type { EmailDraft } from '../../relay/client/email/draft.ts';
 import type { Address, HeaderField, Recipient } from '../../relay/client/email/email.ts';
+import type { Principal } from '../authenticate.ts';
 import { line, prose } from '../fields.ts';
+import { mailTags, stream } from '../tags.ts';
 import { attachment, toAttachment } from './attachment.ts';
 import { headers } from './headers.ts';
 import { mailbox, mailboxes, maxRecipients } from './mailbox.ts';
@@ -67,6 +69,12 @@ export const emailDraft = z
       .optional()
       .meta({ description: 'If it is not sent within this time after it is due, it becomes `expired`.' }),
     on_uncertain: z.enum(['resend', 'hold']).optional(),
+    tags: mailTags.optional(),
+    stream: stream.optional(),
+    ignore_suppression: z.boolean().optional().meta({
+      description:
+        'Send it also to addresses on the suppression list. Only with the scope `admin`; else 403.',
+    }),
   })
   // Also when other fields are at fault: whoever corrects those should not learn of these only then.
   .refine((draft) => countRecipients(draft) > 0, {
@@ -106,7 +114,7 @@ export type EmailContext = {
   readonly allowedSenders: readonly string[] | undefined;
   /** Bytes of a whole message. */
   readonly maxMessageSize: number;
-  readonly apiKeyId: string | undefined;
+  readonly principal: Principal;
   readonly traceparent: string;
 };
 
@@ -117,7 +125,7 @@ export type Due = Pick<EmailDraft, 'dueAt' | 'timeZone' | 'localTime'>;
 export function toDraft(
   requested: RequestedEmail,
   due: Due,
-  { sender, apiKeyId, traceparent }: EmailContext,
+  { sender, principal, traceparent }: EmailContext,
 ): EmailDraft {
   return {
     kind: due.dueAt ? 'scheduled' : 'single',
@@ -136,8 +144,11 @@ export function toDraft(
     ...due,
     maxLateness: requested.max_lateness,
     onUncertain: requested.on_uncertain,
-    apiKeyId,
+    apiKeyId: principal.apiKeyId,
     traceparent,
+    tags: requested.tags,
+    stream: requested.stream,
+    ignoreSuppression: requested.ignore_suppression,
   };
 }
 

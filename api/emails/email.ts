@@ -8,6 +8,7 @@ import { readEmail } from '../../relay/client/email/row.ts';
 import { statuses, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 import { waitingForView } from '../diagnosis/waiting-for.ts';
 import { id, instant } from '../fields.ts';
+import { mailTags, stream } from '../tags.ts';
 import { shownEmail, withoutLink, withoutLinks } from './invitation-link.ts';
 
 export const emailKinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'] as const;
@@ -47,6 +48,11 @@ const shape = {
   max_lateness: z.string().nullable(),
   on_uncertain: z.enum(['resend', 'hold']).nullable(),
   paused: z.boolean(),
+  tags: mailTags,
+  stream: stream.nullable(),
+  ignore_suppression: z.boolean().meta({
+    description: 'It goes also to addresses on the suppression list.',
+  }),
   queue_id: z
     .string()
     .nullable()
@@ -142,6 +148,9 @@ export function toListItem(given: Email): z.output<typeof emailListItem> {
     max_lateness: email.maxLateness,
     on_uncertain: email.onUncertain,
     paused: email.paused,
+    tags: [...email.tags],
+    stream: email.stream,
+    ignore_suppression: email.ignoreSuppression,
     queue_id: email.queueId,
     customer_id: email.customerId,
     client_id: email.clientId,

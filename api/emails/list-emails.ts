@@ -6,6 +6,7 @@ import { statuses } from '../../relay/client/vocabulary.ts';
 import { addressQuery } from '../dashboard/search-words.ts';
 import { address, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
+import { stream, tagQuery } from '../tags.ts';
 import { emailKinds, emailListItem, toEmailPage } from './email.ts';
 import { listedFor } from './owner.ts';
 
@@ -25,6 +26,8 @@ export function listEmails({ database }: { database: Database }): Operation {
       recipient: address.optional(),
       customer_id: z.uuid('must be the id of a customer').optional(),
       client_id: line(200).optional(),
+      tag: tagQuery.optional(),
+      stream: stream.optional().meta({ description: 'Mail of this stream.' }),
       q: line(200).optional().meta({ description: 'Searches the subject.' }),
       created_from: time.optional(),
       created_before: time.optional(),
@@ -41,6 +44,8 @@ export function listEmails({ database }: { database: Database }): Operation {
         recipientWords: query.recipient && addressQuery(query.recipient),
         customerId: query.customer_id,
         clientId: query.client_id,
+        tag: query.tag,
+        stream: query.stream,
         subject: query.q,
         createdFrom: query.created_from,
         createdBefore: query.created_before,

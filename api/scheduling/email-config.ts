@@ -11,6 +11,7 @@ import { listedFor, owns } from '../emails/owner.ts';
 import { invalidFields } from '../faults.ts';
 import { line, prose } from '../fields.ts';
 import { type Fault, Problem } from '../problem.ts';
+import { mailTags, stream } from '../tags.ts';
 
 export const clientPath = z.strictObject({ client_id: line(200) });
 
@@ -49,6 +50,8 @@ export const configDraft = z
         if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
       })
       .optional(),
+    tags: mailTags.optional().meta({ description: 'Tags of all emails of the form.' }),
+    stream: stream.optional().meta({ description: 'The stream of all emails of the form.' }),
     emails: z.array(entry).max(1_000, 'must have at most 1000 entries'),
   })
   .meta({ id: 'EmailConfigDraft' });
@@ -62,6 +65,8 @@ const configShape = z
     from_name: z.string().nullable(),
     reply_to: z.array(mailboxView),
     time_zone: z.string().nullable(),
+    tags: mailTags,
+    stream: stream.nullable(),
   })
   .meta({ id: 'EmailConfig' });
 
@@ -107,7 +112,8 @@ export function readConfig(requested: RequestedConfig): { config: EmailConfig; e
   }
   if (faults.length > 0) throw invalidFields(faults);
   const { enabled, recipients, from_name: fromName, reply_to: replyTo, time_zone: timeZone } = requested;
-  return { config: { enabled, recipients, fromName, replyTo, timeZone }, entries };
+  const { tags, stream: streamName } = requested;
+  return { config: { enabled, recipients, fromName, replyTo, timeZone, tags, stream: streamName }, entries };
 }
 
 export function toConfigView(config: EmailConfig): z.output<typeof configShape> {
@@ -118,6 +124,8 @@ export function toConfigView(config: EmailConfig): z.output<typeof configShape> 
     from_name: config.fromName ?? null,
     reply_to: view(config.replyTo),
     time_zone: config.timeZone ?? null,
+    tags: [...(config.tags ?? [])],
+    stream: config.stream ?? null,
   };
 }
 

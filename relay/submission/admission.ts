@@ -4,6 +4,7 @@ import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
 import { dateTime } from '../smtp/date-time.ts';
 import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';
+import { type Labels, readLabels } from './labels.ts';
 import { messageIdFor } from './received.ts';
 import { type Refusal, refuse, senderNotAllowed } from './refusal.ts';
 import { type RewrittenSenders, rewriteSenders } from './rewrite.ts';
@@ -31,6 +32,7 @@ export type Admission = {
   readonly kept: readonly Buffer[];
   readonly email: EmailClaim | undefined;
   readonly idempotencyKey: string | undefined;
+  readonly labels: Labels;
   /** Whether the header holds octets above 127 (RFC 6532). */
   readonly eightBitHeader: boolean;
 };
@@ -87,6 +89,8 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
   if (typeof headerFrom !== 'string') return headerFrom;
   const idempotencyKey = readIdempotencyKey(bytes, fields);
   if (typeof idempotencyKey === 'object') return idempotencyKey;
+  const labels = readLabels(bytes, fields);
+  if ('code' in labels) return labels;
 
   const idField = fields.find(isNamed('message-id'));
   const messageId = idField ? bodyOf(bytes, idField) : messageIdFor(headerFrom);
@@ -108,6 +112,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
     ),
     email,
     idempotencyKey,
+    labels,
     eightBitHeader: hasEightBit(bytes, header.length),
   };
 }

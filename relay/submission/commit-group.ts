@@ -86,9 +86,10 @@ const commitStatement = `
       queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
       status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
-      start_at integer, length integer, may_be_handed boolean)
+      start_at integer, length integer, may_be_handed boolean, tags jsonb, stream text)
   ), asked as materialized (
     select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent, e.due_at,
+      e.stream, e.ignore_suppression,
       coalesce(e.due_at + e.max_lateness < now(), false) as too_late
     from email e where e.id in (select email_id from incoming)
     order by e.id for no key update
@@ -101,7 +102,8 @@ const commitStatement = `
       where s.at + s.lasts <= now()
     returning s.queue_id
   ), taken as materialized (
-    select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain, coalesce(a.too_late, false) as too_late
+    select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain, coalesce(a.too_late, false) as too_late,
+      a.stream as stream_of_email, coalesce(a.ignore_suppression, false) as ignore_suppression
     from incoming i left join asked a on a.id = i.email_id
     where case
       when i.email_id is not null
@@ -133,9 +135,10 @@ const commitStatement = `
       and priority < coalesce((select most_urgent from waiting), 32767)
   ), new_message as (
     insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
-                         smtputf8, eight_bit, on_uncertain, ret, envid)
+                         smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression)
     select queue_id, email_id, credential, sender, header_from, message_id, size, priority,
-           smtputf8, eight_bit, on_uncertain, ret, envid
+           smtputf8, eight_bit, on_uncertain, ret, envid, coalesce(tags, '[]'), coalesce(stream_of_email, stream),
+           ignore_suppression
     from taken
   ), new_part as (
     insert into message_part (queue_id, part, content)
@@ -237,6 +240,8 @@ function parametersOf(
       start_at: startAt,
       length: content?.length,
       may_be_handed: mayBeHanded(offer, submission),
+      tags: submission.tags.length > 0 ? submission.tags : undefined,
+      stream: submission.stream,
     };
   });
   const recipients = group.flatMap((submission) =>

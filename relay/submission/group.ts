@@ -2,12 +2,14 @@
 
 import type { FirstStatus } from '../policy/first-status.ts';
 import type { MessageRequest, RecipientRequest } from './dsn-parameters.ts';
+import type { Labels } from './labels.ts';
 import type { RepeatKey } from './repeat.ts';
 import type { RewrittenSenders } from './rewrite.ts';
 
 /** A message that has been read, checked, and only lacks the commit. */
 export type Submission = MessageRequest &
-  RepeatKey & {
+  RepeatKey &
+  Labels & {
     readonly queueId: string;
     readonly credential: string;
     /** Where it came from, for the timeline. */

@@ -118,6 +118,7 @@ async function answerFor(
     client: remoteAddress,
     email: admission.email,
     ...repeatOf(message),
+    ...admission.labels,
     sender: admission.mailFrom,
     were: admission.were,
     headerFrom: admission.headerFrom,

@@ -5,6 +5,7 @@ import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Address, Email, Recipient } from '../email/email.ts';
 import { insertEmails } from '../email/insert.ts';
 import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
+import type { Tag } from '../email/tag.ts';
 import { cancelEmailWithin } from '../outbox/cancel.ts';
 import { type EmailChanges, editEmail, isEditable } from '../outbox/edit.ts';
 import type { Status } from '../vocabulary.ts';
@@ -15,6 +16,9 @@ export type EmailConfig = {
   readonly fromName?: string | undefined;
   readonly replyTo?: readonly Address[] | undefined;
   readonly timeZone?: string | undefined;
+  /** Of all its mails. */
+  readonly tags?: readonly Tag[] | undefined;
+  readonly stream?: string | undefined;
 };
 
 /** One mail of the form; `key` is the client's own name for it. */
@@ -154,7 +158,7 @@ export async function readEmailConfig(
   clientId: string,
 ): Promise<{ config: EmailConfig; apiKeyId: string | null; emails: Email[] } | undefined> {
   const { rows } = await q.query<ConfigRow>(
-    `select enabled, recipients, from_name, reply_to, time_zone, api_key_id
+    `select enabled, recipients, from_name, reply_to, time_zone, tags, stream, api_key_id
      from client_email_config where client_id = $1`,
     [clientId],
   );
@@ -171,12 +175,14 @@ type Shared = {
   readonly from: Address | undefined;
   readonly recipients: readonly Recipient[];
   readonly replyTo: readonly Address[];
+  readonly tags: readonly Tag[];
+  readonly stream: string | null;
 };
 type WantedEntry = ConfigEntry & Shared;
 
 /** What all entries of a form have in common. */
 const sharedOf = (
-  { recipients, fromName, replyTo = [] }: EmailConfig,
+  { recipients, fromName, replyTo = [], tags = [], stream }: EmailConfig,
   from: Address | undefined,
 ): Shared => ({
   from: from && { address: from.address, ...(fromName === undefined ? nameOf(from) : { name: fromName }) },
@@ -186,17 +192,21 @@ const sharedOf = (
     ...nameOf(recipient),
   })),
   replyTo: replyTo.map((address) => ({ address: address.address, ...nameOf(address) })),
+  tags,
+  stream: stream ?? null,
 });
 
 const nameOf = ({ name }: Address) => (name === undefined ? {} : { name });
 
-const contentOf = ({ from, recipients, replyTo, subject, text, html }: WantedEntry) => ({
+const contentOf = ({ from, recipients, replyTo, subject, text, html, tags, stream }: WantedEntry) => ({
   from,
   recipients,
   replyTo,
   subject,
   text: text ?? null,
   html: html ?? null,
+  tags,
+  stream,
 });
 
 type Plan = {
@@ -238,8 +248,11 @@ function differs(email: Email, entry: WantedEntry): boolean {
     saysOtherTime(email, entry) ||
     !sameAddresses(email.recipients, entry.recipients) ||
     !sameAddresses(email.replyTo, entry.replyTo) ||
-    // For mail that has left, today's sender is no reason to speak of a change.
-    (isEditable(email) && from !== undefined && !sameAddresses(email.from ? [email.from] : [], [from]))
+    // For mail that has left, today's sender, tags and stream are no reason to speak of a change.
+    (isEditable(email) &&
+      (email.stream !== entry.stream ||
+        !sameTags(email.tags, entry.tags) ||
+        (from !== undefined && !sameAddresses(email.from ? [email.from] : [], [from]))))
   );
 }
 
@@ -251,6 +264,10 @@ const saysOtherTime = (email: Email, entry: WantedEntry) =>
 const sameAddresses = (one: readonly Address[], other: readonly Address[]) =>
   one.length === other.length &&
   one.every(({ address, name }, i) => address === other[i]?.address && name === other[i]?.name);
+
+const sameTags = (one: readonly Tag[], other: readonly Tag[]) =>
+  one.length === other.length &&
+  one.every(({ name, value }, i) => name === other[i]?.name && value === other[i]?.value);
 
 const keyOf = ({ entryKey }: Email) => entryKey ?? '';
 
@@ -287,12 +304,12 @@ async function storeConfig(
   config: EmailConfig & { readonly apiKeyId: string | undefined },
 ): Promise<void> {
   await tx.query(
-    `insert into client_email_config (client_id, enabled, recipients, from_name, reply_to, time_zone, api_key_id)
-     values ($1, $2, $3, $4, $5, $6, $7)
+    `insert into client_email_config (client_id, enabled, recipients, from_name, reply_to, time_zone, api_key_id, tags, stream)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      on conflict (client_id) do update set
        api_key_id = excluded.api_key_id,
        enabled = excluded.enabled, recipients = excluded.recipients, from_name = excluded.from_name,
-       reply_to = excluded.reply_to, time_zone = excluded.time_zone, updated_at = now()`,
+       reply_to = excluded.reply_to, time_zone = excluded.time_zone, tags = excluded.tags, stream = excluded.stream, updated_at = now()`,
     [
       clientId,
       config.enabled,
@@ -301,6 +318,8 @@ async function storeConfig(
       JSON.stringify(config.replyTo ?? []),
       config.timeZone ?? null,
       config.apiKeyId ?? null,
+      JSON.stringify(config.tags ?? []),
+      config.stream ?? null,
     ],
   );
 }
@@ -375,6 +394,8 @@ type ConfigRow = {
   from_name: string | null;
   reply_to: AddressRow[];
   time_zone: string | null;
+  tags: Tag[];
+  stream: string | null;
   api_key_id: string | null;
 };
 
@@ -384,6 +405,8 @@ const toConfig = (row: ConfigRow): EmailConfig => ({
   fromName: row.from_name ?? undefined,
   replyTo: row.reply_to.map(toAddress),
   timeZone: row.time_zone ?? undefined,
+  tags: row.tags,
+  stream: row.stream ?? undefined,
 });
 
 const toAddress = ({ address, name }: AddressRow): Address => (name ? { address, name } : { address });

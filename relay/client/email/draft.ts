@@ -4,6 +4,7 @@ import { type EmailKind, priorities, type UncertainPolicy } from '../vocabulary.
 import type { Attachment } from './attachment.ts';
 import type { Address, HeaderField, Recipient } from './email.ts';
 import { newMessageId } from './message-id.ts';
+import type { Tag } from './tag.ts';
 
 /** What is needed to ask for a mail. Everything in it has been validated: nothing here repairs anything. */
 export type EmailDraft = {
@@ -34,6 +35,10 @@ export type EmailDraft = {
   readonly entryKey?: string | undefined;
   readonly apiKeyId?: string | undefined;
   readonly paused?: boolean | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+  readonly stream?: string | null | undefined;
+  /** Send it also to those who are on the suppression list. */
+  readonly ignoreSuppression?: boolean | undefined;
   /** The trace of the request that asks for it; hand-over and attempts go on with it (deploy/trace.ts). */
   readonly traceparent?: string | undefined;
 };
@@ -71,6 +76,9 @@ export function toRow(draft: EmailDraft, id: string) {
     // 256 bits: whoever knows it may hand this one email to the relay.
     token: randomBytes(32).toString('hex'),
     traceparent: draft.traceparent ?? null,
+    tags: draft.tags ?? [],
+    stream: draft.stream ?? null,
+    ignore_suppression: draft.ignoreSuppression ?? false,
   };
 }
 

@@ -1,6 +1,7 @@
 // The email: what a caller asked for, from its draft to what became of it. The row is also the outbox: a mail
 // waits here until the relay has taken responsibility for it, so nothing but this row must be written by a request.
 import type { EmailKind, Status, UncertainPolicy } from '../vocabulary.ts';
+import type { Tag } from './tag.ts';
 
 export type Address = { readonly address: string; readonly name?: string | undefined };
 
@@ -41,6 +42,9 @@ export type Email = Omit<EmailContent, 'from'> & {
   readonly onUncertain: UncertainPolicy | null;
   readonly priority: number;
   readonly paused: boolean;
+  readonly tags: readonly Tag[];
+  readonly stream: string | null;
+  readonly ignoreSuppression: boolean;
   readonly queueId: string | null;
   readonly handOverAttempts: number;
   readonly revision: number;

@@ -58,14 +58,16 @@ async function insertRows(
           id uuid, kind text, held boolean, api_key_id uuid, customer_id uuid, client_id text, entry_key text,
           from_address text, from_name text, reply_to jsonb, recipients jsonb, subject text, text_body text,
           html_body text, headers jsonb, message_id text, due_at timestamptz, time_zone text, local_time text,
-          max_lateness interval, on_uncertain text, priority smallint, paused boolean, token text, traceparent text
+          max_lateness interval, on_uncertain text, priority smallint, paused boolean, token text, traceparent text,
+          tags jsonb, stream text, ignore_suppression boolean
         )
       ), inserted as (
         insert into email (
           id, kind, status, reason, reason_detail, api_key_id, customer_id, client_id, entry_key,
           from_address, from_name, reply_to, recipients, subject, text_body,
           html_body, headers, message_id, due_at, time_zone, local_time,
-          max_lateness, on_uncertain, priority, paused, token, traceparent, hand_over_attempts, next_hand_over_at
+          max_lateness, on_uncertain, priority, paused, token, traceparent, tags, stream, ignore_suppression,
+          hand_over_attempts, next_hand_over_at
         )
         select
           id, kind,
@@ -75,14 +77,16 @@ async function insertRows(
           api_key_id, customer_id, client_id, entry_key,
           from_address, from_name, reply_to, recipients, subject, text_body,
           html_body, headers, message_id, coalesce(due_at, now()), time_zone, local_time,
-          max_lateness, on_uncertain, priority, paused, decode(token, 'hex'), traceparent,
+          max_lateness, on_uncertain, priority, paused, decode(token, 'hex'), traceparent, tags, stream, ignore_suppression,
           case when due_at is null and not held and not paused then 1 else 0 end,
           case when not held then coalesce(due_at, now() + make_interval(secs => $2)) end
         from draft
-        returning id, kind, status, due_at, reason_detail
+        returning id, kind, status, due_at, reason_detail, ignore_suppression
       ), told as (
         insert into event (type, email_id, detail)
-        select 'created', id, json_build_object('kind', kind, 'dueAt', due_at) from inserted
+        select 'created', id, json_strip_nulls(json_build_object(
+          'kind', kind, 'dueAt', due_at, 'ignoreSuppression', nullif(ignore_suppression, false)))
+        from inserted
         union all
         select 'held', id, json_build_object('cause', 'not-configured', 'detail', reason_detail)
         from inserted where status = 'held'

@@ -3,6 +3,7 @@ import type { Queryable } from '../../../deploy/database.ts';
 import type { EmailKind, Status } from '../vocabulary.ts';
 import type { Email } from './email.ts';
 import { type EmailRow, summaryColumns, toEmail } from './row.ts';
+import type { Tag } from './tag.ts';
 
 /** All that is given must hold. */
 export type EmailFilter = {
@@ -16,6 +17,8 @@ export type EmailFilter = {
   readonly clientId?: string | undefined;
   /** The key that asked for it. */
   readonly apiKeyId?: string | undefined;
+  readonly tag?: Tag | undefined;
+  readonly stream?: string | undefined;
   /** Words of the subject. */
   readonly subject?: string | undefined;
   readonly createdFrom?: Date | undefined;
@@ -122,6 +125,9 @@ async function list(
   where(filter.kinds, (p) => `e.kind = any(${p})`);
   where(filter.customerId, (p) => `e.customer_id = ${p}`);
   where(filter.clientId, (p) => `e.client_id = ${p}`);
+  // Its index holds mail with tags only.
+  where(filter.tag && JSON.stringify([filter.tag]), (p) => `e.tags <> '[]' and e.tags @> ${p}::jsonb`);
+  where(filter.stream, (p) => `e.stream = ${p}`);
   where(filter.apiKeyId, (p) => `e.api_key_id = ${p}`);
   where(
     filter.recipient,

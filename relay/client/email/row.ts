@@ -4,6 +4,7 @@ import { traceIdOf } from '../../../deploy/trace.ts';
 import type { EmailKind, Status, UncertainPolicy } from '../vocabulary.ts';
 import { type IntervalParts, toIsoDuration } from './duration.ts';
 import type { Address, Email, EmailContent, HeaderField, Recipient } from './email.ts';
+import type { Tag } from './tag.ts';
 
 export type EmailRow = {
   id: string;
@@ -31,6 +32,9 @@ export type EmailRow = {
   on_uncertain: UncertainPolicy | null;
   priority: number;
   paused: boolean;
+  tags: Tag[];
+  stream: string | null;
+  ignore_suppression: boolean;
   queue_id: string | null;
   hand_over_attempts: number;
   revision: number;
@@ -51,7 +55,7 @@ export const summaryColumns = `
   e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id, e.customer_id, e.client_id, e.entry_key,
   e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.headers, e.message_id, e.due_at, e.time_zone,
   e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused, e.queue_id, e.hand_over_attempts, e.revision,
-  e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at, e.traceparent,
+  e.tags, e.stream, e.ignore_suppression, e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at, e.traceparent,
   round(extract(epoch from
     coalesce(case when e.status = 'sent' then e.finished_at end, e.accepted_at) - e.due_at
   ) * 1000)::float8 as lateness_ms`;
@@ -83,6 +87,9 @@ export function toEmail(row: EmailRow): Email {
     onUncertain: row.on_uncertain,
     priority: row.priority,
     paused: row.paused,
+    tags: row.tags,
+    stream: row.stream,
+    ignoreSuppression: row.ignore_suppression,
     queueId: row.queue_id,
     handOverAttempts: row.hand_over_attempts,
     revision: row.revision,

@@ -73,6 +73,7 @@ export const mailTables = {
       queue_id: digest,
       traceparent: digest,
       tags: tag,
+      stream: tag,
     },
   },
   email_attachment: {
@@ -102,6 +103,7 @@ export const mailTables = {
       on_uncertain: fixed,
       ret: fixed,
       tags: tag,
+      stream: tag,
       envid: { own: 'in xtext: cleared where it names the person' },
     },
   },
@@ -161,6 +163,8 @@ export const mailTables = {
       reply_to: { own: 'the entry goes' },
       from_name: 'words',
       time_zone: fixed,
+      tags: tag,
+      stream: tag,
     },
   },
   lane: {

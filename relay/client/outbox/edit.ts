@@ -5,6 +5,7 @@ import type { Queryable } from '../../../deploy/database.ts';
 import type { Address, Email, Recipient } from '../email/email.ts';
 import { newMessageId } from '../email/message-id.ts';
 import { type EmailRow, emailColumns, toEmail } from '../email/row.ts';
+import type { Tag } from '../email/tag.ts';
 import { tellNewDueTime } from './outbox.ts';
 
 /** What may change; what is undefined stays as it is. */
@@ -21,6 +22,8 @@ export type EmailChanges = {
   readonly localTime?: string | null | undefined;
   readonly maxLateness?: string | null | undefined;
   readonly paused?: boolean | undefined;
+  readonly tags?: readonly Tag[] | undefined;
+  readonly stream?: string | null | undefined;
 };
 
 export type EditResult =
@@ -60,7 +63,7 @@ export async function editEmail(
          from_address = $2, from_name = $3, message_id = $4, reply_to = $5, recipients = $6, subject = $7,
          text_body = $8, html_body = $9,
          due_at = case when $10 then now() else $11 end, time_zone = $12, local_time = $13,
-         max_lateness = $14, paused = $15,
+         max_lateness = $14, paused = $15, tags = $19, stream = $20,
          status = case when $2 = '' then 'held' else 'pending' end::mail_status,
          reason = case when $2 = '' then e.reason end,
          reason_detail = case when $2 = '' then e.reason_detail end,
@@ -95,6 +98,8 @@ export async function editEmail(
         actor,
         changed: Object.keys(changes).filter((key) => changes[key as keyof EmailChanges] !== undefined),
       }),
+      JSON.stringify(changes.tags ?? before.tags),
+      changes.stream === undefined ? before.stream : changes.stream,
     ],
   );
   if (!after[0]) throw new Error('A locked email was deleted');

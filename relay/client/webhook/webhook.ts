@@ -1,9 +1,8 @@
 // Endpoints that hear of events, and their secrets. Only the worker's role may read a secret; here one only goes in.
 import type { Queryable } from '../../../deploy/database.ts';
 import { uuidv7 } from '../../../deploy/uuid.ts';
+import type { Tag } from '../email/tag.ts';
 import type { EventType } from './event-types.ts';
-
-export type Tag = { readonly name: string; readonly value: string };
 
 export type WebhookState = 'enabled' | 'disabled';
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
+import type { EmailDraft } from '../../../relay/client/email/draft.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { cancelEmail } from '../../../relay/client/outbox/cancel.ts';
 import type { Stack } from '../../kit/stack.ts';
@@ -252,8 +253,41 @@ describe('an X-Postern-Idempotency-Key that was used for another mail', () => {
   });
 });
 
+describe('tags and stream of a mail', () => {
+  test('are stored with it, are in its events, and do not leave', async () => {
+    const webhook = crypto.randomUUID();
+    await stack.database.query('insert into webhook (id, url, tags) values ($1, $2, $3)', [
+      webhook,
+      'https://shop.example.com/',
+      '[{"name":"app","value":"shop"}]',
+    ]);
+    await using client = await logIn(stack);
+    const queueId = await submitted(
+      client,
+      freshMessage(['X-Postern-Tag: app=shop', 'X-Postern-Stream: news']),
+    );
+    await submitted(client, freshMessage());
+    const { rows } = await stack.database.query(
+      'select tags, stream, ignore_suppression from message where queue_id = $1',
+      [queueId],
+    );
+    const tags = [{ name: 'app', value: 'shop' }];
+    expect(rows).toEqual([{ tags, stream: 'news', ignore_suppression: false }]);
+    const { rows: heard } = await stack.database.query(
+      `select queue_id, data -> 'tags' as tags from webhook_delivery where webhook_id = $1`,
+      [webhook],
+    );
+    await stack.database.query('delete from webhook where id = $1', [webhook]);
+    expect(heard).toEqual([{ queue_id: queueId, tags }]);
+    expect(await relayedBytes(stack, queueId)).not.toContain('X-Postern');
+  });
+});
+
 describe('an email handed over by our own processes', () => {
-  async function withEmail<T>(use: (email: { id: string; token: Buffer }) => Promise<T>): Promise<T> {
+  async function withEmail<T>(
+    use: (email: { id: string; token: Buffer }) => Promise<T>,
+    more: Partial<EmailDraft> = {},
+  ): Promise<T> {
     await using database = openDatabase({ url: stack.database.url, applicationName: 'test' });
     const email = await database.transaction((tx) =>
       insertEmail(tx, {
@@ -262,6 +296,7 @@ describe('an email handed over by our own processes', () => {
         recipients: [{ kind: 'to', address: 'bob@example.net' }],
         subject: 'hello',
         text: 'hello',
+        ...more,
       }),
     );
     return await use(email);
@@ -292,6 +327,22 @@ describe('an email handed over by our own processes', () => {
       expect(events.map(({ type }) => type)).toEqual(['created', 'queued', 'captured']);
       expect(await relayedBytes(stack, queueId ?? '')).not.toContain('X-Postern');
     });
+  });
+
+  test('gives its stream to the message, where a claim looks, and whether the suppression list counts', async () => {
+    const use = async (email: { id: string; token: Buffer }) => {
+      const queueId = handedOut.exec(await attempt([claim(email)]))?.[1];
+      const { rows } = await stack.database.query(
+        'select stream, ignore_suppression from message where queue_id = $1',
+        [queueId],
+      );
+      return rows;
+    };
+    const stream = 'news';
+    expect(await withEmail(use, { stream })).toEqual([{ stream, ignore_suppression: false }]);
+    expect(await withEmail(use, { ignoreSuppression: true })).toEqual([
+      { stream: null, ignore_suppression: true },
+    ]);
   });
 
   test('is accepted once when several hand it over at the same moment to two relays', async () => {

@@ -75,6 +75,8 @@ const submission = (wishes: Partial<Submission>): { submission: Submission } => 
     digest: undefined,
     sender: 'ann@example.com',
     were: {},
+    tags: [],
+    stream: undefined,
     headerFrom: 'ann@example.com',
     messageId: '<1@example.com>',
     size: 1,

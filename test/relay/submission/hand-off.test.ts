@@ -26,6 +26,8 @@ function submission(more: Partial<Submission> = {}): Submission {
     email: undefined,
     sender: 'ann@example.com',
     were: {},
+    tags: [],
+    stream: undefined,
     headerFrom: 'ann@example.com',
     messageId: '<1@example.com>',
     size: content.length,

@@ -148,6 +148,46 @@ describe('what is refused', () => {
   });
 });
 
+describe('tags and stream', () => {
+  const of = (...fields: string[]) => ask(`${fields.map((field) => `${field}\r\n`).join('')}${usual}\r\n`);
+
+  test('are read, and stay behind', () => {
+    const fields =
+      'X-Postern-Tag: app=shop\r\nx-postern-tag:\r\n order = 47-11\r\nX-Postern-Stream: receipts\r\n';
+    expect(ask(`${fields}${usual}\r\n`)).toMatchObject({
+      labels: {
+        tags: [
+          { name: 'app', value: 'shop' },
+          { name: 'order', value: '47-11' },
+        ],
+        stream: 'receipts',
+      },
+    });
+    expect(kept(`${fields}${usual}\r\nx`)).toBe(`${usual}\r\nx`);
+    expect(of()).toMatchObject({ labels: { tags: [], stream: undefined } });
+    expect(of(...Array.from({ length: 75 }, (_, n) => `X-Postern-Tag: t${n}=x`))).toHaveProperty('labels');
+  });
+
+  test.each([
+    ['a tag without a value', ['X-Postern-Tag: app'], 'NAME=VALUE'],
+    ['a tag with an empty name', ['X-Postern-Tag: =shop'], 'NAME=VALUE'],
+    ['two tags in one field', ['X-Postern-Tag: app=shop, order=1'], 'NAME=VALUE'],
+    ['a tag with a second sign', ['X-Postern-Tag: app=a=b'], 'NAME=VALUE'],
+    ['a tag that is too long', [`X-Postern-Tag: app=${'x'.repeat(257)}`], 'NAME=VALUE'],
+    ['a name that comes twice', ['X-Postern-Tag: app=a', 'X-Postern-Tag: app=b'], 'app twice'],
+    ['76 tags', Array.from({ length: 76 }, (_, n) => `X-Postern-Tag: t${n}=x`), 'more than 75'],
+    ['a stream of two words', ['X-Postern-Stream: a b'], 'X-Postern-Stream'],
+    ['an empty stream', ['X-Postern-Stream:'], 'X-Postern-Stream'],
+    ['two streams', ['X-Postern-Stream: a', 'X-Postern-Stream: a'], 'X-Postern-Stream'],
+  ])('%s is refused', (_, fields, says) => {
+    expect(of(...fields)).toMatchObject({
+      code: 554,
+      enhanced: '5.6.0',
+      text: expect.stringContaining(says),
+    });
+  });
+});
+
 describe('an email claim', () => {
   const claim = (value: string) =>
     ask(`X-Postern-Email: ${value}\r\n${usual}\r\n`, { mayHandOverEmails: true });
