@@ -4,19 +4,26 @@ import { isUnavailable } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { Problem, problemDocument, problemTypes } from './problem.ts';
 import { type RequestIds, type RequestLocals, requestIds } from './request-log.ts';
+import { clientError, isOfClient } from './resend/error.ts';
 
 export function answerErrors(log: Log): ErrorRequestHandler {
-  return (error, _request, response, next) => {
+  return (error, request, response, next) => {
     const local = response.locals as RequestLocals;
     // Half an answer cannot be taken back: the connection is closed, so that nobody takes it for a whole one.
     if (response.headersSent) return next(error);
     const problem = problemOf(error, log, local);
-    const { status } = problemTypes[problem.type];
+    const { status, type, body } = isOfClient(request.path)
+      ? { ...clientError(problem, local.requestId), type: 'application/json' }
+      : {
+          status: problemTypes[problem.type].status,
+          type: 'application/problem+json',
+          body: problemDocument(problem, local.requestId),
+        };
     response
       .status(status)
       .set({ ...problem.headers, 'cache-control': 'no-store' })
-      .set('content-type', 'application/problem+json; charset=utf-8')
-      .end(JSON.stringify(problemDocument(problem, local.requestId)));
+      .set('content-type', `${type}; charset=utf-8`)
+      .end(JSON.stringify(body));
   };
 }
 

@@ -18,13 +18,13 @@ export type IdempotentRequest = {
 
 export type StoredAnswer = { status: number; body: string | null };
 
-/** Checks the header's form: 1 to 255 visible ASCII characters. */
+/** Checks the header's form: 1 to 256 visible ASCII characters. */
 export function readIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  if (/^[\x21-\x7e]{1,255}$/.test(header)) return header;
-  throw new Problem('invalid-fields', 'Idempotency-Key must be 1 to 255 visible ASCII characters.', {
+  if (/^[\x21-\x7e]{1,256}$/.test(header)) return header;
+  throw new Problem('invalid-fields', 'Idempotency-Key must be 1 to 256 visible ASCII characters.', {
     errors: [
-      { in: 'header', pointer: '#/Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' },
+      { in: 'header', pointer: '#/Idempotency-Key', detail: 'must be 1 to 256 visible ASCII characters' },
     ],
   });
 }

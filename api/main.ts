@@ -26,6 +26,7 @@ import { manualPages } from './pages/manual.ts';
 import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { referencePages, referenceSections } from './pages/reference.ts';
 import { rateLimiter } from './rate-limit.ts';
+import { resendOperations } from './resend/operations.ts';
 import { handOverBytes, openSending } from './sending.ts';
 import { measureSignIns } from './sign-in-measures.ts';
 
@@ -84,7 +85,7 @@ await runProcess(
     const app = buildApp({
       budget,
       answered: requestMetrics(metrics),
-      operations,
+      operations: [...operations, ...resendOperations(operations)],
       pages: [
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),

@@ -16,6 +16,8 @@ export type Call<Path = unknown, Query = unknown, Body = unknown> = {
   readonly traceparent: string;
   /** The `If-Match` header, where the operation knows revisions. */
   readonly ifMatch: string | undefined;
+  /** Any other header, by its name. */
+  readonly header: (name: string) => string | undefined;
   /** Whether the caller would rather read a stream of server-sent events. */
   readonly wantsEvents: boolean;
   /** Aborts when the caller has hung up. */

@@ -53,6 +53,7 @@ export function serve(operation: Operation, dependencies: AppDependencies): Requ
       requestId: (response.locals as RequestLocals).requestId,
       traceparent: (response.locals as RequestLocals).traceparent,
       ifMatch: request.get('if-match'),
+      header: (name: string) => request.get(name),
       get gone() {
         return hangUpSignal(response);
       },

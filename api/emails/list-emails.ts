@@ -4,8 +4,10 @@ import type { Database } from '../../deploy/database.ts';
 import { listEmails as readEmailList } from '../../relay/client/email/list.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { addressQuery } from '../dashboard/search-words.ts';
+import { invalidFields } from '../faults.ts';
 import { address, line, listOf, pageOf, pageQuery, time } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
+import type { Fault } from '../problem.ts';
 import { stream, tagQuery } from '../tags.ts';
 import { emailKinds, emailListItem, toEmailPage } from './email.ts';
 import { listedFor } from './owner.ts';
@@ -21,6 +23,14 @@ export function listEmails({ database }: { database: Database }): Operation {
     scope: 'read',
     query: z.strictObject({
       ...pageQuery,
+      before: z
+        .uuid('must be the id of the first email of a page')
+        .optional()
+        .meta({
+          description:
+            'The id of the first email of a page: reads the page before it, which has newer emails; `has_more` ' +
+            'then says whether there are newer ones still. Not together with `after`.',
+        }),
       status: listOf(statuses).optional().meta({ description: 'One status, or several with commas.' }),
       kind: listOf(emailKinds).optional().meta({ description: 'One kind, or several with commas.' }),
       recipient: address.optional(),
@@ -36,6 +46,7 @@ export function listEmails({ database }: { database: Database }): Operation {
     }),
     answers: { 200: { description: 'A page of emails.', schema: pageOf(emailListItem) } },
     async handle({ query, principal }) {
+      if (query.before !== undefined && query.after !== undefined) throw invalidFields([bothCursors]);
       const filter = {
         apiKeyId: listedFor(principal),
         statuses: query.status,
@@ -56,3 +67,9 @@ export function listEmails({ database }: { database: Database }): Operation {
     },
   });
 }
+
+const bothCursors: Fault = {
+  in: 'query',
+  pointer: '#/before',
+  detail: 'must not stand beside after: a page is read in one direction',
+};

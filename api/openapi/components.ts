@@ -63,7 +63,7 @@ export const idempotencyParameter: Json = {
   description:
     'Makes the request safe to repeat: the same key and body happen once and get the same answer, for 24 hours ' +
     'or until 24 hours after the scheduled time.',
-  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
+  schema: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[\\x21-\\x7e]+$' },
 };
 
 export const ifMatchParameter: Json = {

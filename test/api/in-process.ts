@@ -12,6 +12,7 @@ import { manualPages } from '../../api/pages/manual.ts';
 import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
 import { referencePages, referenceSections } from '../../api/pages/reference.ts';
 import { type RateLimit, rateLimiter } from '../../api/rate-limit.ts';
+import { resendOperations } from '../../api/resend/operations.ts';
 import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
@@ -86,7 +87,7 @@ export async function startApi({
   const metrics = openMetrics('api', log);
   const app = buildApp({
     answered: requestMetrics(metrics),
-    operations,
+    operations: [...operations, ...resendOperations(operations)],
     pages: [
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),

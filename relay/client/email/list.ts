@@ -31,6 +31,8 @@ export type Page = {
   readonly limit: number;
   /** The id of the last email of the page before. */
   readonly after?: string | undefined;
+  /** The id of the first email of the page behind, to read towards the newer ones. */
+  readonly before?: string | undefined;
 };
 
 export type EmailList = {
@@ -48,8 +50,15 @@ type Order = {
 
 const newestFirst: Order = { order: 'e.id desc', behind: (after) => `e.id < ${after}` };
 
-/** Emails of any kind, the newest first. */
+const nearestNewer: Order = { order: 'e.id', behind: (before) => `e.id > ${before}` };
+
+/** Emails of any kind, the newest first. With `before`, `hasMore` says whether there are still newer ones. */
 export async function listEmails(q: Queryable, filter: EmailFilter, page: Page): Promise<EmailList> {
+  if (page.before !== undefined) {
+    // The nearest ones first, so that no more are read than are shown.
+    const newer = await list(q, filter, { limit: page.limit, after: page.before }, nearestNewer);
+    return { ...newer, emails: newer.emails.toReversed() };
+  }
   const { recipientWords } = filter;
   if (recipientWords === undefined) return list(q, filter, page, newestFirst);
   const edge = await edgeOfRecent(q, page.after);
