@@ -1,7 +1,9 @@
 // Who is asking: an API key as a Bearer token (RFC 6750). Keys are 256 random bits, so one round of SHA-256
 // keeps them at rest; neither an answer nor its timing says which half of a wrong key was right.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Queryable } from '../deploy/database.ts';
+import type { Tag } from '../relay/client/email/tag.ts';
+import { hashSecret } from '../relay/client/keys/secret.ts';
 import { networkOf } from './network.ts';
 import { openPenalties } from './penalty.ts';
 import { Problem } from './problem.ts';
@@ -20,6 +22,17 @@ export type Principal = {
   readonly scopes: readonly Scope[];
   /** Its own limit, or undefined for the default. */
   readonly ratePerMinute: number | undefined;
+  /** What a key with the scope `send` may send; undefined for who may send anything. */
+  readonly sends?: KeySends | undefined;
+};
+
+export type KeySends = {
+  /** Addresses and `*@domain`; null for whoever the relay allows. */
+  readonly senders: readonly string[] | null;
+  /** Of its mail that names none of its own by the same name. */
+  readonly tags: readonly Tag[];
+  /** Whether its recipients are counted by the hour or the day. */
+  readonly isLimited: boolean;
 };
 
 export const stranger: Principal = {
@@ -28,8 +41,6 @@ export const stranger: Principal = {
   scopes: [],
   ratePerMinute: undefined,
 };
-
-export const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 /** @param address where the request comes from */
 export type Authenticate = (header: string | undefined, address: string) => Promise<Principal>;
@@ -41,7 +52,11 @@ const failuresPerMinute = 30;
 export function authenticator(
   database: Queryable,
   bootstrapKey: string,
-  { now = () => performance.now(), refused = () => {} }: { now?: () => number; refused?: CountRefused } = {},
+  {
+    now = () => performance.now(),
+    refused = () => {},
+    used = () => {},
+  }: { now?: () => number; refused?: CountRefused; used?: (keyId: string) => void } = {},
 ): Authenticate {
   const penalties = openPenalties({ allowed: failuresPerMinute, windowMs: 60_000 });
   // Who has used API_KEY before is not kept from it by a neighbour who fails: all may come by one proxy.
@@ -62,7 +77,7 @@ export function authenticator(
     return true;
   }
 
-  function refuseKey(network: string): Problem {
+  function refuseKey(network: string, detail = 'This API key is not valid.'): Problem {
     const wait = penalties.wait(network, now());
     penalties.failed(network, now());
     refused(wait > 0 ? 'throttled' : 'wrong');
@@ -71,7 +86,7 @@ export function authenticator(
         headers: { 'retry-after': String(wait) },
       });
     }
-    return new Problem('unauthenticated', 'This API key is not valid.', {
+    return new Problem('unauthenticated', detail, {
       headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
     });
   }
@@ -87,17 +102,47 @@ export function authenticator(
     const network = networkOf(address);
     if (isBootstrap(hash, network)) return bootstrap;
 
-    const { rows } = await database.query<{ id: string; scopes: Scope[]; rate: number | null }>({
-      name: 'api-key',
-      text: `
-        select id, scopes, rate_per_minute as rate from api_key
-        where secret_hash = $1 and revoked_at is null`,
-      values: [hash],
-    });
-    const key = rows[0];
+    const key = await findKey(database, hash);
     if (!key) throw refuseKey(network);
-    return { id: key.id, apiKeyId: key.id, scopes: key.scopes, ratePerMinute: key.rate ?? undefined };
+    if (key.expired !== null) {
+      throw refuseKey(network, `This API key expired at ${key.expired.toISOString()}.`);
+    }
+    used(key.id);
+    return {
+      id: key.id,
+      apiKeyId: key.id,
+      scopes: key.scopes,
+      ratePerMinute: key.rate ?? undefined,
+      ...(!key.scopes.includes('admin') && { sends: key }),
+    };
   };
+}
+
+type FoundKey = KeySends & {
+  id: string;
+  scopes: Scope[];
+  rate: number | null;
+  /** When it expired; null while it has not. */
+  expired: Date | null;
+};
+
+/** By its secret, or by the one before its last rotation for as long as that is taken. */
+async function findKey(database: Queryable, hash: Buffer): Promise<FoundKey | undefined> {
+  const { rows } = await database.query<FoundKey>({
+    name: 'api-key',
+    text: `
+      select k.id, k.scopes, k.rate_per_minute as rate, k.senders, k.tags,
+        k.per_hour is not null or k.per_day is not null as "isLimited",
+        case when k.expires_at <= now() then k.expires_at end as expired
+      from (
+        select * from api_key where secret_hash = $1
+        union all
+        select * from api_key where old_secret_hash = $1 and old_secret_until > now()
+      ) k
+      where k.revoked_at is null`,
+    values: [hash],
+  });
+  return rows[0];
 }
 
 const mostKnown = 10_000;

@@ -11,6 +11,7 @@ import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { every } from '../deploy/repeat.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { openLastUse } from '../relay/client/keys/last-use.ts';
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
 import { beat, slowBeatMs } from '../relay/client/status/heartbeat.ts';
 import { buildApp } from './app.ts';
@@ -79,7 +80,11 @@ await runProcess(
     const limit = rateLimiter(database);
     const metrics = openMetrics('api', log);
     const refused = measureSignIns(metrics);
-    const authenticate = authenticator(database, environment.apiKey, { refused: refused.key });
+    const lastUse = resources.use(openLastUse(database, log));
+    const authenticate = authenticator(database, environment.apiKey, {
+      refused: refused.key,
+      used: lastUse.note,
+    });
     const budget = bodyBudget(operations);
     measureBudgets(metrics, { bodies: budget, 'hand-overs': onTheWay });
     const app = buildApp({

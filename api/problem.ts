@@ -21,12 +21,18 @@ export const problemTypes = {
     status: 401,
     title: 'A valid API key is needed',
     advice:
-      'Send `Authorization: Bearer KEY` with a key that exists and was not revoked. API_KEY is the first one.',
+      'Send `Authorization: Bearer KEY` with a key that exists, was not revoked and has not expired. API_KEY is the first one.',
   },
   forbidden: {
     status: 403,
     title: 'The scope of this key is not sufficient',
     advice: 'The key is valid, but its scopes do not allow this. `needed` is the scope that does.',
+  },
+  'sender-not-allowed': {
+    status: 403,
+    title: 'This key may not send as this address',
+    advice:
+      '`allowed` lists the senders of the key. Use one of them, or let an administrator change the key: PATCH /api/v1/keys/{id}.',
   },
   'not-found': {
     status: 404,
@@ -91,6 +97,11 @@ export const problemTypes = {
     title: 'The webhook is disabled',
     advice: 'Enable it first: PATCH /api/v1/webhooks/{id} with `{"enabled": true}`.',
   },
+  'key-revoked': {
+    status: 409,
+    title: 'The key was revoked',
+    advice: 'A revoked key stays revoked. Create another one: POST /api/v1/keys.',
+  },
   'request-running': {
     status: 409,
     title: 'The same request is still running',
@@ -130,7 +141,8 @@ export const problemTypes = {
   'rate-limited': {
     status: 429,
     title: 'Too many requests',
-    advice: 'Wait for `Retry-After`. The `RateLimit` header of every answer says how many requests are left.',
+    advice:
+      'Wait for `Retry-After`. The `RateLimit` header of every answer says how many requests are left. With `span`, it is the limit of the key for recipients in an hour or a day.',
   },
   'test-email-failed': {
     status: 424,

@@ -24,6 +24,7 @@ export const grants: Grants = {
       application: everything,
       template: everything,
       api_key: 'select insert update',
+      key_usage: 'select',
       idempotency_key: everything,
       rate_window: everything,
       dashboard_session: everything,
@@ -61,7 +62,12 @@ export const grants: Grants = {
       webhook_delivery:
         'select insert update(status, next_attempt_at, attempts, finished_at, data, answer, error)',
     },
-    functions: ['message_source(text,integer)', 'suppression_digest(text)'],
+    functions: [
+      'message_source(text,integer)',
+      'suppression_digest(text)',
+      'count_mail_of_key(uuid,integer)',
+      'keys_were_used(uuid[])',
+    ],
   },
   postern_relay: {
     tables: {
@@ -102,7 +108,14 @@ export const grants: Grants = {
         'select(all but text_body, html_body, headers, from_name, reply_to, subject) ' +
         'update(status, reason, reason_detail, finished_at, updated_at, accepted_at, queue_id, next_hand_over_at)',
     },
-    functions: ['tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])', 'suppression_of(text)'],
+    functions: [
+      'tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])',
+      'suppression_of(text)',
+      // Of a key only what belongs to the secret that a client has told.
+      'submission_keys(bytea[])',
+      'count_mail_of_key(uuid,integer)',
+      'keys_were_used(uuid[])',
+    ],
   },
   postern_worker: {
     tables: {

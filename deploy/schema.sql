@@ -23,7 +23,15 @@ create table api_key (
   scopes text[] not null,
   rate_per_minute integer,
   created_at timestamp with time zone not null default now(),
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  senders text[],
+  tags jsonb not null default '[]'::jsonb,
+  per_hour integer,
+  per_day integer,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  old_secret_hash bytea,
+  old_secret_until timestamp with time zone
 );
 create table application (
   id uuid not null,
@@ -212,6 +220,13 @@ create table invitation (
   expires_at timestamp with time zone not null,
   accepted_at timestamp with time zone,
   revoked_at timestamp with time zone
+);
+create table key_usage (
+  key_id uuid not null,
+  hour timestamp with time zone not null,
+  hour_used integer not null,
+  day timestamp with time zone not null,
+  day_used integer not null
 );
 create table lane (
   key text not null,
@@ -503,11 +518,16 @@ create table webhook_secret (
   expires_at timestamp with time zone
 );
 
+alter table api_key add constraint a_key_with_senders_has_some CHECK ((cardinality(senders) > 0));
 alter table api_key add constraint a_rate_lets_something_pass CHECK ((rate_per_minute > 0));
 alter table api_key add constraint a_secret_hash_is_sha_256 CHECK ((octet_length(secret_hash) = 32));
+alter table api_key add constraint an_old_secret_ends CHECK (((old_secret_hash IS NULL) = (old_secret_until IS NULL)));
+alter table api_key add constraint an_old_secret_hash_is_sha_256 CHECK ((octet_length(old_secret_hash) = 32));
 alter table api_key add constraint api_key_pkey PRIMARY KEY (id);
 alter table api_key add constraint api_key_secret_hash_key UNIQUE (secret_hash);
+alter table api_key add constraint limits_let_something_pass CHECK (((per_hour > 0) AND (per_day > 0)));
 alter table api_key add constraint scopes_are_known CHECK (((scopes <@ ARRAY['admin'::text, 'send'::text, 'read'::text]) AND (cardinality(scopes) > 0)));
+alter table api_key add constraint tags_are_a_list CHECK ((jsonb_typeof(tags) = 'array'::text));
 alter table application add constraint a_submitted_application_is_undecided CHECK (((status <> 'submitted'::text) OR (decided_at IS NULL)));
 alter table application add constraint an_approval_or_rejection_has_a_time CHECK (((status <> ALL (ARRAY['approved'::text, 'rejected'::text])) OR (decided_at IS NOT NULL)));
 alter table application add constraint application_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id) ON DELETE SET NULL;
@@ -571,6 +591,8 @@ alter table invitation add constraint an_accepted_invitation_was_not_revoked CHE
 alter table invitation add constraint invitation_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id) ON DELETE CASCADE;
 alter table invitation add constraint invitation_pkey PRIMARY KEY (id);
 alter table invitation add constraint invitation_token_hash_key UNIQUE (token_hash);
+alter table key_usage add constraint key_usage_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE;
+alter table key_usage add constraint key_usage_pkey PRIMARY KEY (key_id);
 alter table lane add constraint a_lane_that_is_not_open_says_why CHECK (((state = 'open'::text) = (cause IS NULL)));
 alter table lane add constraint lane_pkey PRIMARY KEY (key);
 alter table lane add constraint lane_state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'paused'::text, 'stopped'::text, 'unreachable'::text])));
@@ -658,6 +680,7 @@ alter table webhook_secret add constraint a_secret_has_between_24_and_64_bytes C
 alter table webhook_secret add constraint webhook_secret_pkey PRIMARY KEY (webhook_id, created_at);
 alter table webhook_secret add constraint webhook_secret_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(id) ON DELETE CASCADE;
 
+CREATE UNIQUE INDEX api_key_by_old_secret ON public.api_key USING btree (old_secret_hash) WHERE (old_secret_hash IS NOT NULL);
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
 CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
@@ -817,6 +840,14 @@ begin
   end if;
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.changed_keys_are_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('postern_relay', '');
+  return null;
+end $function$;
 CREATE OR REPLACE FUNCTION public.changed_recipients_are_told()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -835,6 +866,69 @@ begin
   end if;
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.count_mail_of_key(wanted uuid, recipients integer, OUT span text, OUT maximum integer, OUT used integer, OUT seconds integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  k record;
+  u key_usage;
+  this_hour timestamptz := date_trunc('hour', clock_timestamp(), 'UTC');
+  this_day timestamptz := date_trunc('day', clock_timestamp(), 'UTC');
+begin
+  select a.per_hour, a.per_day into k from api_key a where a.id = wanted and (a.per_hour > 0 or a.per_day > 0);
+  if not found then
+    return;
+  end if;
+  select * into u from key_usage where key_id = wanted for no key update;
+  if not found then
+    insert into key_usage values (wanted, this_hour, 0, this_day, 0) on conflict do nothing;
+    select * into u from key_usage where key_id = wanted for no key update;
+  end if;
+  -- Who had to wait for the row may find it in the next hour already.
+  if u.hour < this_hour then
+    u.hour := this_hour;
+    u.hour_used := 0;
+  end if;
+  if u.day < this_day then
+    u.day := this_day;
+    u.day_used := 0;
+  end if;
+  if recipients > 0 and u.day_used + recipients > k.per_day then
+    span := 'day';
+    maximum := k.per_day;
+    used := u.day_used;
+    seconds := greatest(1, ceil(extract(epoch from u.day + interval '1 day' - clock_timestamp())));
+  elsif recipients > 0 and u.hour_used + recipients > k.per_hour then
+    span := 'hour';
+    maximum := k.per_hour;
+    used := u.hour_used;
+    seconds := greatest(1, ceil(extract(epoch from u.hour + interval '1 hour' - clock_timestamp())));
+  else
+    update key_usage set
+      hour = u.hour, hour_used = greatest(0, u.hour_used + recipients),
+      day = u.day, day_used = greatest(0, u.day_used + recipients)
+    where key_id = wanted;
+  end if;
+end $function$;
+revoke execute on function count_mail_of_key(uuid,integer) from public;
+CREATE OR REPLACE FUNCTION public.keys_were_used(wanted uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  update api_key k set last_used_at = now()
+  from (
+    select a.id from api_key a
+    where a.id = any(wanted) and (a.last_used_at is null or a.last_used_at < now() - interval '50 seconds')
+    order by a.id for no key update skip locked
+  ) due
+  where k.id = due.id
+$function$;
+revoke execute on function keys_were_used(uuid[]) from public;
 CREATE OR REPLACE FUNCTION public.message_source(wanted text, only_part integer DEFAULT NULL::integer)
  RETURNS TABLE(part integer, content bytea)
  LANGUAGE sql
@@ -904,6 +998,28 @@ begin
     and (e.status, e.reason, e.reason_detail) is distinct from (d.status, d.reason, d.reason_detail);
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.submission_keys(wanted bytea[], OUT secret_hash bytea, OUT id uuid, OUT name text, OUT scopes text[], OUT state text, OUT senders text[], OUT tags jsonb, OUT is_limited boolean, OUT seconds_left double precision)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select found.hash, k.id, k.name, k.scopes,
+    case
+      when k.revoked_at is not null then 'revoked'
+      when k.expires_at <= now() then 'expired'
+      when found.is_old and k.old_secret_until <= now() then 'replaced'
+      else 'valid'
+    end,
+    k.senders, k.tags, k.per_hour is not null or k.per_day is not null,
+    extract(epoch from least(k.expires_at, case when found.is_old then k.old_secret_until end) - now())::float8
+  from (
+    select w.hash, a.id, false as is_old from unnest(wanted) w (hash) join api_key a on a.secret_hash = w.hash
+    union all
+    select w.hash, a.id, true from unnest(wanted) w (hash) join api_key a on a.old_secret_hash = w.hash
+  ) found join api_key k on k.id = found.id
+$function$;
+revoke execute on function submission_keys(bytea[]) from public;
 CREATE OR REPLACE FUNCTION public.suppression_digest(address text)
  RETURNS bytea
  LANGUAGE sql
@@ -994,6 +1110,7 @@ begin
 end $function$;
 revoke execute on function tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) from public;
 
+CREATE TRIGGER changed_keys_are_told AFTER UPDATE OF name, scopes, revoked_at, expires_at, senders, tags, per_hour, per_day, secret_hash, old_secret_hash, old_secret_until ON public.api_key FOR EACH STATEMENT EXECUTE FUNCTION changed_keys_are_told();
 CREATE TRIGGER an_application_moves_only_forward BEFORE UPDATE OF status ON public.application FOR EACH ROW EXECUTE FUNCTION an_application_moves_only_forward();
 CREATE TRIGGER a_deleted_email_is_not_found AFTER DELETE ON public.email REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION a_deleted_email_is_not_found();
 CREATE TRIGGER an_edited_email_is_found_by_its_new_words AFTER UPDATE OF subject, recipients, from_address ON public.email FOR EACH ROW EXECUTE FUNCTION an_edited_email_is_found_by_its_new_words();
@@ -1006,7 +1123,12 @@ CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipie
 CREATE TRIGGER a_changed_domain_is_told AFTER UPDATE OF settled ON public.sender_domain FOR EACH ROW WHEN ((old.settled IS DISTINCT FROM new.settled)) EXECUTE FUNCTION a_changed_domain_is_told();
 CREATE TRIGGER a_changed_suppression_is_told AFTER INSERT OR DELETE ON public.suppression FOR EACH ROW EXECUTE FUNCTION a_changed_suppression_is_told();
 
+grant execute on function public.count_mail_of_key(uuid,integer) to postern_api;
+grant execute on function public.count_mail_of_key(uuid,integer) to postern_relay;
+grant execute on function public.keys_were_used(uuid[]) to postern_api;
+grant execute on function public.keys_were_used(uuid[]) to postern_relay;
 grant execute on function public.message_source(text,integer) to postern_api;
+grant execute on function public.submission_keys(bytea[]) to postern_relay;
 grant execute on function public.suppression_digest(text) to postern_api;
 grant execute on function public.suppression_of(text) to postern_relay;
 grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
@@ -1048,6 +1170,7 @@ grant delete, insert, select, update on table public.idempotency_key to postern_
 grant delete, select (keep_until, key, method, path, principal) on table public.idempotency_key to postern_worker;
 grant delete, insert, select, update on table public.invitation to postern_api;
 grant delete, select (accepted_at, expires_at, id) on table public.invitation to postern_worker;
+grant select on table public.key_usage to postern_api;
 grant select (detail, key, next_probe_at, probed_at, since, state), update (detail, next_probe_at) on table public.lane to postern_api;
 grant delete, insert, select, update on table public.lane to postern_relay;
 grant delete, insert, select, update on table public.lane_closure to postern_relay;

@@ -47,13 +47,13 @@ export function sendTestEmail({ database, sending }: { database: Database; sendi
       .meta({ id: 'TestEmail' }),
     bodyExample: { to: 'ann@example.com' },
     answers: { 200: { description: 'The provider accepted it.', schema: sentView } },
-    problems: ['test-email-failed'],
+    problems: ['test-email-failed', 'sender-not-allowed'],
     async handle({ body, principal, traceparent, wantsEvents, gone }) {
       const steps = runTestEmail({
         database,
         sending,
         to: body.to,
-        apiKeyId: principal.apiKeyId,
+        principal,
         traceparent,
         signal: gone,
       });

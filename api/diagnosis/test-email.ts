@@ -12,6 +12,8 @@ import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
 import { probeLanesNow, probeSenderNow } from '../../relay/client/outbox/probe.ts';
 import { beatIntervalMs, type LaneReport } from '../../relay/client/status/heartbeat.ts';
 import type { Status, TimelineEvent } from '../../relay/client/vocabulary.ts';
+import type { Principal } from '../authenticate.ts';
+import { countRecipients, ownSenderOf } from '../keys/sends.ts';
 import type { Sending } from '../sending.ts';
 import {
   explainFailure,
@@ -42,7 +44,7 @@ export async function* runTestEmail({
   database,
   sending,
   to,
-  apiKeyId,
+  principal,
   traceparent,
   signal,
 }: {
@@ -50,7 +52,7 @@ export async function* runTestEmail({
   sending: Sending;
   /** By default the From address: the one mailbox that is certainly ours. */
   to: Address | undefined;
-  apiKeyId: string | undefined;
+  principal: Principal;
   traceparent: string;
   /** Aborts when nobody listens any more. */
   signal: AbortSignal;
@@ -60,7 +62,7 @@ export async function* runTestEmail({
     yield { kind: 'result', result: { sent: false, email_id: null, stages: [], failure: fault } };
     return;
   }
-  const from = await sending.sender(database);
+  const from = ownSenderOf(principal, await sending.sender(database));
   const recipient = to ?? from;
   if (!from || !recipient) {
     yield { kind: 'result', result: { sent: false, email_id: null, stages: [], failure: senderUnknown } };
@@ -71,13 +73,14 @@ export async function* runTestEmail({
     // A test mail shows what is true now, not what was true when the sender was held.
     await probeSenderNow(tx, from.address);
     await probeLanesNow(tx);
+    await countRecipients(tx, principal, 1);
     return insertEmail(tx, {
       kind: 'test',
       from,
       recipients: [{ kind: 'to', ...recipient }],
       subject: 'Test email from Postern',
       text: 'This email took the same path as every other: from the API through the relay to your provider.\n',
-      apiKeyId,
+      apiKeyId: principal.apiKeyId,
       traceparent,
     });
   });

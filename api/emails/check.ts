@@ -1,13 +1,14 @@
 // Whether an email that has the right shape can be accepted here and now: its sender, its size and its time, against
 // what the relay said of itself.
 import type { Queryable } from '../../deploy/database.ts';
-import { comparableAddress, domainOf } from '../../relay/client/address/address.ts';
+import { isAllowedSender } from '../../relay/client/address/allowed-senders.ts';
 import { readAuthors } from '../../relay/client/address/authors.ts';
 import { asMailbox } from '../../relay/client/compose/header.ts';
 import type { EmailDraft } from '../../relay/client/email/draft.ts';
 import type { Address } from '../../relay/client/email/email.ts';
 import { permit } from '../authenticate.ts';
 import { invalidFields } from '../faults.ts';
+import { maySendAs, permitSender, usualSenderOf } from '../keys/sends.ts';
 import type { Call } from '../operation.ts';
 import type { Fault } from '../problem.ts';
 import type { Sending } from '../sending.ts';
@@ -41,12 +42,13 @@ export async function checkEmails(
   });
 }
 
-/** The same for one mail. Throws `invalid-fields`. */
+/** The same for one mail. Throws `sender-not-allowed` or `invalid-fields`. */
 export async function checkEmail(
   q: Queryable,
   email: RequestedEmail,
   context: EmailContext,
 ): Promise<EmailDraft> {
+  if (email.from) permitSender(context.principal, email.from.address);
   const [checked] = await checkEmails(q, [email], context);
   if (!checked || 'faults' in checked) throw invalidFields(checked?.faults ?? []);
   return checked.draft;
@@ -58,36 +60,39 @@ export async function readEmailContext(
   sending: Sending,
   { principal, traceparent }: Pick<Call, 'principal' | 'traceparent'>,
 ): Promise<EmailContext> {
-  const [sender, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
-  return { sender, ...limits, principal, traceparent };
+  const [usual, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
+  return { sender: usualSenderOf(principal, usual), ...limits, principal, traceparent };
 }
 
 /** What cannot be accepted here and now, although its shape is right. */
-function checkAgainst(
-  email: RequestedEmail,
-  { allowedSenders, maxMessageSize }: Pick<EmailContext, 'allowedSenders' | 'maxMessageSize'>,
+function checkAgainst(email: RequestedEmail, context: EmailContext): Fault[] {
+  return [...checkSender(email.from, context), ...checkSize(email, context.maxMessageSize)];
+}
+
+function checkSender(
+  from: Address | undefined,
+  {
+    allowedSenders: allowed,
+    principal,
+    sender,
+  }: Pick<EmailContext, 'allowedSenders' | 'principal' | 'sender'>,
 ): Fault[] {
-  return [...checkSender(email.from, allowedSenders), ...checkSize(email, maxMessageSize)];
-}
-
-/** `*`, `*@domain` and addresses, compared as the relay does: however they are written. */
-function isAllowedSender(sender: string, allowed: readonly string[]): boolean {
-  const wanted = comparableAddress(sender);
-  return allowed.some((pattern) => {
-    if (pattern === '*' || pattern.toLowerCase() === sender.toLowerCase()) return true;
-    const allowedOne = comparableAddress(pattern);
-    return allowedOne === wanted || allowedOne === `*@${domainOf(wanted)}`;
-  });
-}
-
-function checkSender(from: Address | undefined, allowed: readonly string[] | undefined): Fault[] {
-  if (from === undefined) return [];
+  const senders = principal.sends?.senders;
+  if (from === undefined) {
+    if (sender || !senders) return [];
+    return [
+      { in: 'body', pointer: '#/from', detail: 'is required: the senders of this key', accepted: senders },
+    ];
+  }
   const refuse = (detail: string, more: Partial<Fault> = {}): Fault[] => [
     { in: 'body', pointer: '#/from', detail, received: asMailbox(from), ...more },
   ];
   // The relay reads the finished field as strictly, and a refusal there would come after our 202.
   const reading = readAuthors(asMailbox(from));
   if ('fault' in reading) return refuse(`cannot be the sender: in the email it ${reading.fault}`);
+  if (!maySendAs(principal, from.address)) {
+    return refuse('is not a sender of this key', { received: from.address, accepted: senders });
+  }
   if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
   return refuse('is not an allowed sender', { received: from.address, accepted: allowed });
 }

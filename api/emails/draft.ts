@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { EmailDraft } from '../../relay/client/email/draft.ts';
 import type { Address, HeaderField, Recipient } from '../../relay/client/email/email.ts';
+import { withTagsOfKey } from '../../relay/client/email/tag.ts';
 import type { Principal } from '../authenticate.ts';
 import { line, prose } from '../fields.ts';
 import { mailTags, stream } from '../tags.ts';
@@ -146,7 +147,7 @@ export function toDraft(
     onUncertain: requested.on_uncertain,
     apiKeyId: principal.apiKeyId,
     traceparent,
-    tags: requested.tags,
+    tags: withTagsOfKey(requested.tags ?? [], principal.sends?.tags),
     stream: requested.stream,
     ignoreSuppression: requested.ignore_suppression,
   };

@@ -1,6 +1,7 @@
 // POST /api/v1/emails: one email, committed, then handed to the relay.
 import type { Database } from '../../deploy/database.ts';
 import { type InsertedEmail, insertEmail } from '../../relay/client/email/insert.ts';
+import { countRecipients } from '../keys/sends.ts';
 import { changes, type Operation } from '../operation.ts';
 import type { Sending } from '../sending.ts';
 import { checkEmail, readEmailContext } from './check.ts';
@@ -25,8 +26,10 @@ export function sendEmail({ database, sending }: { database: Database; sending: 
     body: emailDraft,
     bodyExample: exampleEmail,
     answers: { 202: { description: 'Committed.', schema: emailListItem } },
+    problems: ['sender-not-allowed'],
     async handle(call, tx) {
       const draft = await checkEmail(tx, call.body, await readEmailContext(tx, sending, call));
+      await countRecipients(tx, call.principal, draft.recipients.length);
       const inserted = await insertEmail(tx, draft);
       return {
         status: 202,

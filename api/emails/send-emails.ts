@@ -6,6 +6,7 @@ import { insertEmails } from '../../relay/client/email/insert.ts';
 import { type Status, statuses } from '../../relay/client/vocabulary.ts';
 import { invalidFields, readPart } from '../faults.ts';
 import { id } from '../fields.ts';
+import { countRecipients } from '../keys/sends.ts';
 import { changes, type Operation } from '../operation.ts';
 import type { Fault } from '../problem.ts';
 import type { Sending } from '../sending.ts';
@@ -51,6 +52,11 @@ export function sendEmails({ sending }: { sending: Sending }): Operation {
       const items = await checkBatch(tx, call.body.emails, await readEmailContext(tx, sending, call));
       const drafts = items.flatMap((item) => ('draft' in item ? [item.draft] : []));
       if (drafts.length === 0) throw invalidFields(items.flatMap(pointInto(call.body.pointer)));
+      await countRecipients(
+        tx,
+        call.principal,
+        drafts.reduce((sum, { recipients }) => sum + recipients.length, 0),
+      );
       const inserted = await insertEmails(tx, drafts);
       const first = drafts.map(({ from }): Status => (from ? 'pending' : 'held'));
       const describe = (states: readonly Status[]) => {

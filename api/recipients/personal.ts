@@ -37,8 +37,17 @@ export const apiTables: Readonly<Record<string, PersonalTable>> = {
   api_key: {
     key: 'id',
     keyType: 'uuid',
-    columns: { name: 'words', secret_hash: digest, ending: digest, scopes: fixed },
+    columns: {
+      name: 'words',
+      secret_hash: digest,
+      old_secret_hash: digest,
+      ending: digest,
+      scopes: fixed,
+      senders: { never: 'who the applications of this installation send as' },
+      tags: { never: 'letters, digits, _ and - only, so it holds no address' },
+    },
   },
+  key_usage: { key: 'key_id', keyType: 'uuid', columns: {} },
   idempotency_key: {
     key: 'principal',
     columns: {

@@ -1,9 +1,12 @@
 // PUT /api/v1/client/{client_id}/email-config: a client's scheduled emails, saved as one form.
+
+import { withTagsOfKey } from '../../relay/client/email/tag.ts';
 import { saveEmailConfigWithin } from '../../relay/client/email-config/email-config.ts';
 import { actorOf } from '../authenticate.ts';
 import { pastFault } from '../emails/due.ts';
 import { owns } from '../emails/owner.ts';
 import { invalidFields } from '../faults.ts';
+import { countRecipients, ownSenderOf } from '../keys/sends.ts';
 import { changes, type Operation } from '../operation.ts';
 import type { Sending } from '../sending.ts';
 import {
@@ -46,15 +49,19 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
       ],
     },
     answers: { 200: { description: 'Saved.', schema: savedAnswer } },
+    problems: ['sender-not-allowed'],
     async handle({ path, body, principal, traceparent }, tx) {
       const saved = await saveEmailConfigWithin(tx, {
         clientId: path.client_id,
-        ...readConfig(body),
-        from: await sending.sender(tx),
+        ...readConfig({ ...body, tags: [...withTagsOfKey(body.tags ?? [], principal.sends?.tags)] }),
+        from: ownSenderOf(principal, await sending.sender(tx)),
         actor: actorOf(principal),
         saver: { apiKeyId: principal.apiKeyId, isAdmin: principal.scopes.includes('admin') },
         traceparent,
       });
+      if (saved.outcome === 'saved') {
+        await countRecipients(tx, principal, saved.scheduled.created * body.recipients.length);
+      }
       if (saved.outcome === 'of-another-key') throw noSuchConfig(path.client_id);
       if (saved.outcome === 'in-the-past') {
         throw invalidFields(

@@ -1,6 +1,6 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
 
-import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
+import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
 import { dateTime } from '../smtp/date-time.ts';
 import { judgeAuthors } from './authors.ts';
 import { bodyOf, type Field, readHeader } from './header.ts';

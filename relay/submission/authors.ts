@@ -2,9 +2,9 @@
 // of them obey the sender rule, and none may be read in two ways. Pure.
 
 import { normalizeAddress } from '../client/address/address.ts';
+import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
 import { readAuthors } from '../client/address/authors.ts';
 import { type MailboxListReading, readMailboxList } from '../client/address/mailbox-list.ts';
-import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
 import type { Field } from './header.ts';
 import { type Refusal, refuse, senderNotAllowed } from './refusal.ts';
 

@@ -1,7 +1,7 @@
 // MAIL and RCPT: whether this client may send as this sender, and to this recipient. Pure.
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import { normalizeAddress } from '../client/address/address.ts';
-import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
+import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
 import { clearAuthHint, type Networks } from './networks.ts';
 import { type Refusal, refuse, senderNotAllowed, wantsAuth } from './refusal.ts';
 

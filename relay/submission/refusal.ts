@@ -1,6 +1,6 @@
 // How a submission is turned down: the reply code, the enhanced status code (RFC 3463) and a sentence that tells the
 // client what to change. A 4xx leaves the mail with the client; only what can never be taken is answered with 5xx.
-import type { AllowedSenders } from '../policy/senders.ts';
+import type { AllowedSenders } from '../client/address/allowed-senders.ts';
 
 export type Refusal = {
   readonly code: number;

@@ -1,8 +1,9 @@
 // RELAY_SENDER_REWRITE: mail of the local system (`root@host`, `root (Cron Daemon)`, `MAILER-DAEMON@host`) leaves under an
 // address that may speak, with the old one where people see it. Only what reads in one way, and only mail without a
 // DKIM signature, which the change would break. Pure.
+
+import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
 import { readAuthors } from '../client/address/authors.ts';
-import { type AllowedSenders, isAllowedSender } from '../policy/senders.ts';
 import { unfolded } from './authors.ts';
 import type { Field } from './header.ts';
 

@@ -17,6 +17,7 @@ import { openSending } from '../../api/sending.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
 import { openMetrics } from '../../deploy/metrics.ts';
+import { openLastUse } from '../../relay/client/keys/last-use.ts';
 import { openHandOver } from '../../relay/client/outbox/hand-over.ts';
 import { freshDatabase, urlOfProcess } from '../kit/database.ts';
 import { freePort } from '../kit/ports.ts';
@@ -83,7 +84,8 @@ export async function startApi({
     providerVariables: [],
     webhookAllowPrivate,
   });
-  const authenticate = authenticator(database, apiKey);
+  const lastUse = resources.use(openLastUse(database, log));
+  const authenticate = authenticator(database, apiKey, { used: lastUse.note });
   const metrics = openMetrics('api', log);
   const app = buildApp({
     answered: requestMetrics(metrics),

@@ -9,3 +9,10 @@ export const tagWord = /^[A-Za-z0-9_-]{1,256}$/;
 export const tagWordRule = 'must be 1 to 256 letters, digits, _ or -';
 
 export const mostTags = 75;
+
+/** The tags of a mail with those of its key behind them, as far as there is room. Its own win. */
+export function withTagsOfKey(own: readonly Tag[], ofKey: readonly Tag[] = []): readonly Tag[] {
+  if (ofKey.length === 0) return own;
+  const names = new Set(own.map(({ name }) => name));
+  return [...own, ...ofKey.filter(({ name }) => !names.has(name))].slice(0, mostTags);
+}

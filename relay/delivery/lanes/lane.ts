@@ -1,8 +1,8 @@
 // One lane as this process sees it: its state, its sessions, and how many mails it may have under way.
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import { isAllowedSender } from '../../client/address/allowed-senders.ts';
 import { type LaneReading, laneKey } from '../../lane-state/lanes.ts';
-import { isAllowedSender } from '../../policy/senders.ts';
 import type { Session } from '../../smtp/session.ts';
 import type { Provider } from '../settings.ts';
 import type { Timeouts } from '../timeouts.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalizeAddress } from '../../../relay/client/address/address.ts';
-import { isAllowedSender } from '../../../relay/policy/senders.ts';
+import { isAllowedSender } from '../../../relay/client/address/allowed-senders.ts';
 import { dateTime } from '../../../relay/smtp/date-time.ts';
 import { type AdmissionQuestion, admit } from '../../../relay/submission/admission.ts';
 import { bodyOf, readHeader } from '../../../relay/submission/header.ts';

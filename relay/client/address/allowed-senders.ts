@@ -1,10 +1,11 @@
 // Who may be named as a sender. A provider refuses, or silently drops, mail from addresses that the account does not
 // own; so the client is told when it submits, together with the addresses that are allowed.
-import { comparableAddress, domainOf } from '../client/address/address.ts';
+import { comparableAddress, domainOf } from './address.ts';
 
 /** Addresses, `*@domain`, or `*` for everybody. */
 export type AllowedSenders = readonly string[];
 
+/** An entry such as `*@domain` is allowed when everybody whom it names is. */
 export function isAllowedSender(address: string, allowed: AllowedSenders): boolean {
   const sender = comparableAddress(address);
   const anyOfDomain = `*@${domainOf(sender)}`;
@@ -13,3 +14,7 @@ export function isAllowedSender(address: string, allowed: AllowedSenders): boole
     return wanted === '*' || wanted === sender || wanted === anyOfDomain;
   });
 }
+
+/** The first that is one address: who speaks where nobody is named. */
+export const firstAddressOf = (senders: AllowedSenders): string | undefined =>
+  senders.find((entry) => !entry.startsWith('*'));
