@@ -33,13 +33,16 @@ export async function whyNoPostfix(): Promise<string | undefined> {
 /**
  * @param relayTo where it hands mail on; without it no queue manager runs, so that nothing but accepting costs it time
  * @param settings further lines of main.cf
+ * @param keeps it has mailboxes of its own: `settings` name them (virtual_mailbox_domains)
  */
 export async function startPostfix({
   relayTo,
   settings = [],
+  keeps = false,
 }: {
   relayTo?: number;
   settings?: readonly string[];
+  keeps?: boolean;
 } = {}): Promise<Postfix> {
   const home = await mkdtemp(join(tmpdir(), 'postern-bench-postfix-'));
   await chmod(home, 0o755);
@@ -48,7 +51,10 @@ export async function startPostfix({
   for (const name of ['etc', 'queue', 'data']) await mkdir(join(home, name));
   await chown(join(home, 'data'), uid, gid);
   await writeFile(join(home, 'etc', 'main.cf'), [...mainSettings(home, relayTo), ...settings, ''].join('\n'));
-  await writeFile(join(home, 'etc', 'master.cf'), masterTable(port, relayTo !== undefined));
+  await writeFile(
+    join(home, 'etc', 'master.cf'),
+    masterTable(port, { delivers: relayTo !== undefined || keeps, keeps }),
+  );
 
   const control = (order: string) => ['-c', join(home, 'etc'), order];
   const lastResort = () => {
@@ -122,11 +128,12 @@ function mainSettings(home: string, relayTo: number | undefined): string[] {
   ];
 }
 
-function masterTable(port: number, delivers: boolean): string {
+function masterTable(port: number, { delivers, keeps }: { delivers: boolean; keeps: boolean }): string {
   return [
     `${port} inet n - n - - smtpd`,
     'cleanup unix n - n - 0 cleanup',
     ...(delivers ? ['qmgr unix n - n 300 1 qmgr'] : []),
+    ...(keeps ? ['virtual unix - n n - - virtual'] : []),
     'rewrite unix - - n - - trivial-rewrite',
     'bounce unix - - n - 0 bounce',
     'defer unix - - n - 0 bounce',

@@ -42,6 +42,14 @@ export type Dovecot = AsyncDisposable & {
   readonly caFile: string;
   readonly user: string;
   readonly password: string;
+  /** The Maildir of its mailbox, and who owns it. */
+  readonly maildir: string;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Where an SMTP server asks whether a login is right (Postfix: smtpd_sasl_path). */
+  readonly authSocket: string;
+  /** The certificate of this machine for TLS. */
+  readonly certFile: string;
+  readonly keyFile: string;
   /** Puts a mail into a folder, as a delivery does. Answers its file's name. */
   deliver(mail: string, folder?: 'INBOX' | 'Junk'): Promise<void>;
   /** What lies in a folder: file names with their flags, and texts. */
@@ -103,6 +111,11 @@ export async function startDovecot(): Promise<Dovecot> {
     caFile: path('ca.pem'),
     user,
     password,
+    maildir: mail,
+    owner,
+    authSocket: path('auth-client'),
+    certFile: path('cert.pem'),
+    keyFile: path('key.pem'),
     async deliver(text, folder = 'INBOX') {
       const name = `${Date.now()}.${randomUUID()}.test`;
       const draft = join(dir(folder), 'tmp', name);
@@ -203,6 +216,11 @@ service imap-login {
   inet_listener imaps {
     port = ${port}
     ssl = yes
+  }
+}
+service auth {
+  unix_listener ${path('auth-client')} {
+    mode = 0666
   }
 }
 service anvil {
