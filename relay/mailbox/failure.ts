@@ -1,5 +1,6 @@
 // What it means that the mailbox could not be read.
 import type { Stage } from '../client/vocabulary.ts';
+import { judge } from '../verdict/verdict.ts';
 import type { MailboxFailure } from './state.ts';
 
 const longestDetail = 500;
@@ -8,7 +9,7 @@ export function failureOf(error: unknown): MailboxFailure & { readonly stage: St
   const given = error as {
     authenticationFailed?: boolean;
     mailboxMissing?: boolean;
-    tokenFailure?: { symptom?: { reply?: string; message?: string } };
+    tokenFailure?: Parameters<typeof judge>[0] & { symptom: { reply?: string; message?: string } };
     responseText?: string;
     response?: unknown;
     message?: string;
@@ -16,13 +17,15 @@ export function failureOf(error: unknown): MailboxFailure & { readonly stage: St
     throttleReset?: number;
   };
   const said =
-    given.tokenFailure?.symptom?.reply ??
-    given.tokenFailure?.symptom?.message ??
+    given.tokenFailure?.symptom.reply ??
+    given.tokenFailure?.symptom.message ??
     given.responseText ??
     (typeof given.response === 'string' ? given.response : undefined) ??
     [given.message, given.code].filter(Boolean).join(' ');
   const detail = said.replaceAll(/\p{Cc}/gu, ' ').slice(0, longestDetail);
-  if (given.authenticationFailed || given.tokenFailure !== undefined) {
+  // A token endpoint that is away will be back; one that refuses wants a person.
+  const isRefused = given.tokenFailure && judge(given.tokenFailure).verdict === 'stop';
+  if (given.authenticationFailed || isRefused) {
     // One sign-in a minute and less: shared hosts lock an address that tries more often.
     return {
       cause: 'imap-sign-in',

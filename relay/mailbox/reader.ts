@@ -8,7 +8,7 @@ import { every } from '../../deploy/repeat.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { readReport } from '../bounces/read-report.ts';
 import { recordReport } from '../bounces/record-report.ts';
-import type { Tokens } from '../tokens/tokens.ts';
+import type { OAuth2Provider, Tokens } from '../tokens/tokens.ts';
 import { failureOf } from './failure.ts';
 import { placeOf } from './place.ts';
 import { runSession, type SessionTimes, usualTimes } from './session.ts';
@@ -82,35 +82,48 @@ export function startMailboxReader(start: Start): MailboxReader {
     );
     hasSession = true;
     try {
-      const accessToken = await tokenOf();
-      await runSession({
-        mailbox,
-        host: at,
-        accessToken,
-        isCautious,
-        signal: AbortSignal.any([signal, lost.signal]),
-        times,
-        looking: (folder) => ({
-          position: () => readPosition(database, key, folder),
-          reached: (position) => storePosition(database, key, folder, position),
-          record,
-        }),
-        async looked() {
-          if (await recordLook(database, key)) log.info({ event: 'mailbox' }, 'The mailbox is read again');
-        },
-      });
+      await signInAndRead(at, AbortSignal.any([signal, lost.signal]));
     } finally {
       await renewing.stop();
     }
   }
 
-  async function tokenOf(): Promise<string | undefined> {
-    if (mailbox.provider === undefined) return undefined;
-    const answer = await start.tokens.tokenFor(mailbox.provider);
+  /** A token that has ended, or was taken back, is renewed once. The way out keeps the one it has. */
+  async function signInAndRead(at: string, until: AbortSignal): Promise<void> {
+    if (mailbox.provider === undefined) return read(at, undefined, until);
+    const { token, isNew } = await tokenOf(mailbox.provider);
+    try {
+      await read(at, token, until);
+    } catch (error) {
+      if (isNew || (error as { authenticationFailed?: boolean }).authenticationFailed !== true) throw error;
+      await read(at, (await tokenOf(mailbox.provider, token)).token, until);
+    }
+  }
+
+  async function tokenOf(provider: OAuth2Provider, instead?: string) {
+    const answer = await start.tokens.tokenFor(provider, { instead });
     if ('failure' in answer)
       throw Object.assign(new Error('No access token'), { tokenFailure: answer.failure });
-    return answer.token;
+    return answer;
   }
+
+  const read = (at: string, accessToken: string | undefined, until: AbortSignal): Promise<void> =>
+    runSession({
+      mailbox,
+      host: at,
+      accessToken,
+      isCautious,
+      signal: until,
+      times,
+      looking: (folder) => ({
+        position: () => readPosition(database, key, folder),
+        reached: (position) => storePosition(database, key, folder, position),
+        record,
+      }),
+      async looked() {
+        if (await recordLook(database, key)) log.info({ event: 'mailbox' }, 'The mailbox is read again');
+      },
+    });
 
   async function record(bytes: Buffer): Promise<boolean> {
     const reading = await readReport(bytes);

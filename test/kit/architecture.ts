@@ -153,7 +153,7 @@ export const relayRooms: Readonly<Record<string, readonly string[]>> = {
   alerts: ['verdict'],
   smtp: ['verdict'],
   tokens: ['verdict', 'smtp'],
-  mailbox: ['alerts', 'bounces', 'tokens'],
+  mailbox: ['verdict', 'alerts', 'bounces', 'tokens'],
   'lane-state': ['verdict', 'smtp'],
   submission: ['policy', 'smtp'],
   delivery: ['verdict', 'policy', 'alerts', 'smtp', 'tokens', 'lane-state'],

@@ -61,10 +61,16 @@ export type Dovecot = AsyncDisposable & {
   renumber(): Promise<void>;
 };
 
+type Bearer = {
+  readonly introspectionUrl: string;
+  readonly mechanisms: readonly ('xoauth2' | 'oauthbearer')[];
+};
+
 // Dovecot allows no user below 500 by itself.
 const owner = { uid: 65534, gid: 65534 };
 
-export async function startDovecot(): Promise<Dovecot> {
+/** @param bearer where access tokens are asked about, and the mechanisms that take them; then a password is taken, too */
+export async function startDovecot({ bearer }: { bearer?: Bearer } = {}): Promise<Dovecot> {
   const directory = await mkdtemp(join(tmpdir(), 'postern-dovecot-'));
   await chmod(directory, 0o755);
   const path = (name: string) => join(directory, name);
@@ -80,7 +86,8 @@ export async function startDovecot(): Promise<Dovecot> {
   await writeFile(path('cert.pem'), cert);
   await writeFile(path('key.pem'), key);
   await writeFile(path('users'), `${user}:{PLAIN}${password}:::::\n`);
-  await writeFile(path('dovecot.conf'), settings({ path, port, clearPort, mail }));
+  await writeFile(path('dovecot.conf'), settings({ path, port, clearPort, mail, bearer }));
+  if (bearer) await writeFile(path('oauth2.conf'), tokenSettings(bearer));
   const isRoot = userInfo().uid === 0;
   if (isRoot) await run('chown', ['-R', `${owner.uid}:${owner.gid}`, mail]);
 
@@ -167,11 +174,13 @@ function settings({
   port,
   clearPort,
   mail,
+  bearer,
 }: {
   path: (name: string) => string;
   port: number;
   clearPort: number;
   mail: string;
+  bearer: Bearer | undefined;
 }): string {
   return `
 base_dir = ${path('run')}
@@ -183,7 +192,16 @@ ssl = yes
 ssl_cert = <${path('cert.pem')}
 ssl_key = <${path('key.pem')}
 disable_plaintext_auth = yes
-auth_mechanisms = plain login
+auth_mechanisms = ${['plain login', ...(bearer?.mechanisms ?? [])].join(' ')}
+${
+  bearer
+    ? `passdb {
+  driver = oauth2
+  mechanisms = ${bearer.mechanisms.join(' ')}
+  args = ${path('oauth2.conf')}
+}`
+    : ''
+}
 mail_location = maildir:${mail}
 first_valid_uid = 1
 mail_uid = ${owner.uid}
@@ -223,8 +241,22 @@ service auth {
     mode = 0666
   }
 }
+# Wrong logins cost no time: tests make them on purpose.
+auth_failure_delay = 0
 service anvil {
   chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 `;
 }
+
+const tokenSettings = ({ introspectionUrl }: Bearer): string => `
+introspection_mode = post
+introspection_url = ${introspectionUrl}
+force_introspection = yes
+username_attribute = username
+active_attribute = active
+active_value = true
+`;

@@ -41,6 +41,8 @@ export type OAuthWishes = {
 export type OAuthServer = AsyncDisposable & {
   readonly tokenUrl: string;
   readonly deviceUrl: string;
+  /** RFC 7662, for a mail server that asks for itself; it tells the user of the wishes. */
+  readonly introspectionUrl: string;
   readonly port: number;
   readonly requests: readonly TokenRequest[];
   /** Access tokens in the order in which they were given out. */
@@ -55,6 +57,8 @@ export type OAuthServer = AsyncDisposable & {
   aheadMs: number;
   /** Tokens from now on are not good for mail: wrong scope or audience. */
   wrongScope: boolean;
+  /** Who asks by introspection hears that no token is valid. */
+  introspectionDenies: boolean;
   /** The refresh tokens that are valid. */
   readonly refreshTokens: Set<string>;
   /** The secrets of the client that are valid. */
@@ -101,6 +105,7 @@ export async function startOAuth(wishes: OAuthWishes = {}): Promise<OAuthServer>
     rotation: (style === 'google' ? 'none' : 'old stays') as OAuthServer['rotation'],
     aheadMs: 0,
     wrongScope: false,
+    introspectionDenies: false,
     pollsUntilConfirmed: 1,
   };
   const now = () => Date.now() + settings.aheadMs;
@@ -300,6 +305,10 @@ export async function startOAuth(wishes: OAuthWishes = {}): Promise<OAuthServer>
     for await (const chunk of request) text += chunk;
     const path = new URL(request.url ?? '/', 'http://here').pathname;
     const form = Object.fromEntries(new URLSearchParams(text));
+    if (path === '/introspect') {
+      const active = !settings.introspectionDenies && server.accepts(user ?? '', form.token ?? '');
+      return answer(response, 200, { active, ...(active && { username: user }) });
+    }
     requests.push({ path, at: Date.now(), form });
     const reaction = take();
     if (reaction && 'status' in reaction) {
@@ -363,6 +372,7 @@ export async function startOAuth(wishes: OAuthWishes = {}): Promise<OAuthServer>
   const server: OAuthServer = Object.assign(settings, {
     tokenUrl: `${base}/token`,
     deviceUrl: `${base}/devicecode`,
+    introspectionUrl: `${base}/introspect`,
     port,
     requests,
     issued,
