@@ -94,14 +94,14 @@ export const grants: Grants = {
       open_clock: 'select insert update',
       database_identity: 'select insert update',
       cause: everything,
-      bounce_report: 'select insert',
+      bounce_report: 'select insert update(withheld)',
       bounce_mailbox: 'select insert update',
       bounce_folder: 'select insert update',
       doctor_run: 'select update',
       sender_domain: everything,
       heartbeat: 'select insert update',
       event: 'select insert',
-      // Whether there is any; who is on it tells suppression_of().
+      // Whether there is any; who is on it tells suppression_of(), and suppress_recipient() adds its own recipients.
       suppression: 'select(reason)',
       // Its status follows the recipients; what it says is the business of others.
       email:
@@ -115,6 +115,7 @@ export const grants: Grants = {
       'submission_keys(bytea[])',
       'count_mail_of_key(uuid,integer)',
       'keys_were_used(uuid[])',
+      'suppress_recipient(text,smallint,text[],text,text,text,text,boolean,integer)',
     ],
   },
   postern_worker: {

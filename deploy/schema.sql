@@ -72,7 +72,8 @@ create table bounce_report (
   digest bytea not null,
   read_at timestamp with time zone not null default now(),
   outcome text not null,
-  why text
+  why text,
+  withheld integer not null default 0
 );
 create table cause (
   slug text not null,
@@ -455,7 +456,8 @@ create table suppression (
   reply text,
   note text,
   created_at timestamp with time zone not null default now(),
-  expires_at timestamp with time zone
+  expires_at timestamp with time zone,
+  source text not null default 'api'::text
 );
 create table suppression_key (
   only_row boolean not null default true,
@@ -660,6 +662,7 @@ alter table submission add constraint submission_pkey PRIMARY KEY (credential, k
 alter table suppression add constraint a_digest_is_sha_256 CHECK (((octet_length(digest) = 32) AND (octet_length(digest_unicode) = 32)));
 alter table suppression add constraint one_suppression_per_address UNIQUE (digest, stream);
 alter table suppression add constraint reason_is_known CHECK ((reason = ANY (ARRAY['manual'::text, 'bounce'::text, 'complaint'::text, 'unsubscribe'::text])));
+alter table suppression add constraint source_is_known CHECK ((source = ANY (ARRAY['api'::text, 'import'::text, 'reply'::text, 'report'::text]))) NOT VALID;
 alter table suppression add constraint suppression_pkey PRIMARY KEY (id);
 alter table suppression_key add constraint suppression_key_only_row_check CHECK (only_row);
 alter table suppression_key add constraint suppression_key_pkey PRIMARY KEY (only_row);
@@ -684,6 +687,7 @@ CREATE UNIQUE INDEX api_key_by_old_secret ON public.api_key USING btree (old_sec
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
 CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
+CREATE INDEX bounce_report_withheld ON public.bounce_report USING btree (read_at) WHERE (withheld > 0);
 CREATE INDEX bounce_report_without_effect ON public.bounce_report USING btree (read_at) WHERE (outcome <> 'matched'::text);
 CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
 CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
@@ -713,8 +717,8 @@ CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((
 CREATE UNIQUE INDEX one_live_email_per_entry ON public.email USING btree (client_id, entry_key) WHERE ((entry_key IS NOT NULL) AND (status <> 'cancelled'::mail_status));
 CREATE UNIQUE INDEX one_live_invitation_per_owner ON public.invitation USING btree (owner_id) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 CREATE INDEX owner_by_address ON public.owner USING btree (lower(email));
+CREATE INDEX recipient_bounced ON public.recipient USING btree (lower((address COLLATE "C"))) WHERE (status = 'bounced'::mail_status);
 CREATE INDEX recipient_bounced_after_sending ON public.recipient USING btree (bounced_at) WHERE (bounced_at IS NOT NULL);
-CREATE INDEX recipient_bounced_before ON public.recipient USING btree (lower(address), bounced_at) WHERE (bounced_at IS NOT NULL);
 CREATE INDEX recipient_due ON public.recipient USING btree (priority, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status]));
 CREATE INDEX recipient_finished ON public.recipient USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX recipient_held ON public.recipient USING btree (reason) WHERE (status = 'held'::mail_status);
@@ -731,6 +735,7 @@ CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_a
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
 CREATE INDEX submitted_message_in_order ON public.message USING btree (queue_id) WHERE (email_id IS NULL);
+CREATE INDEX suppression_by_report ON public.suppression USING btree (created_at) WHERE (source = 'report'::text);
 CREATE INDEX suppression_by_unicode ON public.suppression USING btree (digest_unicode) WHERE (digest_unicode IS NOT NULL);
 CREATE INDEX suppression_expires ON public.suppression USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX unknown_reply_last_at ON public.unknown_reply USING btree (last_at);
@@ -840,6 +845,15 @@ begin
   end if;
   return null;
 end $function$;
+CREATE OR REPLACE FUNCTION public.bounced_before(queue text, spellings text[])
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select min(coalesce(r.bounced_at, r.finished_at)) from recipient r
+  where r.status = 'bounced' and lower(r.address collate "C") = any(spellings) and r.queue_id <> queue
+    and r.reason in ('user-unknown', 'mailbox-disabled', 'bad-domain')
+$function$;
 CREATE OR REPLACE FUNCTION public.changed_keys_are_told()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1020,6 +1034,48 @@ AS $function$
   ) found join api_key k on k.id = found.id
 $function$;
 revoke execute on function submission_keys(bytea[]) from public;
+CREATE OR REPLACE FUNCTION public.suppress_recipient(queue text, place smallint, spellings text[], reason text, cause text, reply text, source text, takes_two boolean, hourly_limit integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  whom recipient;
+  wanted bytea := suppression_digest(spellings[1]);
+begin
+  if reason not in ('bounce', 'complaint') or source not in ('reply', 'report') then
+    raise exception 'The relay suppresses for bounces and complaints only, not for % of %', reason, source;
+  end if;
+  select r.* into whom from recipient r where r.queue_id = queue and r.ordinal = place;
+  if whom.address is null or whom.address = 'erased@erased.invalid' then
+    return 'nobody';
+  end if;
+  if takes_two and not coalesce(bounced_before(queue, spellings) <= now() - interval '24 hours', false) then
+    return 'once';
+  end if;
+  if hourly_limit is not null then
+    -- One after the other, or two would count before either has written.
+    perform pg_advisory_xact_lock(hashtext('suppressions of reports'));
+    if not exists (select from suppression s where s.digest = wanted and s.stream = ''
+                   and (s.expires_at is null or s.expires_at > now()))
+      and (select count(*) from suppression s
+           where s.source = 'report' and s.created_at > now() - interval '1 hour') >= hourly_limit
+    then
+      return 'too-many';
+    end if;
+  end if;
+  delete from suppression s where s.digest = wanted and s.stream = '' and s.expires_at <= now();
+  insert into suppression as s (id, address, digest, digest_unicode, reason, cause, source_email_id, source_queue_id,
+                                reply, source)
+  values (new_webhook_event_id(), whom.address, wanted,
+          case when spellings[2] is not null then suppression_digest(spellings[2]) end,
+          suppress_recipient.reason, suppress_recipient.cause, whom.email_id, whom.queue_id,
+          left(suppress_recipient.reply, 1000), suppress_recipient.source)
+  on conflict on constraint one_suppression_per_address do nothing;
+  return case when found then 'added' else 'stands' end;
+end $function$;
+revoke execute on function suppress_recipient(text,smallint,text[],text,text,text,text,boolean,integer) from public;
 CREATE OR REPLACE FUNCTION public.suppression_digest(address text)
  RETURNS bytea
  LANGUAGE sql
@@ -1129,6 +1185,7 @@ grant execute on function public.keys_were_used(uuid[]) to postern_api;
 grant execute on function public.keys_were_used(uuid[]) to postern_relay;
 grant execute on function public.message_source(text,integer) to postern_api;
 grant execute on function public.submission_keys(bytea[]) to postern_relay;
+grant execute on function public.suppress_recipient(text,smallint,text[],text,text,text,text,boolean,integer) to postern_relay;
 grant execute on function public.suppression_digest(text) to postern_api;
 grant execute on function public.suppression_of(text) to postern_relay;
 grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
@@ -1141,7 +1198,7 @@ grant insert, select, update on table public.bounce_folder to postern_relay;
 grant select (cause, detail, key, last_look_at, since, state) on table public.bounce_mailbox to postern_api;
 grant insert, select, update on table public.bounce_mailbox to postern_relay;
 grant select (outcome, read_at, why) on table public.bounce_report to postern_api;
-grant insert, select on table public.bounce_report to postern_relay;
+grant insert, select, update (withheld) on table public.bounce_report to postern_relay;
 grant delete, select (digest, read_at) on table public.bounce_report to postern_worker;
 grant select on table public.cause to postern_api;
 grant delete, insert, select, update on table public.cause to postern_relay;

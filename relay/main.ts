@@ -24,6 +24,7 @@ import { describeRelay, senderRules } from './self-description.ts';
 import { storeCauses } from './store-causes.ts';
 import { readCertificate } from './submission/certificate.ts';
 import { listenSubmission, type SubmissionListener } from './submission/listen.ts';
+import { measureSuppressions } from './suppression-measures.ts';
 import { openTokens } from './tokens/tokens.ts';
 import { whereToType } from './verdict/where-to-type.ts';
 
@@ -48,6 +49,7 @@ await runProcess(
     let delivery: Delivery | undefined;
     const metrics = openMetrics('relay', log);
     measureQueue(metrics, database, () => delivery?.report());
+    const suppressions = measureSuppressions(metrics);
     resources.use(
       await listenHealth({
         port: environment.healthPort,
@@ -106,6 +108,7 @@ await runProcess(
       log,
       instance,
       metrics,
+      suppressed: suppressions.byReply,
       tokens,
       alert: alerts.raise,
       beat: heartbeats.beatWhenDue,
@@ -144,6 +147,7 @@ await runProcess(
           instance,
           alert: alerts.raise,
           counted: measureMailbox(metrics, database),
+          suppressed: suppressions.byReport,
         }),
       );
     }

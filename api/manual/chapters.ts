@@ -66,6 +66,12 @@ export const chapters: readonly Chapter[] = [
     about: 'How mail that comes back after it was sent is noticed: the mailbox is read over IMAP.',
   },
   {
+    slug: 'suppressions',
+    title: 'Suppression list',
+    file: 'deploy/suppressions.md',
+    about: 'Which addresses are not written to, what puts them onto the list, and how to change it.',
+  },
+  {
     slug: 'use-it-from',
     title: 'Use it from your application',
     file: 'deploy/use-it-from/README.md',

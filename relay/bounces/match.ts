@@ -1,5 +1,6 @@
 // Which of our recipients a report is about, and what that changes. Matched, never guessed: the mail is known by an id
 // that it carried, and the recipient must be one of it.
+import { erasedAddress } from '../client/erasure/person.ts';
 import type { Status } from '../client/vocabulary.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
@@ -50,7 +51,7 @@ export function matchReport(report: Report, mails: readonly KnownMail[]): Match 
     }
     const { mail, recipient } = found;
     const key = `${mail.queueId} ${recipient.ordinal}`;
-    if (mail.isErased || seen.has(key)) continue;
+    if (mail.isErased || recipient.address === erasedAddress || seen.has(key)) continue;
     seen.add(key);
     const effect = effectOn(recipient, reported);
     if (effect !== undefined) effects.push({ mail, recipient, reported, ...effect });

@@ -6,11 +6,16 @@ import { findMail } from './find-mail.ts';
 import { type Effect, type KnownMail, matchReport } from './match.ts';
 import { readLimit } from './parts.ts';
 import type { Reading, Returned } from './report.ts';
+import { type Suppressed, suppressReported } from './suppress-reported.ts';
 
 export type Recorded =
   /** It was read before, here or elsewhere. */
   | { readonly outcome: 'known' }
-  | { readonly outcome: 'matched' | 'unmatched' | 'unreadable'; readonly effects: readonly Effect[] };
+  | {
+      readonly outcome: 'matched' | 'unmatched' | 'unreadable';
+      readonly effects: readonly Effect[];
+      readonly suppressed: Suppressed;
+    };
 
 /** Nothing is written about ordinary mail: do not call it with such. */
 export function recordReport(
@@ -31,7 +36,8 @@ export function recordReport(
     const why = outcome === 'unmatched' && reading.outcome === 'report' ? whyUnmatched(reading, mails) : null;
     if (!(await isNew(tx, digest, outcome, why))) return { outcome: 'known' };
     const told = await apply(tx, effects);
-    return { outcome, effects: effects.filter((_, index) => told.has(index)) };
+    const real = effects.filter((_, index) => told.has(index));
+    return { outcome, effects: real, suppressed: await suppressReported(tx, digest, real) };
   });
 }
 

@@ -1,5 +1,6 @@
 // Whether a report is reason enough to write to an address no more. Anybody who got a mail can write a report about it,
 // also about its other readers: so one report counts only where it can come from nobody else.
+import { proofOfCause } from '../verdict/address-fault.ts';
 import type { Effect } from './match.ts';
 
 export type Evidence = {
@@ -16,12 +17,13 @@ const dayMs = 24 * 60 * 60 * 1000;
 export function suppressionFor(effect: Effect, { bouncedBefore, now }: Evidence): Suppression | undefined {
   const { mail, reported } = effect;
   const isItsOwn = mail.recipients.length === 1 && mail.by === 'message-id';
-  const isAgain = bouncedBefore !== undefined && now.getTime() - bouncedBefore.getTime() >= dayMs;
   if (reported.action === 'complaint') return isItsOwn ? 'complaint' : undefined;
-  if (reported.action !== 'failed') return undefined;
-  if (reported.cause === 'user-unknown' || reported.cause === 'bad-domain') {
-    return isItsOwn || isAgain ? 'bounce' : undefined;
-  }
-  // A mailbox that is closed today may be open tomorrow.
-  return reported.cause === 'mailbox-disabled' && isAgain ? 'bounce' : undefined;
+  const proof = mayBeFault(effect);
+  if (proof === undefined) return undefined;
+  const isAgain = bouncedBefore !== undefined && now.getTime() - bouncedBefore.getTime() >= dayMs;
+  return isAgain || (isItsOwn && proof === 'once') ? 'bounce' : undefined;
 }
+
+/** Whether it is worth a look for an earlier mail that bounced. */
+export const mayBeFault = ({ reported }: Effect) =>
+  reported.action === 'failed' ? proofOfCause(reported.cause) : undefined;

@@ -48,6 +48,8 @@ type Start = {
   readonly instance: string;
   /** What /metrics shows; without it nothing is counted. */
   readonly metrics?: Metrics;
+  /** Told how many addresses came onto the suppression list, for what was said at RCPT. */
+  readonly suppressed?: (by: number) => void;
   /** Told of what somebody must know. */
   readonly alert: (alert: Alert) => void;
   /** Shared with whoever else signs in; without it delivery has its own. */
@@ -99,6 +101,7 @@ export async function startDelivery({
   const recollection = openRecollection();
   const results = openResults(database, log, databaseWasAway, (batches, written) => {
     for (const batch of batches) remember(recollection, batch, written);
+    if (written.suppressed > 0) start.suppressed?.(written.suppressed);
   });
   const identity = watchIdentity(context, recollection);
   const notices = openNoticeWriter(context, wake);

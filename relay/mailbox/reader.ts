@@ -8,6 +8,7 @@ import { every } from '../../deploy/repeat.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { readReport } from '../bounces/read-report.ts';
 import { recordReport } from '../bounces/record-report.ts';
+import type { Suppressed } from '../bounces/suppress-reported.ts';
 import type { OAuth2Provider, Tokens } from '../tokens/tokens.ts';
 import { failureOf } from './failure.ts';
 import { placeOf } from './place.ts';
@@ -32,6 +33,8 @@ type Start = {
   readonly alert: (alert: Alert) => void;
   /** Told of every report. */
   readonly counted?: (outcome: 'matched' | 'unmatched' | 'unreadable') => void;
+  /** Told of the addresses that a report put onto the suppression list, or would have. */
+  readonly suppressed?: (suppressed: Suppressed) => void;
   readonly times?: SessionTimes;
   readonly leaseMs?: number;
 };
@@ -131,6 +134,7 @@ export function startMailboxReader(start: Start): MailboxReader {
     const recorded = await recordReport(database, bytes, reading);
     if (recorded.outcome !== 'known') {
       start.counted?.(recorded.outcome);
+      tellSuppressed(start, recorded.suppressed);
       log.info(
         { event: 'report', outcome: recorded.outcome, recipients: recorded.effects.length },
         'A delivery report was read',
@@ -160,4 +164,29 @@ export function startMailboxReader(start: Start): MailboxReader {
       await running;
     },
   };
+}
+
+function tellSuppressed({ log, alert, suppressed: counted }: Start, suppressed: Suppressed): void {
+  const { added, withheld, isNews } = suppressed;
+  counted?.(suppressed);
+  if (added.length > 0) {
+    log.info(
+      { event: 'suppressed', recipients: added.length },
+      'A report put an address onto the suppression list',
+    );
+  }
+  if (!isNews) return;
+  alert({
+    kind: 'suppressions-limited',
+    lane: 'SMTP',
+    cause: 'too-many-reports',
+    stage: 'accepted',
+    detail: `${withheld} of the newest report`,
+    words: {
+      title: 'Delivery reports would put more than 50 addresses an hour onto the suppression list',
+      fix:
+        'What is above that is only marked as bounced, and still written to. Look at the newest reports in the sending ' +
+        'mailbox: if they are real, many addresses of the last mails do not exist; if not, somebody invents reports.',
+    },
+  });
 }

@@ -243,6 +243,7 @@ export const mailTables = {
       reason: fixed,
       cause: fixed,
       source_queue_id: digest,
+      source: fixed,
       reply: 'words',
       note: 'words',
     },

@@ -34,6 +34,12 @@ function spellingsOf(address: string): { readonly ascii: string; readonly unicod
   return { ascii, unicode: unicode === ascii ? null : unicode };
 }
 
+/** The first one with its domain in ASCII, the second in letters of its language, where it has some. */
+export function spellingsFor(address: string): string[] {
+  const { ascii, unicode } = spellingsOf(address);
+  return unicode === null ? [ascii] : [ascii, unicode];
+}
+
 export type SuppressionDraft = {
   readonly address: string;
   readonly reason: SuppressionReason;

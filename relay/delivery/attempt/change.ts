@@ -1,7 +1,9 @@
 // The new truth about a recipient, as the database takes it. Pure.
+import { spellingsFor } from '../../client/suppression/suppression.ts';
 import type { SmtpFailure } from '../../smtp/failure.ts';
 import { inWords } from '../../smtp/failure.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
+import { proofOfRefusal } from '../../verdict/address-fault.ts';
 import { inBrief } from '../../verdict/explain.ts';
 import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
 import type { Marked } from '../queue/marks.ts';
@@ -85,7 +87,18 @@ export function changeOf(
     reply: reply?.text ?? failure?.symptom.reply ?? null,
     providerQueueId: status === 'sent' ? takenAs(transaction) : null,
     dsnPassedOn,
+    ...(status === 'bounced' && failure && { suppression: suppressionOf(recipient, reason, failure) }),
   };
+}
+
+/** Undefined when the refusal says nothing of the address itself. */
+function suppressionOf(
+  { address }: ClaimedRecipient,
+  cause: string | null,
+  { stage, symptom: { enhanced, reply } }: SmtpFailure,
+): Change['suppression'] {
+  const proof = proofOfRefusal({ stage, cause, enhanced: enhanced ?? enhancedIn(reply), reply });
+  return proof && { spellings: spellingsFor(address), takesTwo: proof === 'twice' };
 }
 
 /** RFC 3463, from the beginning of a reply. */

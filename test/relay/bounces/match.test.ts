@@ -112,6 +112,14 @@ describe('whom a report is about', () => {
     });
   });
 
+  test('is nobody when the address was erased from mail of another application', () => {
+    const erased = mail({
+      recipients: [{ ordinal: 0, address: 'erased@erased.invalid', status: 'sent', mayBeOut: true }],
+    });
+    const nameless = reported({ action: 'complaint', address: '', finalAddress: '' });
+    expect(matchReport(report(nameless), [erased]).effects).toEqual([]);
+  });
+
   test('is told once, however often the report says it', () => {
     expect(matchReport(report(reported(), reported()), [mail()]).effects).toHaveLength(1);
   });
@@ -138,7 +146,8 @@ describe('whether it is reason to suppress the address', () => {
     [string, KnownMail, Partial<ReportedRecipient>, Date | undefined, 'bounce' | 'complaint' | undefined]
   >([
     ['an unknown user, of a mail only he got', mail(), {}, undefined, 'bounce'],
-    ['an unknown domain', mail(), { cause: 'bad-domain' }, undefined, 'bounce'],
+    ['an unknown domain, once', mail(), { cause: 'bad-domain' }, undefined, undefined],
+    ['an unknown domain, again', mail(), { cause: 'bad-domain' }, hoursAgo(24), 'bounce'],
     ['an unknown user, of a mail that others got, too', two, {}, undefined, undefined],
     ['the same in a second mail a day later', two, {}, hoursAgo(24), 'bounce'],
     ['the same in a second mail, too soon', two, {}, hoursAgo(23), undefined],

@@ -60,7 +60,7 @@ test('a relay remembers what must not happen again, and the newest of it', () =>
 test('a result that the database did not take is as old as its mark', () => {
   const recollection = openRecollection();
   const batch = { changes: [change('A', 'sent'), change('B', 'sent')], entries: [] };
-  remember(recollection, batch, { keys: new Set(['A 0']), at: at(20) });
+  remember(recollection, batch, { keys: new Set(['A 0']), suppressed: 0, at: at(20) });
   expect(recollection.since(at(0)).results.map((each) => each.at)).toEqual([
     at(20),
     new Date(Date.UTC(2030, 0, 1, 0, 0, 3, 500)),
