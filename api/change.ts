@@ -5,12 +5,20 @@ import type { Log } from '../deploy/log.ts';
 import { takeTurn } from '../deploy/turn.ts';
 import { send, sendJson, toJson } from './answer.ts';
 import { inGroups } from './group.ts';
-import { amendAnswer, claimKey, type IdempotentRequest, storeAnswer } from './idempotency.ts';
+import {
+  amendAnswer,
+  claimKey,
+  type IdempotentRequest,
+  type StoredAnswer,
+  storeAnswer,
+} from './idempotency.ts';
 import type { Call, Operation } from './operation.ts';
 import { requestIds } from './request-log.ts';
 
 type Change = (request: {
   call: Call;
+  /** Waits for memory that lasts until the answer is out. */
+  hold: (bytes: number) => Promise<void>;
   idempotent: IdempotentRequest | '' | undefined;
   response: Response;
 }) => Promise<void>;
@@ -26,7 +34,14 @@ export function openChange(
   const alone = (call: Call) => inTransaction(database, (tx) => handle(call, tx));
   const together = handleMany && inGroups({ database, handleMany, alone });
 
-  return async ({ call, idempotent, response }) => {
+  return async ({ call: asked, hold, idempotent, response }) => {
+    const prepare = operation.prepare?.(asked, hold);
+    if (prepare && idempotent) {
+      // A repeat must not depend on what is elsewhere, nor fetch it again.
+      const stored = await inTransaction(database, (tx) => claimKey(tx, idempotent));
+      if (stored) return replay(response, stored);
+    }
+    const call = prepare ? await prepare() : asked;
     if (!idempotent) {
       const answer = await (together ?? alone)(call);
       const late = await answer.afterCommit?.();
@@ -46,10 +61,7 @@ export function openChange(
       });
       return { answer, json };
     });
-    if (outcome.stored) {
-      response.set('idempotency-replayed', 'true');
-      return sendJson(response, outcome.stored.status, outcome.stored.body);
-    }
+    if (outcome.stored) return replay(response, outcome.stored);
     const { answer, json } = outcome;
     const late = toJson(await answer.afterCommit?.());
     if (late !== null && idempotency === 'stored' && late !== json) {
@@ -60,6 +72,11 @@ export function openChange(
     }
     send(response, answer, late ?? json);
   };
+}
+
+function replay(response: Response, { status, body }: StoredAnswer): void {
+  response.set('idempotency-replayed', 'true');
+  sendJson(response, status, body);
 }
 
 /** Two transactions that wait for each other are nobody's fault: one of them is run again. */

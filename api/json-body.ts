@@ -16,7 +16,7 @@ const largestBodyOf = (operations: readonly Operation[]) =>
 
 /** Reads the body of an operation. What it holds of memory is given back when the answer is out or the client gone. */
 export function jsonBody(
-  { bodyLimit = defaultBodyLimit, takesFiles = false }: Operation,
+  { bodyLimit = defaultBodyLimit, takesFiles = false, takesOctets = false }: Operation,
   budget: Budget,
 ): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
@@ -34,7 +34,11 @@ export function jsonBody(
     }
     if (!/^[^;]*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type ?? ''))
       throw new Problem('unsupported-media-type', 'Send the body in UTF-8.');
-    const body = await readBody(request, { limit: bodyLimit, takesFiles }, budget);
+    const body = await readBody(
+      request,
+      { limit: bodyLimit, takes: { files: takesFiles, octets: takesOctets } },
+      budget,
+    );
     response.once('close', () => body[Symbol.dispose]());
     if (response.closed) body[Symbol.dispose]();
     request.body = body.value;

@@ -90,7 +90,7 @@ await runProcess(
     const app = buildApp({
       budget,
       answered: requestMetrics(metrics),
-      operations: [...operations, ...resendOperations(operations)],
+      operations: [...operations, ...resendOperations(operations, environment)],
       pages: [
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),

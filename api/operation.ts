@@ -43,6 +43,17 @@ export type DeclaredAnswer = {
   readonly contentType?: string;
 };
 
+/**
+ * What takes time and must not keep a transaction open: it answers the call from then on. Undefined where there is nothing
+ * to prepare.
+ *
+ * @param hold waits for memory, which is given back when the answer is out or the client gone
+ */
+export type Preparation = (
+  call: Call,
+  hold: (bytes: number) => Promise<void>,
+) => (() => Promise<Call>) | undefined;
+
 type Shared = {
   /** The operationId: generated clients name their functions after it. */
   readonly id: string;
@@ -58,6 +69,9 @@ type Shared = {
   readonly bodyLimit?: number;
   /** Members of the body called `content` are files in base64, and reach the schema as a Buffer. */
   readonly takesFiles?: boolean;
+  /** Lists of octets in members called `data` are files too, and reach the schema as a Buffer. */
+  readonly takesOctets?: boolean;
+  readonly prepare?: Preparation;
   readonly bodyExample?: unknown;
   /** What OpenAPI tells of the body, where the handler reads its parts one by one. */
   readonly describedBody?: z.ZodType;

@@ -76,8 +76,27 @@ export function serve(operation: Operation, dependencies: AppDependencies): Requ
       path: request.path,
       fingerprint: await fingerprintOf(request.body as unknown),
     };
-    await change({ call, idempotent, response });
+    await change({
+      call,
+      hold: (bytes) => holdMemory(bytes, response, dependencies.budget),
+      idempotent,
+      response,
+    });
   };
+}
+
+// Less than a body waits: who waits here may hold the memory of a body.
+const memoryPatienceMs = 10_000;
+
+async function holdMemory(bytes: number, response: Response, budget: Budget): Promise<void> {
+  const hold = await budget.reserve(Math.min(budget.total, bytes), memoryPatienceMs);
+  if (!hold) {
+    throw new Problem('busy', 'Too many large requests at once. Nothing of this request was stored.', {
+      headers: { 'retry-after': '5' },
+    });
+  }
+  response.once('close', () => hold[Symbol.dispose]());
+  if (response.closed) hold[Symbol.dispose]();
 }
 
 async function permitRate(

@@ -582,7 +582,7 @@ export const variables = {
     group: 'Worker',
     type: 'networks',
     readBy: ['api', 'worker'],
-    help: 'Networks (CIDR) inside of your own that webhooks may post to, also over http. Empty: public addresses only.',
+    help: 'Networks (CIDR) inside of your own that webhooks may post to and attachments be fetched from, also over http. Empty: public addresses only.',
   },
   WEBHOOK_RETRY_SCHEDULE: {
     group: 'Worker',

@@ -7,13 +7,12 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Budget } from '../../deploy/budget.ts';
 import { takeTurn } from '../../deploy/turn.ts';
 import { Problem } from '../problem.ts';
-import { mostDepth, mostValues, openScan, type Scan } from './scan.ts';
+import { mostDepth, mostValues, openScan, type Scan, type Takes } from './scan.ts';
 
 export type BodyLimits = {
   /** Octets, after decompression. */
   readonly limit: number;
-  /** Whether members called `content` are files in base64. */
-  readonly takesFiles: boolean;
+  readonly takes: Takes;
 };
 
 export type ReadBody = Disposable & { readonly value: unknown };
@@ -36,14 +35,14 @@ const silenceMs = 15_000;
 /** @throws {Problem} when the body is none, too large, or comes too slowly, or when there is no memory for it now. */
 export async function readBody(
   request: IncomingMessage,
-  { limit, takesFiles }: BodyLimits,
+  { limit, takes }: BodyLimits,
   budget: Budget,
 ): Promise<ReadBody> {
   const declared = Number(request.headers['content-length'] ?? Number.NaN);
   if (declared > limit) throw tooLarge(limit);
   const stream = inflated(request);
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
-  const scan = openScan(takesFiles);
+  const scan = openScan(takes);
   let received = 0;
   let hold: Disposable | undefined;
   let since = 0;

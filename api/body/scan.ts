@@ -3,6 +3,7 @@
 // whole; what is left is a small text for JSON.parse.
 import { randomUUID } from 'node:crypto';
 import { type OpenFile, openFile } from './file.ts';
+import { type OpenOctets, openOctets } from './octets.ts';
 
 /** No request of ours nests deeper than 7. */
 export const mostDepth = 32;
@@ -24,18 +25,24 @@ const quote = 0x22;
 const backslash = 0x5c;
 const colon = 0x3a;
 const comma = 0x2c;
-const openers = new Set([0x5b, 0x7b]);
+const opening = 0x5b;
+const openers = new Set([opening, 0x7b]);
 const closers = new Set([0x5d, 0x7d]);
 
 /** The member whose value is a file; where another one is called so, its text comes back as it was. */
 const fileMember = Buffer.from('content');
+/** The member whose value is a file as a list of octets, as JSON writes a Buffer. */
+const octetMember = Buffer.from('data');
 
-/**
- * Long because every octet may change what the next one means: all steps share the state of one scan.
- *
- * @param takesFiles whether strings in members called `content` are decoded as base64
- */
-export function openScan(takesFiles: boolean): Scan {
+export type Takes = {
+  /** Strings in members called `content` are decoded as base64. */
+  readonly files: boolean;
+  /** Lists in members called `data` are files when they hold octets only. */
+  readonly octets: boolean;
+};
+
+/** Long because every octet may change what the next one means: all steps share the state of one scan. */
+export function openScan(takes: Takes): Scan {
   const nonce = randomUUID();
   const files = new Map<string, Buffer>();
   let kept: Buffer[] = [];
@@ -45,10 +52,12 @@ export function openScan(takesFiles: boolean): Scan {
   let refused: Verdict | undefined;
   let inString = false;
   let escaped = false;
-  // How much of the string was the name of the file member so far; -1 once it is another.
+  // The name that the string may be, and how much of it was that name so far; -1 once it is another.
+  let name = fileMember;
   let matched = -1;
-  let afterFileMember = false;
+  let after: Buffer | undefined;
   let file: OpenFile | undefined;
+  let octets: OpenOctets | undefined;
 
   function keep(bytes: Buffer): void {
     if (bytes.length === 0) return;
@@ -68,10 +77,22 @@ export function openScan(takesFiles: boolean): Scan {
         if (!file && !inString) from = ++at;
         continue;
       }
+      if (octets) {
+        at = octets.read(chunk, at);
+        from = at;
+        if (at < chunk.length && endOctets(chunk[at] as number)) from = ++at;
+        if (refused) return refused;
+        continue;
+      }
       const octet = chunk[at++] as number;
       if (inString) readString(octet);
-      else if (octet === quote) {
-        if (afterFileMember && takesFiles) {
+      else if (octet === opening && after === octetMember && takes.octets) {
+        keep(chunk.subarray(from, at - 1));
+        from = at;
+        octets = openOctets();
+        after = undefined;
+      } else if (octet === quote) {
+        if (after === fileMember && takes.files) {
           keep(chunk.subarray(from, at - 1));
           from = at;
           file = openFile();
@@ -79,16 +100,16 @@ export function openScan(takesFiles: boolean): Scan {
           inString = true;
           matched = 0;
         }
-        afterFileMember = false;
-      } else if (octet === colon) afterFileMember = matched === fileMember.length;
+        after = undefined;
+      } else if (octet === colon) after = matched === name.length ? name : undefined;
       else if (octet > 0x20) {
-        afterFileMember = false;
+        after = undefined;
         matched = -1;
         count(octet);
       }
       if (refused) return refused;
     }
-    if (!file) keep(chunk.subarray(from));
+    if (!file && !octets) keep(chunk.subarray(from));
     return undefined;
   }
 
@@ -98,7 +119,10 @@ export function openScan(takesFiles: boolean): Scan {
       matched = -1;
     } else if (octet === backslash) escaped = true;
     else if (octet === quote) inString = false;
-    else if (matched >= 0) matched = octet === fileMember[matched] ? matched + 1 : -1;
+    else if (matched >= 0) {
+      if (matched === 0) name = octet === octetMember[0] ? octetMember : fileMember;
+      matched = octet === name[matched] ? matched + 1 : -1;
+    }
   }
 
   function count(octet: number): void {
@@ -121,9 +145,7 @@ export function openScan(takesFiles: boolean): Scan {
   function endFile(octet: number): void {
     const content = octet === quote ? file?.end() : undefined;
     if (content) {
-      const placeholder = `${nonce}:${files.size}`;
-      files.set(placeholder, content);
-      keep(Buffer.from(`"${placeholder}"`));
+      keepFile(content);
     } else {
       const text = file?.text() ?? '';
       keep(Buffer.from(`"${text}`));
@@ -134,6 +156,27 @@ export function openScan(takesFiles: boolean): Scan {
     file = undefined;
   }
 
+  /** The list is over, or it holds something else: then it goes on as any other list. Answers whether it was a file. */
+  function endOctets(octet: number): boolean {
+    const content = octets?.end(octet);
+    if (content) {
+      keepFile(content);
+      values++;
+    } else {
+      values += octets?.count ?? 0;
+      count(opening);
+      if (!refused) keep(Buffer.from(`[${octets?.text() ?? ''}`));
+    }
+    octets = undefined;
+    return content !== undefined;
+  }
+
+  function keepFile(content: Buffer): void {
+    const placeholder = `${nonce}:${files.size}`;
+    files.set(placeholder, content);
+    keep(Buffer.from(`"${placeholder}"`));
+  }
+
   return {
     read,
     get textBytes() {
@@ -141,6 +184,7 @@ export function openScan(takesFiles: boolean): Scan {
     },
     end() {
       if (file) keep(Buffer.from('"'));
+      if (octets) keep(Buffer.from('['));
       const text = kept.length === 1 ? (kept[0] as Buffer) : Buffer.concat(kept);
       kept = [];
       return { text, files };

@@ -4,6 +4,7 @@ import type { Operation } from '../operation.ts';
 import type { Sending } from '../sending.ts';
 import { cancelEmail } from './cancel-email.ts';
 import { getEmail } from './get-email.ts';
+import { listEmailAttachments } from './list-email-attachments.ts';
 import { listEmailEvents } from './list-email-events.ts';
 import { listEmails } from './list-emails.ts';
 import { resolveEmail } from './resolve-email.ts';
@@ -17,6 +18,7 @@ export const emailOperations = (given: { database: Database; sending: Sending })
   listEmails(given),
   getEmail(given),
   listEmailEvents(given),
+  listEmailAttachments(given),
   cancelEmail(),
   retryEmail(),
   resolveEmail(),

@@ -1,6 +1,6 @@
 // POST /resend/emails/batch: a bare list of mails, all or none unless the client asks for `permissive`.
 import { invalidFields } from '../faults.ts';
-import type { Call, Operation } from '../operation.ts';
+import type { Call, Operation, Preparation } from '../operation.ts';
 import type { Fault } from '../problem.ts';
 import { inClientsNames, toEmailDraft } from './email-request.ts';
 import { messageOf } from './error.ts';
@@ -13,10 +13,12 @@ type Answered = {
   )[];
 };
 
-export function clientBatch(engine: Operation): Operation {
+export function clientBatch(engine: Operation, prepare: Preparation): Operation {
   return mount(engine, {
     id: 'resend.batch.send',
     path: '/resend/emails/batch',
+    takesOctets: true,
+    prepare,
     ask: async ({ body }, now) => ({ body: await toDrafts(body, now) }),
     tell: toBatch,
     rename: inClientsNames,

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
 import { invalidFields, readParts } from '../faults.ts';
-import type { Answer, Call, Operation } from '../operation.ts';
+import type { Answer, Call, Operation, Preparation } from '../operation.ts';
 import { type Fault, Problem } from '../problem.ts';
 
 /** What an operation of the API is asked. */
@@ -17,6 +17,8 @@ type Mounted = {
   readonly query?: z.ZodType;
   /** False where the client may send anything, because nothing of it is read. */
   readonly takesBody?: boolean;
+  readonly takesOctets?: boolean;
+  readonly prepare?: Preparation;
   /** @param now the time by the database's clock */
   readonly ask?: (call: Call, now: () => Promise<Date>) => Asked | Promise<Asked>;
   /** The body of the answer, from that of the operation. */
@@ -55,6 +57,8 @@ export function mount(engine: Operation, as: Mounted): Operation {
     params,
     query: query ?? (method === 'get' ? z.looseObject({}) : undefined),
     body: as.takesBody === false ? undefined : engine.body && z.unknown(),
+    ...(as.prepare && { prepare: as.prepare }),
+    ...(as.takesOctets && { takesOctets: true }),
   };
   const { run } = engine;
   if (run.kind === 'reads') {

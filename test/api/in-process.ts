@@ -89,7 +89,7 @@ export async function startApi({
   const metrics = openMetrics('api', log);
   const app = buildApp({
     answered: requestMetrics(metrics),
-    operations: [...operations, ...resendOperations(operations)],
+    operations: [...operations, ...resendOperations(operations, { webhookAllowPrivate })],
     pages: [
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),
