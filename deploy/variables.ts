@@ -207,7 +207,7 @@ const providerBlock = {
     group: 'Provider',
     type: 'count',
     readBy: ['relay'],
-    help: 'Connections to the provider, shared by all replicas. Unset: 5, or 3 with Microsoft, which allows no more.',
+    help: 'Connections that carry mail to the provider, shared by all replicas. Unset: 5, or 3 with Microsoft, which allows no more.',
   },
   SMTP_MAX_PER_HOUR: {
     group: 'Provider',

@@ -41,6 +41,14 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
     },
   });
   metrics.gauge({
+    name: 'postern_database_commits_missing_until_seconds',
+    help: 'Until when commits are missing in this database, because a standby took over without them; 0 when none are, in seconds since 1970.',
+    read: async () => {
+      const { rows } = await q.query<{ until: number }>(commitsMissingUntil);
+      return [{ value: rows[0]?.until ?? 0 }];
+    },
+  });
+  metrics.gauge({
     name: 'postern_lane_open',
     help: 'Whether this provider can be used now: 1 or 0.',
     labels: ['lane', 'state'],
@@ -108,3 +116,6 @@ const oldestNotice = `
 const failingDomains = `
   select domain, settled is not distinct from 'fail' as fails from sender_domain
   where named_at > now() - interval '1 day' order by domain limit 100`;
+
+const commitsMissingUntil = `
+  select coalesce(extract(epoch from missing_until), 0)::float8 as until from database_identity`;

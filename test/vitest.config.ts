@@ -17,6 +17,8 @@ export default defineConfig({
     setupFiles: ['test/kit/leftovers.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Of the tests of one file that say that they may run beside each other: they wait more than they work.
+    maxConcurrency: 2,
     sequence: { sequencer: Order },
     testTimeout: 60_000,
     hookTimeout: 120_000,

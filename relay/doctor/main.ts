@@ -15,6 +15,7 @@ import { describe } from './describe.ts';
 import { examine } from './examine.ts';
 import { lookAtDomains } from './look-at-domains.ts';
 import { lookAtMailbox } from './look-at-mailbox.ts';
+import { lookForMissingCommits } from './missing-commits.ts';
 import { detectPlatform, isInContainer, type Platform } from './platform.ts';
 import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
 import { explainFinding, readSettings, type SettingsReading } from './settings.ts';
@@ -175,13 +176,14 @@ async function askDatabase(
         lookForMisplaced(database, environment, id),
         compareWithRelay(database, environment),
         lookAtRole(database),
+        lookForMissingCommits(database),
       ]),
     );
-    const [findings, notes, roleNotes] = await Promise.race([asked, late.promise]);
+    const [findings, ...notes] = await Promise.race([asked, late.promise]);
     const instance = randomUUID();
     return {
       findings,
-      notes: [...notes, ...roleNotes],
+      notes: notes.flat(),
       askPermission: (provider: (typeof environment.providers)[number]) =>
         askPermission(database, provider, { instance, asks: 'person' }),
       senderTaken: recordTakenSender(database),

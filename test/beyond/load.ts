@@ -4,11 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Stack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { openAcknowledgements } from '../prove/acknowledgements.ts';
-import { openRequests } from '../prove/ask.ts';
 import { chanceOf } from '../prove/chance.ts';
 import { type Reckoning, reckon } from '../prove/ledger.ts';
+import { withSenders } from '../prove/load.ts';
 import { readRecords } from '../prove/records.ts';
-import { openSubmissions } from '../prove/submit.ts';
 
 export type Load = AsyncDisposable & {
   /** Everything that was answered with a yes so far. */
@@ -22,41 +21,29 @@ export type Load = AsyncDisposable & {
   reckon(): Promise<Reckoning>;
 };
 
-const submitters = 6;
-const askers = 4;
-/** Of each submitter and each asker. */
+/** Of each submitter and each asker, between two mails. */
 const pauseMs = 60;
 
 export function startLoad(stack: Stack, seed: number): Load {
-  const chance = chanceOf(seed);
   const acknowledgements = openAcknowledgements();
   const noMore = new AbortController();
   const ending = new AbortController();
-  let number = 0;
-  const repeat = async (send: (number: number) => Promise<void>) => {
+  let next = 0;
+  const senders = {
+    stack,
+    acknowledgements,
+    chance: chanceOf(seed),
+    sender: stack.provider.user,
+    submitters: 6,
+    askers: 4,
+    signal: ending.signal,
+  };
+  const running = withSenders(senders, async (send) => {
     while (!noMore.signal.aborted) {
-      await send(number++);
+      await send(next++);
       await pause(pauseMs);
     }
-  };
-  const common = { acknowledgements, signal: ending.signal };
-  const running = Promise.all([
-    ...Array.from({ length: submitters }, async (_, index) => {
-      await using sessions = openSubmissions({
-        ...common,
-        ports: stack.relays.map(({ port }) => port),
-        ...stack.relay.application,
-        sender: stack.provider.user,
-        chance: chance.branch(`submitter ${index}`),
-      });
-      await repeat(sessions.submit);
-    }),
-    ...Array.from({ length: askers }, async (_, index) => {
-      const requests = openRequests({ ...common, apis: stack.apis, chance: chance.branch(`asker ${index}`) });
-      await repeat(requests.ask);
-      await requests.finished();
-    }),
-  ]);
+  });
   return {
     get acknowledged() {
       return acknowledgements.count;

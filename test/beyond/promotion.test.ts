@@ -1,6 +1,8 @@
 // A primary that is killed under load, and a streaming standby that takes over: as CloudNativePG, Patroni and managed
 // databases do it, with a real standby and with all of our processes.
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../deploy/database.ts';
+import { lookForMissingCommits } from '../../relay/doctor/missing-commits.ts';
 import { startPooler, whyNoPooler } from '../kit/pooler.ts';
 import { type Pair, startPair } from '../kit/primary-and-standby.ts';
 import { delay, startProvider } from '../kit/provider.ts';
@@ -91,7 +93,7 @@ async function flowsAgain({ provider }: Stack, load: Load): Promise<{ taken: num
   return { taken, left };
 }
 
-test.each<Promotion>([
+const promotions: readonly Promotion[] = [
   { checkpoint: false, restart: false },
   { checkpoint: true, restart: false },
   { checkpoint: false, restart: true },
@@ -102,8 +104,11 @@ test.each<Promotion>([
         { checkpoint: true, restart: false, pooler: true },
         { checkpoint: true, restart: true, pooler: true },
       ]),
-])(
+];
+
+test.concurrent.for(promotions)(
   'a synchronous standby is promoted under load: nothing is lost, nothing is held %o',
+  { timeout: 6 * minutes },
   async ({ checkpoint, restart, pooler = false }) => {
     await using pair = await startPair({ synchronous: true });
     await using bouncer = pooler
@@ -139,7 +144,6 @@ test.each<Promotion>([
     expect(stack.output).toContain('"event":"database-promoted"');
     expect(stack.output).not.toContain('database-restored');
   },
-  6 * minutes,
 );
 
 type Loss = {
@@ -192,6 +196,17 @@ function expectWindow(named: { since: Date; until: Date; detail: string }, { sin
   expect(named.until.getTime(), named.detail).toBeGreaterThan(until.getTime() - 1_500);
 }
 
+/** The doctor and the metric tell the same as the alert. */
+async function expectTold({ database, relay }: Stack, { since, until }: { since: Date; until: Date }) {
+  await using asked = openDatabase({ url: database.url, applicationName: 'promotion-test', max: 1 });
+  expect(await lookForMissingCommits(asked)).toEqual([
+    expect.stringContaining(`from ${since.toISOString()} to ${until.toISOString()}`),
+  ]);
+  const metrics = await (await fetch(`${relay.healthUrl}/metrics`)).text();
+  const [, told] = /^postern_database_commits_missing_until_seconds\S* (\S+)$/m.exec(metrics) ?? [];
+  expect(Number(told) * 1_000).toBeCloseTo(until.getTime(), -1);
+}
+
 /** Recipients that were promised before the primary was killed and got two copies, with their timelines. */
 async function sentTwice(stack: Stack, { beforeKill }: Loss): Promise<string[]> {
   // A client that lost our answer comes again: mail without a Message-ID is then another mail, with other bytes.
@@ -226,7 +241,7 @@ async function heldRecipients({ database }: Stack): Promise<string[]> {
   return rows.map(({ address }) => address);
 }
 
-test(
+test.concurrent(
   'an asynchronous standby lacks commits: living relays write again what they know, and only what left is held',
   async () => {
     await using pair = await startPair({ synchronous: false });
@@ -241,6 +256,7 @@ test(
     const named = await missingCommitsAlert(stack);
     console.info(named.detail);
     expectWindow(named, loss);
+    await expectTold(stack, named);
     stack.provider.behave();
     await load.stop();
     await comeToRest(stack.database);
@@ -253,7 +269,7 @@ test(
   6 * minutes,
 );
 
-test(
+test.concurrent(
   'a relay is lost with a primary whose standby lacks commits: what was due by then is held, the rest leaves',
   async () => {
     await using pair = await startPair({ synchronous: false });
@@ -281,7 +297,7 @@ test(
   6 * minutes,
 );
 
-test(
+test.concurrent(
   'an asynchronous standby with all processes restarted at once counts as promoted, and mail leaves',
   async () => {
     await using pair = await startPair({ synchronous: false });

