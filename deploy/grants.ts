@@ -110,7 +110,7 @@ export const grants: Grants = {
     },
     functions: [
       'tell_webhooks_of_recipients(text[],text[],smallint[],boolean[])',
-      'suppression_of(text)',
+      'suppression_of(text,text)',
       // Of a key only what belongs to the secret that a client has told.
       'submission_keys(bytea[])',
       'count_mail_of_key(uuid,integer)',

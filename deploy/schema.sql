@@ -781,8 +781,9 @@ begin
   if it.address is not null then
     perform tell_webhooks(
       case when tg_op = 'INSERT' then 'suppression.added' else 'suppression.removed' end,
-      jsonb_build_object('address', it.address, 'reason', it.reason, 'cause', it.cause,
-        'title', (select title from cause where slug = it.cause), 'source_email_id', it.source_email_id));
+      jsonb_build_object('address', it.address, 'stream', nullif(it.stream, ''), 'reason', it.reason,
+        'cause', it.cause, 'title', (select title from cause where slug = it.cause),
+        'source_email_id', it.source_email_id));
   end if;
   return null;
 end $function$;
@@ -1085,7 +1086,7 @@ AS $function$
   select sha256(k.key || convert_to(lower(address collate "C"), 'UTF8')) from suppression_key k
 $function$;
 revoke execute on function suppression_digest(text) from public;
-CREATE OR REPLACE FUNCTION public.suppression_of(address text)
+CREATE OR REPLACE FUNCTION public.suppression_of(address text, of_stream text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -1096,11 +1097,11 @@ declare
 begin
   return (
     select s.reason from suppression s
-    where (s.digest = wanted or s.digest_unicode = wanted) and s.stream = ''
+    where (s.digest = wanted or s.digest_unicode = wanted) and s.stream in ('', coalesce(of_stream, ''))
       and (s.expires_at is null or s.expires_at > now())
-    limit 1);
+    order by s.stream limit 1);
 end $function$;
-revoke execute on function suppression_of(text) from public;
+revoke execute on function suppression_of(text,text) from public;
 CREATE OR REPLACE FUNCTION public.tell_webhooks(type text, data jsonb, tags jsonb DEFAULT NULL::jsonb, email_id uuid DEFAULT NULL::uuid, queue_id text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1187,7 +1188,7 @@ grant execute on function public.message_source(text,integer) to postern_api;
 grant execute on function public.submission_keys(bytea[]) to postern_relay;
 grant execute on function public.suppress_recipient(text,smallint,text[],text,text,text,text,boolean,integer) to postern_relay;
 grant execute on function public.suppression_digest(text) to postern_api;
-grant execute on function public.suppression_of(text) to postern_relay;
+grant execute on function public.suppression_of(text,text) to postern_relay;
 grant execute on function public.tell_webhooks_of_recipients(text[],text[],smallint[],boolean[]) to postern_relay;
 grant usage on schema public to postern_api;
 grant usage on schema public to postern_relay;

@@ -7,6 +7,7 @@ import {
 import { invalidFields } from '../faults.ts';
 import { address, prose, time } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';
+import { stream } from '../tags.ts';
 import { suppressionView, toSuppressionView } from './suppression.ts';
 
 export function addSuppression(): Operation {
@@ -24,6 +25,7 @@ export function addSuppression(): Operation {
       .strictObject({
         address,
         reason: z.enum(suppressionReasons).optional().meta({ description: 'Without it `manual`.' }),
+        stream: stream.optional().meta({ description: 'Only mail of this stream; without it all mail.' }),
         note: prose(500).optional(),
         expires_at: time.optional(),
       })
@@ -39,6 +41,7 @@ export function addSuppression(): Operation {
       const { suppression, isNew } = await insertSuppression(tx, {
         address: body.address,
         reason: body.reason ?? 'manual',
+        stream: body.stream,
         note: body.note,
         expiresAt: body.expires_at,
       });

@@ -4,9 +4,11 @@ import type { Database } from '../../deploy/database.ts';
 import {
   listSuppressions as readSuppressions,
   suppressionReasons,
+  suppressionSources,
 } from '../../relay/client/suppression/suppression.ts';
 import { listOf, pageOf, pageQuery, toPage } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
+import { stream } from '../tags.ts';
 import { suppressionView, toSuppressionView } from './suppression.ts';
 
 export function listSuppressions({ database }: { database: Database }): Operation {
@@ -23,10 +25,18 @@ export function listSuppressions({ database }: { database: Database }): Operatio
       reason: listOf(suppressionReasons)
         .optional()
         .meta({ description: 'One reason, or several with commas.' }),
+      stream: stream.optional().meta({ description: 'Entries for mail of this stream.' }),
+      source: listOf(suppressionSources)
+        .optional()
+        .meta({ description: 'How they came onto the list: one, or several with commas.' }),
     }),
     answers: { 200: { description: 'A page of addresses.', schema: pageOf(suppressionView) } },
     async handle({ query }) {
-      const rows = await readSuppressions(database, { ...query, reasons: query.reason });
+      const rows = await readSuppressions(database, {
+        ...query,
+        reasons: query.reason,
+        sources: query.source,
+      });
       const page = toPage(rows, query.limit);
       return { status: 200, body: { ...page, data: page.data.map(toSuppressionView) } };
     },

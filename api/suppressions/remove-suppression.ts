@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { removeSuppression as deleteSuppression } from '../../relay/client/suppression/suppression.ts';
 import { address } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';
-import { notSuppressed } from './suppression.ts';
+import { notSuppressed, ofStream } from './suppression.ts';
 
 export function removeSuppression(): Operation {
   return changes({
@@ -15,9 +15,11 @@ export function removeSuppression(): Operation {
     description: 'Mail that became `suppressed` meanwhile stays so: send it again.',
     scope: 'admin',
     params: z.strictObject({ address }),
+    query: ofStream,
     answers: { 204: { description: 'It is written to again.' } },
-    async handle({ path }, tx) {
-      if (!(await deleteSuppression(tx, path.address))) throw notSuppressed(path.address);
+    async handle({ path, query }, tx) {
+      if (!(await deleteSuppression(tx, path.address, query.stream)))
+        throw notSuppressed(path.address, query.stream);
       return { status: 204 };
     },
   });

@@ -127,9 +127,10 @@ const commitStatement = `
       select queue_id, priority, row_number() over (partition by priority order by queue_id) as position
       from taken t where may_be_handed and not too_late
         -- A claim finds out who is not written to.
-        and not (exists (select from suppression) and exists (
+        and not (exists (select from suppression) and not t.ignore_suppression and exists (
           select from json_to_recordset($2) as r (queue_id text, address text)
-          where r.queue_id = t.queue_id and suppression_of(r.address) is not null))
+          where r.queue_id = t.queue_id
+            and suppression_of(r.address, coalesce(t.stream_of_email, t.stream)) is not null))
     ) fitting
     where position <= coalesce(($9::integer[])[priority + 1], 0)
       and priority < coalesce((select most_urgent from waiting), 32767)

@@ -15,7 +15,15 @@ test('an address is put on the list, shown as given, and taken off', async () =>
   expect([first.status, first.body]).toEqual([
     201,
     {
-      ...{ address: 'Ann@Example.com', reason: 'manual', cause: null, source_email_id: null, reply: null },
+      ...{
+        address: 'Ann@Example.com',
+        stream: null,
+        reason: 'manual',
+        source: 'api',
+        cause: null,
+        reply: null,
+      },
+      ...{ source_email_id: null, source_queue_id: null },
       ...{ note: 'asked', created_at: expect.any(String), expires_at: null },
     },
   ]);
@@ -42,6 +50,29 @@ test('every fault is named', async () => {
     ...{ address: 'a@example.com', expires_at: '2020-01-01T00:00:00Z' },
   });
   expect(past.body.errors[0].pointer).toBe('#/expires_at');
+});
+
+test('an entry for one stream stands beside the one for all mail', async () => {
+  const address = 'streams@example.com';
+  const add = (body: object) => api.post('/api/v1/suppressions', { address, ...body });
+  expect((await add({ stream: 'news', reason: 'unsubscribe' })).body).toMatchObject({ stream: 'news' });
+  expect((await add({ stream: 'news' })).status).toBe(200);
+  // Somebody asks why, and knows of no streams.
+  expect((await api.get(path(address))).body).toMatchObject({ stream: 'news', reason: 'unsubscribe' });
+  // Who takes it off for all mail does not undo what the person asked for.
+  expect((await api.delete(path(address))).status).toBe(404);
+  expect((await add({ reason: 'manual' })).status).toBe(201);
+  expect((await api.get(path(address))).body).toMatchObject({ stream: null });
+  expect((await api.get(`${path(address)}?stream=news`)).body).toMatchObject({ stream: 'news' });
+  const listed = async (query: string) =>
+    (await api.get(`/api/v1/suppressions?${query}`)).body.data.map(
+      ({ stream }: { stream: string }) => stream,
+    );
+  expect(await listed('stream=news')).toEqual(['news']);
+  expect(await listed('source=reply,report')).toEqual([]);
+  expect((await api.delete(`${path(address)}?stream=news`)).status).toBe(204);
+  expect((await api.get(`${path(address)}?stream=news`)).body.detail).toContain('for the stream news');
+  expect((await api.delete(path(address))).status).toBe(204);
 });
 
 test('an entry that is over may be made again', async () => {

@@ -8,19 +8,27 @@ export const suppressionReasons = ['manual', 'bounce', 'complaint', 'unsubscribe
 
 export type SuppressionReason = (typeof suppressionReasons)[number];
 
+/** How it came onto the list: over the API, from a file, by a reply of the provider, by a report in the mailbox. */
+export const suppressionSources = ['api', 'import', 'reply', 'report'] as const;
+
 export type Suppression = {
   readonly id: string;
   readonly address: string;
+  /** Null when it is for all mail. */
+  readonly stream: string | null;
   readonly reason: SuppressionReason;
+  readonly source: (typeof suppressionSources)[number];
   readonly cause: string | null;
   readonly sourceEmailId: string | null;
+  readonly sourceQueueId: string | null;
   readonly reply: string | null;
   readonly note: string | null;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
 };
 
-const columns = `s.id, s.address, s.reason, s.cause, s.source_email_id as "sourceEmailId", s.reply, s.note,
+const columns = `s.id, s.address, nullif(s.stream, '') as stream, s.reason, s.source, s.cause,
+  s.source_email_id as "sourceEmailId", s.source_queue_id as "sourceQueueId", s.reply, s.note,
   s.created_at as "createdAt", s.expires_at as "expiresAt"`;
 
 /** Only the letters of ASCII, and those of the domain, have no case (RFC 5321 section 2.4). */
@@ -43,6 +51,8 @@ export function spellingsFor(address: string): string[] {
 export type SuppressionDraft = {
   readonly address: string;
   readonly reason: SuppressionReason;
+  /** Of mail of this stream only. */
+  readonly stream?: string | null | undefined;
   readonly note?: string | null | undefined;
   readonly expiresAt?: Date | null | undefined;
 };
@@ -50,18 +60,19 @@ export type SuppressionDraft = {
 /** What stands already stays as it is, unless it is over or its person was erased. */
 export async function addSuppression(
   tx: Queryable,
-  { address, reason, note = null, expiresAt = null }: SuppressionDraft,
+  { address, reason, stream = null, note = null, expiresAt = null }: SuppressionDraft,
 ): Promise<{ suppression: Suppression; isNew: boolean }> {
   const { ascii, unicode } = spellingsOf(address);
   await tx.query('delete from suppression where digest = suppression_digest($1) and expires_at <= now()', [
     ascii,
   ]);
   const { rows } = await tx.query<Suppression & { isNew: boolean }>(
-    `insert into suppression as s (id, address, digest, digest_unicode, reason, note, expires_at)
-     values ($1, $2, suppression_digest($3), case when $4::text is not null then suppression_digest($4) end, $5, $6, $7)
+    `insert into suppression as s (id, address, digest, digest_unicode, reason, note, expires_at, stream)
+     values ($1, $2, suppression_digest($3), case when $4::text is not null then suppression_digest($4) end, $5, $6, $7,
+       coalesce($8, ''))
      on conflict (digest, stream) do update set address = coalesce(s.address, excluded.address)
      returning ${columns}, s.id = $1 as "isNew"`,
-    [uuidv7(), address, ascii, unicode, reason, note, expiresAt],
+    [uuidv7(), address, ascii, unicode, reason, note, expiresAt, stream],
   );
   const [row] = rows;
   if (!row) throw new Error('The insert of a suppression returned no row');
@@ -69,7 +80,7 @@ export async function addSuppression(
   return { suppression, isNew };
 }
 
-const stillStands = `s.stream = '' and (s.expires_at is null or s.expires_at > now())`;
+const stillStands = '(s.expires_at is null or s.expires_at > now())';
 
 /** Those whose person was erased are on no list that somebody reads. */
 export async function listSuppressions(
@@ -78,32 +89,48 @@ export async function listSuppressions(
     limit,
     after,
     reasons,
-  }: { limit: number; after?: string | undefined; reasons?: readonly string[] | undefined },
+    stream,
+    sources,
+  }: {
+    limit: number;
+    after?: string | undefined;
+    reasons?: readonly string[] | undefined;
+    stream?: string | undefined;
+    sources?: readonly string[] | undefined;
+  },
 ): Promise<Suppression[]> {
   const { rows } = await q.query<Suppression>(
     `select ${columns} from suppression s
      where ${stillStands} and s.address is not null and ($1::uuid is null or s.id < $1)
-       and ($3::text[] is null or s.reason = any($3))
+       and ($3::text[] is null or s.reason = any($3)) and ($4::text is null or s.stream = $4)
+       and ($5::text[] is null or s.source = any($5))
      order by s.id desc limit $2`,
-    [after ?? null, limit + 1, reasons ?? null],
+    [after ?? null, limit + 1, reasons ?? null, stream ?? null, sources ?? null],
   );
   return rows;
 }
 
-export async function findSuppression(q: Queryable, address: string): Promise<Suppression | undefined> {
+/** Without a stream the one for all mail, or else one of a stream. */
+export async function findSuppression(
+  q: Queryable,
+  address: string,
+  stream?: string,
+): Promise<Suppression | undefined> {
   const { rows } = await q.query<Suppression>(
-    `select ${columns} from suppression s where s.digest = suppression_digest($1) and ${stillStands}`,
-    [spellingsOf(address).ascii],
+    `select ${columns} from suppression s where s.digest = suppression_digest($1) and ${stillStands}
+       and ($2::text is null or s.stream = $2)
+     order by s.stream limit 1`,
+    [spellingsOf(address).ascii, stream ?? null],
   );
   // Whoever names an erased person knows the address.
   return rows[0] && { ...rows[0], address: rows[0].address ?? address };
 }
 
-/** False when it was not on the list. */
-export async function removeSuppression(tx: Queryable, address: string): Promise<boolean> {
+/** Without a stream the one for all mail. False when it was not on the list. */
+export async function removeSuppression(tx: Queryable, address: string, stream = ''): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `delete from suppression s where s.digest = suppression_digest($1) and ${stillStands}`,
-    [spellingsOf(address).ascii],
+    `delete from suppression s where s.digest = suppression_digest($1) and ${stillStands} and s.stream = $2`,
+    [spellingsOf(address).ascii, stream],
   );
   return rowCount > 0;
 }

@@ -183,7 +183,8 @@ async function nextHeld(
         select queue_id, ordinal
         from seen join message m using (queue_id) join recipient r using (queue_id, ordinal)
         where r.marked_at is null and queue_id > (select after from fresh) and (m.sender = $4 or m.header_from = $4)
-          and not (exists (select from suppression) and suppression_of(r.address) is not null)
+          and not (exists (select from suppression) and not m.ignore_suppression
+            and suppression_of(r.address, m.stream) is not null)
         order by queue_id, ordinal limit 1
       ), furthest as (
         select queue_id, ordinal from seen order by queue_id desc, ordinal desc limit 1
@@ -233,7 +234,9 @@ async function claim(
             next_attempt_at = null, marked_at = null, reason = null, reason_detail = null
         from mine where r.queue_id = mine.queue_id and r.ordinal = mine.ordinal
         returning r.queue_id, r.ordinal, r.address, r.attempts, r.resends, r.notify, r.orcpt,
-          case when exists (select from suppression) then suppression_of(r.address) end as suppression
+          case when exists (select from suppression) then (
+            select suppression_of(r.address, m.stream) from message m
+            where m.queue_id = r.queue_id and not m.ignore_suppression) end as suppression
       ), mails as (
         select queue_id, json_agg(json_build_object(
           'ordinal', ordinal, 'address', address, 'attempts', attempts, 'resends', resends,

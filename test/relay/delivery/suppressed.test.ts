@@ -6,7 +6,15 @@ import { freshDatabase, type TestDatabase, urlOfProcess } from '../../kit/databa
 import { type Provider, startProvider } from '../../kit/provider.ts';
 import { startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
-import { environmentFor, eventsOf, openWayOut, queueMail, recipientsOf, settled } from './way-out.ts';
+import {
+  environmentFor,
+  eventsOf,
+  openWayOut,
+  queueMail,
+  queueMails,
+  recipientsOf,
+  settled,
+} from './way-out.ts';
 
 let resources: AsyncDisposableStack;
 let db: TestDatabase;
@@ -94,15 +102,34 @@ test('mail of the API shows it, and endpoints hear of it', async () => {
     ...['suppression.added', 'email.queued', 'email.suppressed', 'suppression.removed'],
   ]);
   expect(rows[0]?.data).toEqual({
-    ...{ address: 'ann@example.org', reason: 'manual', cause: null, title: null, source_email_id: null },
+    ...{ address: 'ann@example.org', stream: null, reason: 'manual', cause: null, title: null },
+    source_email_id: null,
   });
+});
+
+test('an entry for a stream stops mail of that stream only', async () => {
+  await suppress('ann@example.org', { stream: 'news' });
+  const mails = await queueMails(db.query, [{}, {}, {}]);
+  const [news, password, other] = mails.map(({ queueId }) => queueId) as [string, string, string];
+  await db.query(`update message set stream = 'news' where queue_id = $1`, [news]);
+  await db.query(`update message set stream = 'passwords' where queue_id = $1`, [password]);
+  await start();
+  for (const [queueId, status] of [
+    [news, 'suppressed'],
+    [password, 'sent'],
+    [other, 'sent'],
+  ] as const) {
+    await settled(db.query, queueId, final);
+    expect((await recipientsOf(db.query, queueId))[0]).toMatchObject({ status });
+  }
 });
 
 test('mail that goes past the queue obeys, and leaves once the address is off the list', async () => {
   await using stack = await startStack({ processes: ['relay', 'api'] });
-  const send = async () => {
+  const send = async (more = {}) => {
     const { body } = await stack.api.post('/api/v1/emails', {
       ...{ to: ['ann@example.org'], subject: 'Hello', text: 'Hello.' },
+      ...more,
     });
     return until(
       async () => {
@@ -116,6 +143,18 @@ test('mail that goes past the queue obeys, and leaves once the address is off th
   await stack.api.post('/api/v1/suppressions', { address: 'Ann@example.org' });
   expect(await send()).toBe('suppressed');
   expect(stack.provider.messages).toHaveLength(1);
-  await stack.database.query('delete from suppression');
+  // An administrator may write all the same, and the timeline shows who said so.
+  expect(await send({ ignore_suppression: true })).toBe('sent');
+  const { id } = (await stack.api.get('/api/v1/emails?limit=1')).body.data[0];
+  expect((await stack.api.get(`/api/v1/emails/${id}/events`)).body).toMatchObject({
+    data: expect.arrayContaining([
+      expect.objectContaining({ detail: expect.objectContaining({ ignoreSuppression: true }) }),
+    ]),
+  });
+  await stack.database.query(`update suppression set stream = 'news'`);
+  expect(await send({ stream: 'passwords' })).toBe('sent');
   expect(await send()).toBe('sent');
+  expect(await send({ stream: 'news' })).toBe('suppressed');
+  await stack.database.query('delete from suppression');
+  expect(await send({ stream: 'news' })).toBe('sent');
 });
