@@ -168,6 +168,7 @@ await runProcess(
         started.look();
         preflight?.lookForRequests();
         domains.look();
+        submission?.lookAtKeys();
       }),
     );
     log.info(

@@ -91,7 +91,7 @@ function checkSender(
   const reading = readAuthors(asMailbox(from));
   if ('fault' in reading) return refuse(`cannot be the sender: in the email it ${reading.fault}`);
   if (!maySendAs(principal, from.address)) {
-    return refuse('is not a sender of this key', { received: from.address, accepted: senders });
+    return refuse('is not an allowed sender of this key', { received: from.address, accepted: senders });
   }
   if (allowed === undefined || isAllowedSender(from.address, allowed)) return [];
   return refuse('is not an allowed sender', { received: from.address, accepted: allowed });

@@ -9,6 +9,7 @@ type Name = readonly [name: string, status?: number];
 /** What the client documents for them; where it says another status than ours, its own. */
 const names: Partial<Record<ProblemType, Name>> = {
   forbidden: ['restricted_api_key', 401],
+  'sender-not-allowed': ['invalid_from_address', 403],
   'not-found': ['not_found'],
   'method-not-allowed': ['method_not_allowed'],
   'idempotency-key-reused': ['invalid_idempotent_request', 409],

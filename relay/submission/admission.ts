@@ -42,6 +42,8 @@ export type AdmissionQuestion = {
   readonly bytes: Buffer;
   readonly ended: boolean;
   readonly allowed: AllowedSenders;
+  /** What allows them; SMTP_ALLOWED_SENDERS unless told. */
+  readonly setBy?: string | undefined;
   /** MAIL FROM as the client said it; `''` is the null sender. */
   readonly mailFrom: string;
   /** Who speaks instead of those who may not (RELAY_SENDER_REWRITE); undefined when it is off. */
@@ -55,7 +57,7 @@ export type AdmissionQuestion = {
 export function admit(question: AdmissionQuestion & { ended: true }): Admission | Refusal;
 export function admit(question: AdmissionQuestion): Admission | Refusal | undefined;
 export function admit(question: AdmissionQuestion): Admission | Refusal | undefined {
-  const { bytes, ended, allowed, rewriteTo, mayHandOverEmails, now } = question;
+  const { bytes, ended, allowed, setBy, rewriteTo, mayHandOverEmails, now } = question;
   const header = readHeader(bytes, ended);
   if (header.state === 'incomplete') return bytes.length > longestHeader ? headerTooLong : undefined;
   if (header.state === 'malformed') {
@@ -77,12 +79,13 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
     rewriteTo === undefined || email ? undefined : rewriteSenders({ ...question, fields, to: rewriteTo });
   const { removed = [], were = {}, mailFrom = question.mailFrom } = rewriting ?? {};
   if (mailFrom !== '' && !isAllowedSender(mailFrom, allowed)) {
-    return senderNotAllowed(mailFrom, 'MAIL FROM', allowed);
+    return senderNotAllowed(mailFrom, 'MAIL FROM', allowed, setBy);
   }
   const headerFrom = judgeAuthors({
     bytes,
     fields: fields.filter((field) => !removed.includes(field)),
     allowed,
+    setBy,
     isOurs: email !== undefined,
     instead: were.fromWas === undefined ? undefined : rewriteTo,
   });

@@ -1,7 +1,8 @@
 // AUTH: the login that a client tries, and its answer.
 import type { SMTPServerAuthentication, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
-import type { Logins } from './logins.ts';
-import { asReplyError, refuse } from './refusal.ts';
+import { endingOf, isSecret } from '../client/keys/secret.ts';
+import type { LoginOutcome, Logins } from './logins.ts';
+import { asReplyError, type Refusal, refuse } from './refusal.ts';
 
 export type Authentication = {
   readonly authenticate: NonNullable<SMTPServerOptions['onAuth']>;
@@ -18,16 +19,24 @@ export function openAuthentication(logins: Logins): Authentication {
     callback: Parameters<NonNullable<SMTPServerOptions['onAuth']>>[2],
   ): void {
     const address = session.remoteAddress;
-    triedNames.set(session, username);
+    // A key that was typed as the name belongs into no log and no list.
+    triedNames.set(session, isSecret(username) ? `postern_...${endingOf(username)}` : username);
     logins.judge({ session, address, name: username, password: password ?? '' }).then((login) => {
-      if (login.outcome === 'passed') return callback(null, { user: username });
-      if (login.outcome === 'failed') {
-        return callback(asReplyError(refuse(535, '5.7.8', 'Authentication credentials invalid')));
-      }
-      const { seconds } = login;
-      callback(asReplyError(refuse(454, '4.7.0', `Too many failed logins, try again in ${seconds} s`)));
+      if (login.outcome === 'passed') callback(null, { user: login.credential });
+      else callback(asReplyError(refusalOf(login)));
     }, callback);
   }
 
   return { authenticate, triedName: (session) => triedNames.get(session) };
+}
+
+function refusalOf(login: Exclude<LoginOutcome, { outcome: 'passed' }>): Refusal {
+  switch (login.outcome) {
+    case 'failed':
+      return refuse(535, '5.7.8', login.why ?? 'Authentication credentials invalid');
+    case 'unknown':
+      return refuse(454, '4.3.0', 'API keys cannot be checked right now, try again later');
+    case 'wait':
+      return refuse(454, '4.7.0', `Too many failed logins, try again in ${login.seconds} s`);
+  }
 }

@@ -20,6 +20,7 @@ export type AuthorsQuestion = {
   readonly bytes: Buffer;
   readonly fields: readonly Field[];
   readonly allowed: AllowedSenders;
+  readonly setBy?: string | undefined;
   /** Whether Postern wrote this header itself: then a name may hold what a stranger's may not. */
   readonly isOurs: boolean;
   /** The author who takes the place of From, which is then not among the fields. */
@@ -27,7 +28,8 @@ export type AuthorsQuestion = {
 };
 
 /** The address of the first author; or why these may not speak. */
-export function judgeAuthors({ bytes, fields, allowed, isOurs, instead }: AuthorsQuestion): string | Refusal {
+export function judgeAuthors(question: AuthorsQuestion): string | Refusal {
+  const { bytes, fields, allowed, setBy, isOurs, instead } = question;
   // Which of two a reader sees depends on the reader: the other one could be anybody's.
   for (const name of ['from', 'sender'] as const) {
     const { length } = fields.filter((field) => field.name === name);
@@ -52,7 +54,9 @@ export function judgeAuthors({ bytes, fields, allowed, isOurs, instead }: Author
     const authors = readField(unfolded(bytes, field), field.name, isOurs);
     if ('code' in authors) return authors;
     const stranger = authors.find((address) => !isAllowedSender(address, allowed));
-    if (stranger !== undefined) return senderNotAllowed(stranger, authorFields[field.name].shown, allowed);
+    if (stranger !== undefined) {
+      return senderNotAllowed(stranger, authorFields[field.name].shown, allowed, setBy);
+    }
     if (field.name === 'from') headerFrom = normalizeAddress(authors[0] as string);
   }
   return headerFrom;

@@ -231,6 +231,7 @@ function parametersOf(
       reason_detail: reasonDetail,
       detail: {
         credential: submission.credential,
+        key: submission.keyName,
         client: submission.client,
         size: submission.size,
         recipients: recipients.length,

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { HalfCloseConnection } from './half-close.ts';
+import type { Refusal } from './refusal.ts';
 import { type RefusalReason, type RefusalStage, reasonOf, stageOf } from './refusal-reason.ts';
 import { type ConnectionOptions, Server } from './smtp-server.ts';
 
@@ -30,6 +31,8 @@ export type SubmissionOptions = SMTPServerOptions & {
   readonly onTlsInVain?: (client: string, hint: string) => void;
   /** What EHLO says behind the name of the server (RFC 5321 section 4.1.1.1, ehlo-greet), before TLS. */
   readonly ehloNote?: (client: string) => string | undefined;
+  /** Asked before each command: a refusal ends the session. */
+  readonly mayGoOn?: (session: SMTPServerSession) => Refusal | undefined;
   /** A reply that says no went out. */
   readonly onRefused?: (session: SMTPServerSession, refused: Refused) => void;
 };
@@ -37,18 +40,21 @@ export type SubmissionOptions = SMTPServerOptions & {
 export class SubmissionServer extends Server {
   readonly onTlsInVain: NonNullable<SubmissionOptions['onTlsInVain']>;
   readonly ehloNote: NonNullable<SubmissionOptions['ehloNote']>;
+  readonly mayGoOn: NonNullable<SubmissionOptions['mayGoOn']>;
   readonly onRefused: NonNullable<SubmissionOptions['onRefused']>;
   #isStopping = false;
 
   constructor({
     onTlsInVain = () => {},
     ehloNote = () => undefined,
+    mayGoOn = () => undefined,
     onRefused = () => {},
     ...options
   }: SubmissionOptions) {
     super({ ...options, closeTimeout: finishMs });
     this.onTlsInVain = onTlsInVain;
     this.ehloNote = ehloNote;
+    this.mayGoOn = mayGoOn;
     this.onRefused = onRefused;
   }
 
@@ -124,6 +130,11 @@ class SubmissionConnection extends HalfCloseConnection {
     this.#stage = this.isInAuth ? 'auth' : stageOf(command.toString('latin1', 0, 20));
     if (++this.#commands > mostCommands) {
       this.send(421, '4.7.0 Too many commands without a message');
+      return;
+    }
+    const refusal = this.#server.mayGoOn(this.session);
+    if (refusal) {
+      this.send(refusal.code, `${refusal.enhanced} ${refusal.text}`);
       return;
     }
     if (this.#wantsTlsInVain(command)) {

@@ -1,15 +1,14 @@
 // MAIL and RCPT: whether this client may send as this sender, and to this recipient. Pure.
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import { normalizeAddress } from '../client/address/address.ts';
-import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
+import { isAllowedSender } from '../client/address/allowed-senders.ts';
+import type { SenderRule } from './keys.ts';
 import { clearAuthHint, type Networks } from './networks.ts';
 import { type Refusal, refuse, senderNotAllowed, wantsAuth } from './refusal.ts';
 
 export type EnvelopeRules = {
   readonly networks: Networks;
-  readonly allowedSenders: AllowedSenders;
-  /** Whether RELAY_SENDER_REWRITE puts an allowed sender in the place of others. */
-  readonly isRewriting: boolean;
+  readonly senders: SenderRule;
 };
 
 /** The credential, or the trusted network that stands in for one; undefined for strangers. */
@@ -23,7 +22,7 @@ export function credentialOf(
 export function judgeSender(
   session: SMTPServerSession,
   { address, args }: SMTPServerAddress,
-  { networks, allowedSenders, isRewriting }: EnvelopeRules,
+  { networks, senders: { allowed, setBy, rewriteTo } }: EnvelopeRules,
 ): Refusal | undefined {
   const unknown = unknownParameter(args, mailParameters);
   if (unknown) return unknown;
@@ -39,8 +38,8 @@ export function judgeSender(
   }
   // The null sender is how bounces travel (RFC 5321 section 4.5.5); the header From still has to be allowed.
   // With RELAY_SENDER_REWRITE it is judged together with the header.
-  if (address !== '' && !isRewriting && !isAllowedSender(address, allowedSenders)) {
-    return senderNotAllowed(address, 'MAIL FROM', allowedSenders);
+  if (address !== '' && rewriteTo === undefined && !isAllowedSender(address, allowed)) {
+    return senderNotAllowed(address, 'MAIL FROM', allowed, setBy);
   }
   return judgeCharacters(session, address);
 }

@@ -12,6 +12,8 @@ export type Submission = MessageRequest &
   Labels & {
     readonly queueId: string;
     readonly credential: string;
+    /** The name of the key that the client logged in with, for the timeline. */
+    readonly keyName?: string | undefined;
     /** Where it came from, for the timeline. */
     readonly client: string;
     readonly email: { readonly id: string; readonly token: Buffer } | undefined;

@@ -8,6 +8,7 @@ import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
 import { normalizeAddress } from '../client/address/address.ts';
 import { isAllowedSender } from '../client/address/allowed-senders.ts';
+import { openLastUse } from '../client/keys/last-use.ts';
 import { firstStatusBy } from '../policy/first-status.ts';
 import { type Committed, openAcceptance } from './accept.ts';
 import { openAuthentication } from './authenticate.ts';
@@ -16,9 +17,11 @@ import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { credentialOf, judgeRecipient, judgeSender } from './envelope.ts';
 import type { HandOff } from './hand-off.ts';
+import { openKeys, type SenderRule } from './keys.ts';
+import { openLimits } from './limits.ts';
 import { openLogins } from './logins.ts';
 import { clearAuthHint, openNetworks, readDefaultGateways } from './networks.ts';
-import { asReplyError, type Refusal } from './refusal.ts';
+import { asReplyError, type Refusal, refuse } from './refusal.ts';
 import { openRefusals } from './refusals.ts';
 import { openSessions } from './sessions.ts';
 import { openMessageTaker } from './take-message.ts';
@@ -30,6 +33,8 @@ export type SubmissionListener = AsyncDisposable & {
   readonly sessions: number;
   /** Messages read and waiting for their commit. */
   readonly waiting: number;
+  /** To be called when a key may have been changed. */
+  lookAtKeys(): void;
 };
 
 export type SubmissionSettings = Pick<
@@ -100,7 +105,6 @@ export async function listenSubmission({
     { name: settings.relayUser, password: settings.relayPassword },
     ...settings.relayUsers,
   ]);
-  const logins = openLogins(database, credentials, log);
   const budget = openBudget(budgetBytes);
   if (metrics) measureBudgets(metrics, { messages: budget });
   const acceptance = openAcceptance({ database, log, handOff, committed });
@@ -108,14 +112,22 @@ export async function listenSubmission({
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
   const refusals = openRefusals({ database, log, metrics, show });
 
-  const rewriteTo = rewriteAddressOf(settings, allowedSenders);
+  const common: SenderRule = {
+    allowed: allowedSenders,
+    setBy: 'SMTP_ALLOWED_SENDERS',
+    rewriteTo: rewriteAddressOf(settings, allowedSenders),
+  };
+  const keys = openKeys({ q: database, common, log });
+  const limits = openLimits(database, log);
+  const lastUse = openLastUse(database, log);
+  const sendersOf = (session: object) => keys.of(session)?.senders ?? common;
   const rewritten = metrics?.counter({
     name: 'postern_submission_rewritten_total',
     help: 'Submitted messages whose sender was changed by RELAY_SENDER_REWRITE.',
   });
 
+  const logins = openLogins({ q: database, credentials, keys, log });
   const { authenticate, triedName } = openAuthentication(logins);
-  const envelopeRules = { networks, allowedSenders, isRewriting: rewriteTo !== undefined };
   const sessions = openSessions({
     networks,
     disabled,
@@ -128,10 +140,11 @@ export async function listenSubmission({
     budget,
     acceptance,
     networks,
-    allowedSenders,
+    sendersOf,
+    keyOf: keys.of,
+    limits,
     hostname,
     ownCredential: settings.relayUser,
-    rewriteTo,
     firstStatus: firstStatusBy(settings),
     show,
     rewritten,
@@ -164,14 +177,26 @@ export async function listenSubmission({
     },
     onAuth: authenticate,
     onMailFrom(address, session, callback) {
-      const error = errorFor(judgeSender(session, address, envelopeRules));
+      const key = keys.of(session);
+      if (key) lastUse.note(key.id);
+      const refusal =
+        (key && limits.refusalOf(key)) ??
+        judgeSender(session, address, { networks, senders: key?.senders ?? common });
+      const error = errorFor(refusal);
       // Not at once: smtp-server 3.21 forgets to go on when a whole second message, pipelined behind the first,
       // is read before its own answer to the first has returned.
       queueMicrotask(() => callback(error));
     },
     onRcptTo: (address, session, callback) => callback(errorFor(judgeRecipient(session, address))),
     onData: takeMessage,
-    onClose: sessions.forget,
+    onClose(session) {
+      keys.forget(session);
+      sessions.forget(session);
+    },
+    mayGoOn(session) {
+      const ended = keys.of(session)?.ended;
+      return ended === undefined ? undefined : refuse(421, '4.7.13', ended);
+    },
     ehloNote: (client) => (networks.hidesClients(client) ? clearAuthHint(client) : undefined),
     onTlsInVain: (client, hint) => log.warn({ event: 'tls-in-vain', client }, hint),
     onRefused: (session, refused) => {
@@ -226,10 +251,11 @@ export async function listenSubmission({
     get waiting() {
       return acceptance.waiting;
     },
+    lookAtKeys: keys.look,
     async [Symbol.asyncDispose]() {
       watch?.[Symbol.dispose]();
       await Promise.all(servers.map((server) => server.stop()));
-      await refusals[Symbol.asyncDispose]();
+      await Promise.all([refusals, keys, lastUse].map((each) => each[Symbol.asyncDispose]()));
     },
   };
 }

@@ -4,7 +4,9 @@
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import { isSecret } from '../client/keys/secret.ts';
 import type { Credentials } from './credentials.ts';
+import type { KeyAnswer, Keys } from './keys.ts';
 import { type Count, nameKey, networkKey, networkOf, openThrottle, windowMs } from './throttle.ts';
 
 export type LoginAttempt = {
@@ -16,8 +18,12 @@ export type LoginAttempt = {
 };
 
 export type LoginOutcome =
-  | { readonly outcome: 'passed' }
-  | { readonly outcome: 'failed' }
+  /** `credential` is what the mail is kept under. */
+  | { readonly outcome: 'passed'; readonly credential: string }
+  /** `why` tells whoever had the right secret of a key that does not count. */
+  | { readonly outcome: 'failed'; readonly why?: string | undefined }
+  /** Nobody can tell, because the database is away. */
+  | { readonly outcome: 'unknown' }
   | { readonly outcome: 'wait'; readonly seconds: number };
 
 export type Logins = {
@@ -30,19 +36,37 @@ const believedMs = 24 * 60 * 60_000;
 const mostBelieved = 10_000;
 /** Failures that reach the database in a second; a flood beyond that is counted here only. */
 const mostWritesPerSecond = 20;
+/** Keys that are looked up in a second for those who would have to wait, in case theirs has passed before. */
+const mostLooksPerSecond = 20;
 
-export function openLogins(q: Queryable, credentials: Credentials, log: Log): Logins {
+/** Long because its small functions share what was tried before. */
+export function openLogins({
+  q,
+  credentials,
+  keys,
+  log,
+}: {
+  q: Queryable;
+  credentials: Credentials;
+  keys: Keys;
+  log: Log;
+}): Logins {
   const throttle = openThrottle();
   const believed = new Map<string, number>();
   const tried = new WeakMap<object, Set<string>>();
-  let second = 0;
-  let writes = 0;
+  const mayWrite = perSecond(mostWritesPerSecond);
+  const mayLook = perSecond(mostLooksPerSecond);
 
-  async function judgeRight(network: string, name: string, now: number): Promise<LoginOutcome> {
-    const pair = `${name} ${network}`;
+  /** @param credential what has passed before, or not: the name, or the key whatever name is used with it */
+  async function judgeRight(
+    { network, name, credential }: { network: string; name: string; credential: string },
+    now: number,
+  ): Promise<LoginOutcome> {
+    const pair = `${credential} ${network}`;
     const believedAt = believed.get(pair);
-    if (believedAt !== undefined && believedAt + believedMs > now) return { outcome: 'passed' };
-    const known = await tryTo(() => readLogin(q, network, name));
+    const passed = { outcome: 'passed', credential } as const;
+    if (believedAt !== undefined && believedAt + believedMs > now) return passed;
+    const known = await tryTo(() => readLogin(q, { network, name, credential }));
     if (!known?.proven) {
       for (const [key, count] of known?.counts ?? []) throttle.learn(key, asOf(count, now));
       const seconds = throttle.wait(network, name, now);
@@ -50,10 +74,10 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
       // Only the first time: an application that logs in all day must not clear the count of who guesses beside it.
       throttle.succeeded(network, name);
     }
-    await tryTo(() => recordLogin(q, network, name, { forgive: !known?.proven }));
+    await tryTo(() => recordLogin(q, { network, name, credential, forgive: !known?.proven }));
     if (believed.size >= mostBelieved) believed.clear();
     believed.set(pair, now);
-    return { outcome: 'passed' };
+    return passed;
   }
 
   async function judgeWrong(
@@ -81,11 +105,27 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     return isKnown;
   }
 
-  function mayWrite(now: number): boolean {
-    const thisSecond = Math.floor(now / 1_000);
-    if (thisSecond !== second) writes = 0;
-    second = thisSecond;
-    return ++writes <= mostWritesPerSecond;
+  async function judgeKey(attempt: LoginAttempt, network: string, now: number): Promise<LoginOutcome> {
+    const { session, name, password } = attempt;
+    const seconds = throttle.wait(network, name, now);
+    if (seconds > 0 && !mayLook(now)) return { outcome: 'wait', seconds };
+    let answer: KeyAnswer;
+    try {
+      answer = await keys.find(session, password);
+    } catch (error) {
+      log.warn(
+        { err: error, event: 'key-unknown' },
+        'A key could not be looked up; the client has to try again',
+      );
+      return { outcome: 'unknown' };
+    }
+    if (answer.outcome === 'refused') {
+      const wrong = await judgeWrong(attempt, network, now);
+      return wrong.outcome === 'failed' ? { ...wrong, why: answer.why } : wrong;
+    }
+    const login = await judgeRight({ network, name, credential: answer.key.credential }, now);
+    if (login.outcome !== 'passed') keys.forget(session);
+    return login;
   }
 
   async function tryTo<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -101,12 +141,27 @@ export function openLogins(q: Queryable, credentials: Credentials, log: Log): Lo
     judge(attempt) {
       const network = networkOf(attempt.address);
       const now = performance.now();
-      return credentials.verify(attempt.name, attempt.password)
-        ? judgeRight(network, attempt.name, now)
+      const { name, password } = attempt;
+      if (!credentials.has(name) && isSecret(password)) return judgeKey(attempt, network, now);
+      return credentials.verify(name, password)
+        ? judgeRight({ network, name, credential: name }, now)
         : judgeWrong(attempt, network, now);
     },
   };
 }
+
+function perSecond(most: number): (now: number) => boolean {
+  let second = 0;
+  let count = 0;
+  return (now) => {
+    const thisSecond = Math.floor(now / 1_000);
+    if (thisSecond !== second) count = 0;
+    second = thisSecond;
+    return ++count <= most;
+  };
+}
+
+type Login = { readonly network: string; readonly name: string; readonly credential: string };
 
 /** Failures, and how many milliseconds ago the count began. */
 type Shared = { readonly failures: number; readonly ageMs: number };
@@ -119,8 +174,7 @@ const inMap = (rows: readonly CountRow[]) => new Map(rows.map((row) => [row.key,
 
 async function readLogin(
   q: Queryable,
-  network: string,
-  name: string,
+  { network, name, credential }: Login,
 ): Promise<{ proven: boolean; counts: Map<string, Shared> }> {
   const { rows } = await q.query<CountRow & { proven: boolean }>({
     name: 'look-up-login',
@@ -130,16 +184,14 @@ async function readLogin(
         f.key, f.failures, extract(epoch from now() - f.since)::float8 * 1000 as "ageMs"
       from (select) one
       left join login_failure f on f.key = any($3) and f.since > now() - $4 * interval '1 millisecond'`,
-    values: [name, network, [nameKey(network, name), networkKey(network)], windowMs],
+    values: [credential, network, [nameKey(network, name), networkKey(network)], windowMs],
   });
   return { proven: rows[0]?.proven ?? false, counts: inMap(rows.filter(({ key }) => key !== null)) };
 }
 
 async function recordLogin(
   q: Queryable,
-  network: string,
-  name: string,
-  { forgive }: { forgive: boolean },
+  { network, name, credential, forgive }: Login & { readonly forgive: boolean },
 ): Promise<void> {
   await q.query({
     name: 'prove-login',
@@ -147,7 +199,7 @@ async function recordLogin(
       with forgiven as (delete from login_failure where key = $3 and $4)
       insert into login_proof (credential, network) values ($1, $2)
       on conflict (credential, network) do update set succeeded_at = now()`,
-    values: [name, network, nameKey(network, name), forgive],
+    values: [credential, network, nameKey(network, name), forgive],
   });
 }
 

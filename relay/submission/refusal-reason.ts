@@ -9,6 +9,8 @@ export type RefusalReason =
   | 'login-throttled'
   | 'login-required'
   | 'sender-not-allowed'
+  | 'key-limit'
+  | 'key-ended'
   | 'not-permitted'
   | 'bad-address'
   | 'bad-parameter'
@@ -34,6 +36,9 @@ export function stageOf(command: string): RefusalStage {
 /** @param text the reply without its code; it may begin with an enhanced status code (RFC 3463) */
 export function reasonOf(stage: RefusalStage, code: number, text: string): RefusalReason {
   const enhanced = /^[245]\.(\d{1,3}\.\d{1,3}) /.exec(text)?.[1] ?? '';
+  if (code === 451 && enhanced === '7.1') return 'key-limit';
+  // The database is away, and nobody has failed.
+  if (stage === 'auth' && code === 454 && enhanced === '3.0') return 'not-now';
   const named = byEnhanced.find(([prefix]) =>
     prefix.endsWith('.') ? enhanced.startsWith(prefix) : enhanced === prefix,
   );
@@ -58,6 +63,8 @@ const byEnhanced: readonly (readonly [string, RefusalReason])[] = [
   ['5.3', 'too-many-recipients'],
   ['5.4', 'bad-parameter'],
   ['6.7', 'needs-smtputf8'],
+  // RFC 5248: the account was disabled.
+  ['7.13', 'key-ended'],
   ['6.', 'malformed-message'],
 ];
 

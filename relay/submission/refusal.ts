@@ -36,11 +36,12 @@ export function senderNotAllowed(
   address: string,
   where: 'MAIL FROM' | 'From' | 'Sender' | 'Resent-From' | 'Resent-Sender',
   allowed: AllowedSenders,
+  setBy = 'SMTP_ALLOWED_SENDERS',
 ): Refusal {
   const shown = allowed.slice(0, 8).join(', ');
   return refuse(
     550,
     '5.7.1',
-    `Sender <${address}> in ${where} is not allowed here; allowed: ${shown} (SMTP_ALLOWED_SENDERS)`,
+    `Sender <${address}> in ${where} is not allowed here; allowed: ${shown} (${setBy})`,
   );
 }

@@ -4,12 +4,15 @@ import type { Budget } from '../../deploy/budget.ts';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { normalizeAddress } from '../client/address/address.ts';
-import type { AllowedSenders } from '../client/address/allowed-senders.ts';
+import { withTagsOfKey } from '../client/email/tag.ts';
 import { type FirstStatus, statusOfAll } from '../policy/first-status.ts';
 import { newQueueId } from '../queue-id.ts';
-import type { Acceptance, Accepted } from './accept.ts';
+import type { Acceptance, Accepted, Refused } from './accept.ts';
 import { messageRequestOf, recipientRequestOf } from './dsn-connection.ts';
 import { credentialOf } from './envelope.ts';
+import type { Submission } from './group.ts';
+import type { SenderRule, SessionKey } from './keys.ts';
+import type { Limits } from './limits.ts';
 import type { Networks } from './networks.ts';
 import { type Received, receive } from './receive.ts';
 import { receivedField } from './received.ts';
@@ -31,12 +34,14 @@ type Taker = {
   readonly budget: Budget;
   readonly acceptance: Acceptance;
   readonly networks: Networks;
-  readonly allowedSenders: AllowedSenders;
+  /** Who this session may send as. */
+  readonly sendersOf: (session: object) => SenderRule;
+  /** The key that this session logged in with, when it is one. */
+  readonly keyOf: (session: object) => SessionKey | undefined;
+  readonly limits: Limits;
   readonly hostname: string;
   /** The one of Postern's own processes, who hand over emails. */
   readonly ownCredential: string;
-  /** Who speaks instead of senders that are not allowed. */
-  readonly rewriteTo: string | undefined;
   /** Where a recipient starts. */
   readonly firstStatus: (address: string) => FirstStatus;
   /** An address as the log may show it. */
@@ -70,7 +75,8 @@ async function answerFor(
   session: SMTPServerSession,
   queueId: string,
 ): Promise<string | Refusal> {
-  const { database, budget, networks, allowedSenders, hostname } = taker;
+  const { database, budget, networks, hostname } = taker;
+  const key = taker.keyOf(session);
   const credential = credentialOf(session, networks) as string;
   const { envelope, remoteAddress } = session;
   const sender = normalizeAddress(envelope.mailFrom ? envelope.mailFrom.address : '');
@@ -85,9 +91,8 @@ async function answerFor(
     database,
     budget,
     question: {
-      allowed: allowedSenders,
+      ...taker.sendersOf(session),
       mailFrom: sender,
-      rewriteTo: taker.rewriteTo,
       mayHandOverEmails: credential === taker.ownCredential,
       now,
     },
@@ -112,13 +117,15 @@ async function answerFor(
     ...taker.firstStatus(address),
     ...recipientRequestOf(envelope.rcptTo[at] as object),
   }));
-  const result = await taker.acceptance.accept({
+  const result = await acceptWithin(taker, key, {
     queueId,
     credential,
     client: remoteAddress,
     email: admission.email,
     ...repeatOf(message),
     ...admission.labels,
+    tags: withTagsOfKey(admission.labels.tags, key?.tags),
+    keyName: key?.name,
     sender: admission.mailFrom,
     were: admission.were,
     headerFrom: admission.headerFrom,
@@ -133,8 +140,24 @@ async function answerFor(
   });
   if (result.outcome !== 'accepted') await message.discard().catch(() => {});
   if (result.outcome === 'refused') return result.refusal;
-  told(taker, result, { queued: message, credential, sender, recipients: recipients.length });
+  told(taker, result, { queued: message, credential, key, sender, recipients: recipients.length });
   return result.queueId;
+}
+
+/** Within the limits of the key that the client logged in with, when it was one. */
+async function acceptWithin(
+  { acceptance, limits }: Taker,
+  key: SessionKey | undefined,
+  submission: Submission,
+): Promise<Accepted | Refused> {
+  if (!key) return acceptance.accept(submission);
+  const recipients = submission.recipients.length;
+  // It may have been revoked while the message arrived.
+  const refusal = limits.refusalOf(key) ?? (await limits.count(key, recipients));
+  if (refusal) return { outcome: 'refused', refusal };
+  const result = await acceptance.accept(submission);
+  if (result.outcome !== 'accepted') await limits.giveBack(key, recipients);
+  return result;
 }
 
 /** Says in the log, and counts, what became of a message. */
@@ -144,9 +167,16 @@ function told(
   {
     queued: { admission, size },
     credential,
+    key,
     sender,
     recipients,
-  }: { queued: Received; credential: string; sender: string; recipients: number },
+  }: {
+    queued: Received;
+    credential: string;
+    key: SessionKey | undefined;
+    sender: string;
+    recipients: number;
+  },
 ): void {
   const isRewritten = Object.keys(admission.were).length > 0;
   if (isRewritten && result.outcome === 'accepted') rewritten?.();
@@ -157,6 +187,7 @@ function told(
       emailId: admission.email?.id,
       traceId: result.traceId,
       credential,
+      key: key?.name,
       sender: show(admission.mailFrom),
       ...(isRewritten && { rewrittenFrom: show(admission.were.fromWas ?? sender) }),
       recipients,

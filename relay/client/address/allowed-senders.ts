@@ -15,6 +15,15 @@ export function isAllowedSender(address: string, allowed: AllowedSenders): boole
   });
 }
 
+/** Whom both lists allow, in the order of the second one. */
+export function narrowSenders(allowed: AllowedSenders, to: AllowedSenders): AllowedSenders {
+  const both = [
+    ...to.filter((entry) => isAllowedSender(entry, allowed)),
+    ...allowed.filter((entry) => isAllowedSender(entry, to)),
+  ];
+  return [...new Map(both.map((entry) => [comparableAddress(entry), entry])).values()];
+}
+
 /** The first that is one address: who speaks where nobody is named. */
 export const firstAddressOf = (senders: AllowedSenders): string | undefined =>
   senders.find((entry) => !entry.startsWith('*'));
