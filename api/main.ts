@@ -30,6 +30,8 @@ import { rateLimiter } from './rate-limit.ts';
 import { resendOperations } from './resend/operations.ts';
 import { handOverBytes, openSending } from './sending.ts';
 import { measureSignIns } from './sign-in-measures.ts';
+import { unsubscribePages } from './unsubscribe/pages.ts';
+import { openUnsubscribe } from './unsubscribe/unsubscribe.ts';
 
 // A session waits for the relay's commit with one mail. The more of them wait together, the fewer commits the relay and
 // PostgreSQL need for them. The relay lets one address have 500 sessions.
@@ -42,6 +44,7 @@ await runProcess(
     scrubEnvironment(process.env, 'api');
     return environment;
   },
+  // Long because it starts the parts of the process one after the other, and each needs those before it.
   async ({ environment, log, resources, signal }) => {
     const database = resources.use(
       openDatabase({ ...environment.database, applicationName: 'postern-api', max: 16, log }),
@@ -62,12 +65,14 @@ await runProcess(
     resources.defer(() => heartbeats.stop());
 
     const { from } = environment;
+    const unsubscribe = await openUnsubscribe(database, environment.publicUrl);
     const onTheWay = openBudget(handOverBytes);
     const sending = openSending({
       database,
       handOver,
       budget: onTheWay,
       from: from && { address: from.email, name: from.name },
+      unsubscribe,
       log,
     });
     const operations = allOperations({
@@ -95,6 +100,7 @@ await runProcess(
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),
         invitationPages(),
+        unsubscribePages({ database, unsubscribe, limit, log }),
         referencePages(operations, {
           version: packageJson.version,
           publicUrl: environment.publicUrl,

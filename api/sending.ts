@@ -11,6 +11,7 @@ import type { HandOver } from '../relay/client/outbox/hand-over.ts';
 import { handOverClaimed, handOverNow } from '../relay/client/outbox/hand-over-email.ts';
 import { type EmailStatus, emailStatus } from '../relay/client/status/heartbeat.ts';
 import type { Status } from '../relay/client/vocabulary.ts';
+import type { Unsubscribe } from './unsubscribe/unsubscribe.ts';
 
 // Long enough for a busy relay, short enough for the person who waits for our answer.
 const handOverTimeoutMs = 2_000;
@@ -43,6 +44,7 @@ export type Sending = {
    * that cannot be read. Never throws: what could not be handed over is found by the worker.
    */
   handOver(email: InsertedEmail | string): Promise<Status | undefined>;
+  readonly unsubscribe: Unsubscribe;
   /** Hands over what is due, for at most 20 seconds. Never throws. */
   handOverDue(): Promise<DueOutcome>;
 };
@@ -55,6 +57,7 @@ export function openSending({
   handOver,
   budget = openBudget(handOverBytes),
   from,
+  unsubscribe,
   log,
 }: {
   database: Database;
@@ -62,6 +65,7 @@ export function openSending({
   /** For mail on its way to the relay. Not the one for bodies: who holds a body must not wait for another. */
   budget?: Budget;
   from: Address | undefined;
+  unsubscribe: Unsubscribe;
   log: Log;
 }): Sending {
   const deps = { database, handOver, budget, log };
@@ -74,6 +78,7 @@ export function openSending({
   }
 
   return {
+    unsubscribe,
     async sender(q) {
       if (from) return from;
       const { report: relay } = await status(q);

@@ -59,6 +59,7 @@ export const grants: Grants = {
       // A secret goes in and never comes out again: the worker alone reads it.
       webhook_secret: 'select(webhook_id, created_at, expires_at) insert update(expires_at) delete',
       suppression: everything,
+      unsubscribe_key: 'select',
       webhook_delivery:
         'select insert update(status, next_attempt_at, attempts, finished_at, data, answer, error)',
     },

@@ -478,6 +478,10 @@ create table unknown_reply (
   first_at timestamp with time zone not null default now(),
   last_at timestamp with time zone not null default now()
 );
+create table unsubscribe_key (
+  only_row boolean not null default true,
+  key bytea not null
+);
 create table webhook (
   id uuid not null,
   url text not null,
@@ -670,6 +674,8 @@ alter table template add constraint kind_is_known CHECK ((kind = ANY (ARRAY['inv
 alter table template add constraint subject_is_one_line CHECK ((subject !~ '[\r\n]'::text));
 alter table template add constraint template_pkey PRIMARY KEY (kind);
 alter table unknown_reply add constraint unknown_reply_pkey PRIMARY KEY (fingerprint);
+alter table unsubscribe_key add constraint unsubscribe_key_only_row_check CHECK (only_row);
+alter table unsubscribe_key add constraint unsubscribe_key_pkey PRIMARY KEY (only_row);
 alter table webhook add constraint a_disabled_webhook_says_why CHECK (((state = 'disabled'::text) = (disabled_cause IS NOT NULL)));
 alter table webhook add constraint cause_is_known CHECK ((disabled_cause = ANY (ARRAY['by-hand'::text, 'gone'::text, 'failing'::text])));
 alter table webhook add constraint it_wants_some_event CHECK ((cardinality(events) > 0));
@@ -1277,6 +1283,7 @@ grant delete, select (expires_at, id) on table public.suppression to postern_wor
 grant delete, insert, select, update on table public.template to postern_api;
 grant select, update (template) on table public.unknown_reply to postern_api;
 grant delete, insert, select, update on table public.unknown_reply to postern_relay;
+grant select on table public.unsubscribe_key to postern_api;
 grant insert, select, update on table public.webhook to postern_api;
 grant delete, select, update (disabled_cause, dropped, failing_since, failures, paused_until, state, updated_at) on table public.webhook to postern_worker;
 grant insert, select, update (answer, attempts, data, error, finished_at, next_attempt_at, status) on table public.webhook_delivery to postern_api;

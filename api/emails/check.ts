@@ -14,6 +14,7 @@ import type { Fault } from '../problem.ts';
 import type { Sending } from '../sending.ts';
 import { type EmailContext, type RequestedEmail, toDraft } from './draft.ts';
 import { findPast, pastFault, readDue } from './due.ts';
+import { makeLinks } from './list-unsubscribe.ts';
 
 export type CheckedEmail = { readonly draft: EmailDraft } | { readonly faults: readonly Fault[] };
 
@@ -33,12 +34,16 @@ export async function checkEmails(
     q,
     readings.map((reading) => ('due' in reading ? reading.due.dueAt : undefined)),
   );
+  const oneClicks = await makeLinks(emails, context.unsubscribe);
   return emails.map((each, index) => {
     const reading = readings[index];
     const faults = checkAgainst(each, context);
+    const oneClick = oneClicks[index];
+    if (oneClick && 'pointer' in oneClick) faults.push(oneClick);
     if (!reading || 'faults' in reading) return { faults: [...(reading?.faults ?? []), ...faults] };
     if (past[index]) faults.push(pastFault(each.scheduled_datetime));
-    return faults.length > 0 ? { faults } : { draft: toDraft(each, reading.due, context) };
+    if (faults.length > 0 || (oneClick && 'pointer' in oneClick)) return { faults };
+    return { draft: toDraft(each, reading.due, context, oneClick) };
   });
 }
 
@@ -61,7 +66,13 @@ export async function readEmailContext(
   { principal, traceparent }: Pick<Call, 'principal' | 'traceparent'>,
 ): Promise<EmailContext> {
   const [usual, limits] = await Promise.all([sending.sender(q), sending.limits(q)]);
-  return { sender: usualSenderOf(principal, usual), ...limits, principal, traceparent };
+  return {
+    sender: usualSenderOf(principal, usual),
+    ...limits,
+    principal,
+    traceparent,
+    unsubscribe: sending.unsubscribe,
+  };
 }
 
 /** What cannot be accepted here and now, although its shape is right. */

@@ -6,8 +6,10 @@ import { withTagsOfKey } from '../../relay/client/email/tag.ts';
 import type { Principal } from '../authenticate.ts';
 import { line, prose } from '../fields.ts';
 import { mailTags, stream } from '../tags.ts';
+import type { Unsubscribe } from '../unsubscribe/unsubscribe.ts';
 import { attachment, toAttachment } from './attachment.ts';
 import { headers } from './headers.ts';
+import { listUnsubscribe, type OneClick, unsubscribeFields } from './list-unsubscribe.ts';
 import { mailbox, mailboxes, maxRecipients } from './mailbox.ts';
 
 export const isoDuration = z
@@ -44,6 +46,11 @@ const always = ({ value }: { value: unknown }) => typeof value === 'object' && v
 const countRecipients = (draft: { to?: unknown; cc?: unknown; bcc?: unknown }) =>
   [draft.to, draft.cc, draft.bcc].flatMap((given) => given ?? []).length;
 
+const setsUnsubscribe = (headers: unknown) =>
+  typeof headers === 'object' &&
+  headers !== null &&
+  Object.keys(headers).some((name) => /^list-unsubscribe(-post)?$/i.test(name));
+
 export const emailDraft = z
   .strictObject({
     from: mailbox.optional().meta({ description: 'One of the allowed senders; by default SMTP_FROM_EMAIL.' }),
@@ -55,15 +62,7 @@ export const emailDraft = z
     text: prose(2_000_000).min(1, 'must not be empty').optional(),
     html: prose(5_000_000).min(1, 'must not be empty').optional(),
     headers: headers.optional(),
-    list_unsubscribe: z
-      .strictObject({
-        url: z
-          .url({ protocol: /^https$/, error: 'must be an https address' })
-          .max(800)
-          .refine((url) => /^[\x21-\x7e]+$/.test(url) && !/[<>]/.test(url), { error: 'must be plain ASCII' }),
-      })
-      .optional()
-      .meta({ description: 'Adds List-Unsubscribe with one click (RFC 8058): the address is POSTed to.' }),
+    list_unsubscribe: listUnsubscribe.optional(),
     attachments: z.array(attachment).max(20, 'must have at most 20 entries').optional(),
     ...scheduleFields,
     max_lateness: isoDuration
@@ -86,6 +85,21 @@ export const emailDraft = z
   .refine((draft) => countRecipients(draft) <= maxRecipients, {
     path: ['to'],
     error: `may have at most ${maxRecipients} together with cc and bcc`,
+    when: always,
+  })
+  .refine((draft) => draft.list_unsubscribe?.stream === undefined || countRecipients(draft) === 1, {
+    path: ['list_unsubscribe'],
+    error: 'with a stream needs exactly one recipient, with cc and bcc',
+    when: always,
+  })
+  .refine(({ list_unsubscribe: one, stream: its }) => !one?.stream || !its || one.stream === its, {
+    path: ['stream'],
+    error: 'must be the stream of list_unsubscribe, or be left out',
+    when: always,
+  })
+  .refine(({ list_unsubscribe: one, headers }) => !one || !setsUnsubscribe(headers), {
+    path: ['list_unsubscribe'],
+    error: 'is given beside headers that say List-Unsubscribe',
     when: always,
   })
   .refine((draft) => draft.text !== undefined || draft.html !== undefined, {
@@ -116,6 +130,7 @@ export type EmailContext = {
   /** Bytes of a whole message. */
   readonly maxMessageSize: number;
   readonly principal: Principal;
+  readonly unsubscribe: Unsubscribe;
   readonly traceparent: string;
 };
 
@@ -127,8 +142,10 @@ export function toDraft(
   requested: RequestedEmail,
   due: Due,
   { sender, principal, traceparent }: EmailContext,
+  oneClick?: OneClick,
 ): EmailDraft {
   return {
+    id: oneClick?.emailId,
     kind: due.dueAt ? 'scheduled' : 'single',
     // A bare address that is the default sender keeps the default name.
     from:
@@ -140,7 +157,7 @@ export function toDraft(
     subject: requested.subject,
     text: requested.text,
     html: requested.html,
-    headers: headersOf(requested),
+    headers: headersOf(requested, oneClick?.link ?? requested.list_unsubscribe?.url),
     attachments: requested.attachments?.map(toAttachment),
     ...due,
     maxLateness: requested.max_lateness,
@@ -148,7 +165,7 @@ export function toDraft(
     apiKeyId: principal.apiKeyId,
     traceparent,
     tags: withTagsOfKey(requested.tags ?? [], principal.sends?.tags),
-    stream: requested.stream,
+    stream: requested.stream ?? requested.list_unsubscribe?.stream,
     ignoreSuppression: requested.ignore_suppression,
   };
 }
@@ -156,12 +173,7 @@ export function toDraft(
 const as = (kind: Recipient['kind'], addresses: readonly Address[] = []): Recipient[] =>
   addresses.map((each) => ({ kind, ...each }));
 
-function headersOf(requested: RequestedEmail): HeaderField[] {
+function headersOf(requested: RequestedEmail, unsubscribeLink: string | undefined): HeaderField[] {
   const fields = Object.entries(requested.headers ?? {}).map(([name, value]) => ({ name, value }));
-  if (!requested.list_unsubscribe) return fields;
-  return [
-    ...fields,
-    { name: 'List-Unsubscribe', value: `<${requested.list_unsubscribe.url}>` },
-    { name: 'List-Unsubscribe-Post', value: 'List-Unsubscribe=One-Click' },
-  ];
+  return unsubscribeLink === undefined ? fields : [...fields, ...unsubscribeFields(unsubscribeLink)];
 }

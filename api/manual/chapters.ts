@@ -85,6 +85,12 @@ export const chapters: readonly Chapter[] = [
       'Events about mail for your application: how to receive and verify them, and when they come again.',
   },
   {
+    slug: 'unsubscribe',
+    title: 'One-click unsubscription',
+    file: 'deploy/unsubscribe.md',
+    about: 'Links by which a person leaves one kind of mail, and what they need.',
+  },
+  {
     slug: 'security',
     title: 'Security',
     file: 'SECURITY.md',

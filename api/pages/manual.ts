@@ -18,14 +18,14 @@ export function manualPages(reference: readonly Section[]): Router {
   const router = Router();
 
   router.get('/docs', (_request, response) =>
-    sendPage(response, { title: 'Postern manual', body: contents(), searchable: true }),
+    sendPage(response, { title: 'Postern manual', body: contents(), hasForm: true }),
   );
 
   router.get('/docs/search', async (request, response) => {
     const query = typeof request.query.q === 'string' ? request.query.q.trim() : '';
     const { sections } = await read();
     const found = searchSections([...sections, ...reference], query);
-    sendPage(response, { title: `${query} – Postern manual`, body: results(query, found), searchable: true });
+    sendPage(response, { title: `${query} – Postern manual`, body: results(query, found), hasForm: true });
   });
 
   router.get('/docs/files/*path', async (request, response) => {
@@ -43,7 +43,7 @@ export function manualPages(reference: readonly Section[]): Router {
     sendPage(response, {
       title: `${page.title} – Postern manual`,
       body: `${searchForm()}<p class="soft">${nav}</p>${page.html}`,
-      searchable: true,
+      hasForm: true,
     });
   });
   return router;

@@ -25,7 +25,7 @@ const styleHash = createHash('sha256').update(style).digest('base64');
 
 /**
  * @param script the address of a script of ours
- * @param searchable whether the page holds the manual's search form
+ * @param hasForm whether the page holds a form of ours
  */
 export function sendPage(
   response: Response,
@@ -33,9 +33,9 @@ export function sendPage(
     title,
     body,
     script,
-    searchable = false,
+    hasForm = false,
     status = 200,
-  }: { title: string; body: string; script?: string; searchable?: boolean; status?: number },
+  }: { title: string; body: string; script?: string; hasForm?: boolean; status?: number },
 ): void {
   response
     .status(status)
@@ -43,7 +43,7 @@ export function sendPage(
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy':
         `default-src 'none'; style-src 'sha256-${styleHash}'; script-src 'self'; connect-src 'self'; ` +
-        `base-uri 'none'; form-action ${searchable ? "'self'" : "'none'"}; frame-ancestors 'none'`,
+        `base-uri 'none'; form-action ${hasForm ? "'self'" : "'none'"}; frame-ancestors 'none'`,
     })
     .end(
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +

@@ -30,6 +30,7 @@ export const apiTables: Readonly<Record<string, PersonalTable>> = {
       reason: 'words',
     },
   },
+  unsubscribe_key: { key: 'only_row', keyType: 'boolean', columns: { key: digest } },
   template: {
     key: 'kind',
     columns: { kind: fixed, subject: 'words', text: 'words', html: 'words' },

@@ -14,6 +14,8 @@ import { referencePages, referenceSections } from '../../api/pages/reference.ts'
 import { type RateLimit, rateLimiter } from '../../api/rate-limit.ts';
 import { resendOperations } from '../../api/resend/operations.ts';
 import { openSending } from '../../api/sending.ts';
+import { unsubscribePages } from '../../api/unsubscribe/pages.ts';
+import { openUnsubscribe } from '../../api/unsubscribe/unsubscribe.ts';
 import { openDatabase } from '../../deploy/database.ts';
 import { openLog } from '../../deploy/log.ts';
 import { openMetrics } from '../../deploy/metrics.ts';
@@ -43,12 +45,14 @@ export async function startApi({
   limit,
   trustedProxies = [],
   webhookAllowPrivate = [],
+  publicUrl = 'https://postern.shop.test',
 }: {
   url?: string;
   from?: { address: string; name?: string } | null;
   limit?: RateLimit;
   trustedProxies?: readonly string[];
   webhookAllowPrivate?: readonly string[];
+  publicUrl?: string;
 } = {}) {
   keepSecretsOf({ API_KEY: apiKey });
   await using resources = new AsyncDisposableStack();
@@ -75,8 +79,8 @@ export async function startApi({
       log,
     }),
   );
-  const publicUrl = 'https://postern.shop.test';
-  const sending = openSending({ database, handOver, from: from ?? undefined, log });
+  const unsubscribe = await openUnsubscribe(database, publicUrl);
+  const sending = openSending({ database, handOver, from: from ?? undefined, unsubscribe, log });
   const operations = allOperations({
     database,
     sending,
@@ -87,6 +91,7 @@ export async function startApi({
   const lastUse = resources.use(openLastUse(database, log));
   const authenticate = authenticator(database, apiKey, { used: lastUse.note });
   const metrics = openMetrics('api', log);
+  const limitOrDefault = limit ?? rateLimiter(database);
   const app = buildApp({
     answered: requestMetrics(metrics),
     operations: [...operations, ...resendOperations(operations, { webhookAllowPrivate })],
@@ -94,13 +99,14 @@ export async function startApi({
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),
       invitationPages(),
+      unsubscribePages({ database, unsubscribe, limit: limitOrDefault, log }),
       referencePages(operations, { version: '0.0.0', publicUrl }),
       causesPage(database),
       manualPages(referenceSections(operations, '0.0.0')),
     ],
     database,
     authenticate,
-    limit: limit ?? rateLimiter(database),
+    limit: limitOrDefault,
     log,
     trustedProxies,
   });

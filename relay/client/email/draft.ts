@@ -8,6 +8,8 @@ import type { Tag } from './tag.ts';
 
 /** What is needed to ask for a mail. Everything in it has been validated: nothing here repairs anything. */
 export type EmailDraft = {
+  /** Where something outside has to know it beforehand; otherwise a new one is made. */
+  readonly id?: string | undefined;
   readonly kind: EmailKind;
   /**
    * Undefined while nobody has configured a From address: the mail is kept as `held` with the reason

@@ -29,7 +29,7 @@ const birthLeaseSeconds = 5;
 export async function insertEmail(
   tx: Queryable,
   draft: EmailDraft,
-  { now, id = uuidv7(now) }: { now?: Date; id?: string } = {},
+  { now, id = draft.id ?? uuidv7(now) }: { now?: Date; id?: string } = {},
 ): Promise<InsertedEmail> {
   const [inserted] = await insertRows(tx, [{ draft, id }]);
   if (!inserted) throw new Error('The insert of an email returned no row');
@@ -41,7 +41,7 @@ export async function insertEmails(tx: Queryable, drafts: readonly EmailDraft[])
   if (drafts.length === 0) return [];
   return insertRows(
     tx,
-    drafts.map((draft) => ({ draft, id: uuidv7() })),
+    drafts.map((draft) => ({ draft, id: draft.id ?? uuidv7() })),
   );
 }
 

@@ -53,6 +53,8 @@ export type SuppressionDraft = {
   readonly reason: SuppressionReason;
   /** Of mail of this stream only. */
   readonly stream?: string | null | undefined;
+  /** The mail that was the reason. */
+  readonly sourceEmailId?: string | undefined;
   readonly note?: string | null | undefined;
   readonly expiresAt?: Date | null | undefined;
 };
@@ -60,19 +62,21 @@ export type SuppressionDraft = {
 /** What stands already stays as it is, unless it is over or its person was erased. */
 export async function addSuppression(
   tx: Queryable,
-  { address, reason, stream = null, note = null, expiresAt = null }: SuppressionDraft,
+  { address, reason, stream = null, sourceEmailId, note = null, expiresAt = null }: SuppressionDraft,
 ): Promise<{ suppression: Suppression; isNew: boolean }> {
   const { ascii, unicode } = spellingsOf(address);
-  await tx.query('delete from suppression where digest = suppression_digest($1) and expires_at <= now()', [
-    ascii,
-  ]);
+  await tx.query(
+    `delete from suppression
+     where digest = suppression_digest($1) and stream = coalesce($2, '') and expires_at <= now()`,
+    [ascii, stream],
+  );
   const { rows } = await tx.query<Suppression & { isNew: boolean }>(
-    `insert into suppression as s (id, address, digest, digest_unicode, reason, note, expires_at, stream)
+    `insert into suppression as s (id, address, digest, digest_unicode, reason, note, expires_at, stream, source_email_id)
      values ($1, $2, suppression_digest($3), case when $4::text is not null then suppression_digest($4) end, $5, $6, $7,
-       coalesce($8, ''))
+       coalesce($8, ''), $9)
      on conflict (digest, stream) do update set address = coalesce(s.address, excluded.address)
      returning ${columns}, s.id = $1 as "isNew"`,
-    [uuidv7(), address, ascii, unicode, reason, note, expiresAt, stream],
+    [uuidv7(), address, ascii, unicode, reason, note, expiresAt, stream, sourceEmailId ?? null],
   );
   const [row] = rows;
   if (!row) throw new Error('The insert of a suppression returned no row');

@@ -7,6 +7,7 @@ import { listen } from '../../../api/listen.ts';
 import { allOperations } from '../../../api/operations.ts';
 import { rateLimiter } from '../../../api/rate-limit.ts';
 import { openSending } from '../../../api/sending.ts';
+import { openUnsubscribe } from '../../../api/unsubscribe/unsubscribe.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
 import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
@@ -36,7 +37,13 @@ export async function startDashboard() {
       log,
     }),
   );
-  const sending = openSending({ database, handOver, from: { address: 'hello@example.com' }, log });
+  const sending = openSending({
+    database,
+    handOver,
+    from: { address: 'hello@example.com' },
+    unsubscribe: await openUnsubscribe(database, 'https://postern.shop.test'),
+    log,
+  });
   const app = buildApp({
     operations: allOperations({
       database,
