@@ -1,5 +1,6 @@
 // The life of one process: read the environment, start, stop in reverse order on SIGTERM.
 import { writeSync } from 'node:fs';
+import { tidyAfterStart } from './after-start.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { type Log, type LogAddresses, type LogLevel, openLog } from './log.ts';
 
@@ -65,7 +66,8 @@ export async function runProcess<
   async function start(): Promise<void> {
     try {
       const outcome = await main({ environment, log, resources, signal: stopping.signal });
-      if (outcome === 'finished') void stop(0);
+      if (outcome === 'finished') return void stop(0);
+      tidyAfterStart();
     } catch (error) {
       // Told to stop while starting: whatever gave up did so because we asked.
       if (stopping.signal.aborted) return;

@@ -27,7 +27,7 @@ export const start: Benchmark = async (say) => {
       what: `start of ${slot.name} to ready`,
       unit: 's',
       postern: median(seconds),
-      target: '≤ 1 s',
+      target: '≤ 0.5 s',
       detail: { seconds },
     });
   }

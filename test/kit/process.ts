@@ -42,6 +42,8 @@ export type ProcessWishes = {
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** As in the image: what Node made of the sources. The first process of a checkout fills it. */
+const compiled = fileURLToPath(new URL('../../node_modules/.cache/postern', import.meta.url));
 // Processes may use their full 25 s to stop; a test that has not stopped one by then has found something.
 const stopMs = 27_000;
 const running = new Map<ChildProcess, string>();
@@ -61,7 +63,11 @@ export async function startProcess(wishes: ProcessWishes): Promise<RunningProces
   keepSecretsOf(environment);
   const child = spawn(process.execPath, [script, ...args], {
     cwd: directory,
-    env: { ...(process.env.PATH ? { PATH: process.env.PATH } : {}), ...environment },
+    env: {
+      ...(process.env.PATH ? { PATH: process.env.PATH } : {}),
+      NODE_COMPILE_CACHE: compiled,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.set(child, `${name} (pid ${child.pid})`);

@@ -26,6 +26,15 @@ test('its process is not root and cannot change its own code', async () => {
   expect(writable).toBe('');
 });
 
+test('each process finds its code compiled, by the user it runs as', async () => {
+  for (const main of ['api/main.ts', 'relay/main.ts', 'worker/main.ts']) {
+    const said = await inside('sh', '-c', `NODE_DEBUG_NATIVE=COMPILE_CACHE node ${main} 2>&1 || true`);
+    const words = said.split('\n').filter((line) => line.includes(main));
+    expect(words.join('\n'), main).toMatch(/success/);
+    expect(said.match(/not initialized|mismatch|failed/g), main).toBeNull();
+  }
+});
+
 test('the image says what it is', async () => {
   const labels = JSON.parse(await docker('image', 'inspect', '--format', '{{json .Config.Labels}}', image));
   expect(labels).toMatchObject({
