@@ -27,6 +27,7 @@ import { manualPages } from './pages/manual.ts';
 import { metricsPages, requestMetrics } from './pages/metrics.ts';
 import { referencePages, referenceSections } from './pages/reference.ts';
 import { rateLimiter } from './rate-limit.ts';
+import { notOfferedPages } from './resend/not-offered.ts';
 import { resendOperations } from './resend/operations.ts';
 import { handOverBytes, openSending } from './sending.ts';
 import { measureSignIns } from './sign-in-measures.ts';
@@ -75,13 +76,7 @@ await runProcess(
       unsubscribe,
       log,
     });
-    const operations = allOperations({
-      database,
-      sending,
-      publicUrl: environment.publicUrl,
-      providerVariables: environment.providerVariables,
-      webhookAllowPrivate: environment.webhookAllowPrivate,
-    });
+    const operations = allOperations({ ...environment, database, sending });
     const limit = rateLimiter(database);
     const metrics = openMetrics('api', log);
     const refused = measureSignIns(metrics);
@@ -95,12 +90,13 @@ await runProcess(
     const app = buildApp({
       budget,
       answered: requestMetrics(metrics),
-      operations: [...operations, ...resendOperations(operations, environment)],
+      operations: [...operations, ...resendOperations(operations, { ...environment, database })],
       pages: [
         healthPages({ database, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),
         invitationPages(),
         unsubscribePages({ database, unsubscribe, limit, log }),
+        notOfferedPages(),
         referencePages(operations, {
           version: packageJson.version,
           publicUrl: environment.publicUrl,

@@ -154,6 +154,11 @@ export const problemTypes = {
     title: 'Internal error',
     advice: 'A fault in Postern. The log of the api has the details under the request id in `instance`.',
   },
+  'not-offered': {
+    status: 501,
+    title: 'Postern does not offer this',
+    advice: '`detail` says what to use instead. Only the addresses under /resend answer so.',
+  },
   busy: {
     status: 503,
     title: 'Too many large requests at once',

@@ -41,6 +41,7 @@ function nameOf(problem: Problem): Name {
     return isWrong ? ['invalid_api_key', 403] : ['missing_api_key'];
   }
   if (problem.type === 'invalid-fields') return nameOfFaults(problem.errors ?? []);
+  if (problem.type === 'rate-limited' && problem.members.span === 'day') return ['daily_quota_exceeded'];
   const { status } = problemTypes[problem.type];
   return names[problem.type] ?? [status >= 500 ? 'application_error' : 'validation_error'];
 }

@@ -6,6 +6,9 @@ const cursor = z.uuid('must be the id of an item of this list').optional();
 
 export const listQuery = z.strictObject({ limit: pageQuery.limit, after: cursor, before: cursor });
 
+/** For lists that the API pages through in one direction only. */
+export const forwardOnly = z.strictObject({ limit: pageQuery.limit, after: cursor });
+
 /** From a page of the API. */
 export const toList =
   <Item>(tell: (item: Item) => unknown) =>

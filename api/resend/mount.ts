@@ -7,7 +7,13 @@ import type { Answer, Call, Operation, Preparation } from '../operation.ts';
 import { type Fault, Problem } from '../problem.ts';
 
 /** What an operation of the API is asked. */
-export type Asked = { readonly path?: unknown; readonly query?: unknown; readonly body?: unknown };
+type Asked = { readonly path?: unknown; readonly query?: unknown; readonly body?: unknown };
+
+/**
+ * @param now the time by the database's clock
+ * @param tx the transaction of the operation, where it has one
+ */
+export type Ask = (call: Call, now: () => Promise<Date>, tx: Queryable | undefined) => Asked | Promise<Asked>;
 
 type Mounted = {
   readonly id: string;
@@ -19,8 +25,7 @@ type Mounted = {
   readonly takesBody?: boolean;
   readonly takesOctets?: boolean;
   readonly prepare?: Preparation;
-  /** @param now the time by the database's clock */
-  readonly ask?: (call: Call, now: () => Promise<Date>) => Asked | Promise<Asked>;
+  readonly ask?: Ask;
   /** The body of the answer, from that of the operation. */
   // biome-ignore lint/suspicious/noExplicitAny: every operation answers in a shape of its own
   readonly tell: (body: any, call: Call) => unknown;
@@ -46,8 +51,8 @@ export function mount(engine: Operation, as: Mounted): Operation {
     }),
   });
   const asked = async (call: Call, q?: Queryable): Promise<Call> => {
-    const request = await ask(call, () => databaseTime(q));
-    return { ...call, path: undefined, query: undefined, body: undefined, ...readAsked(engine, request) };
+    const request = await ask(call, () => databaseTime(q), q);
+    return { ...call, ...askOf(engine, request) };
   };
   const shared = {
     ...engine,
@@ -72,7 +77,10 @@ export function mount(engine: Operation, as: Mounted): Operation {
 }
 
 /** Reads what is asked with the schemas of the operation, as if it had come that way. */
-function readAsked({ params, query, body }: Operation, asked: Asked): Asked {
+export function askOf(
+  { params, query, body }: Operation,
+  asked: Asked,
+): Pick<Call, 'path' | 'query' | 'body'> {
   const path = params?.safeParse(asked.path);
   if (path && !path.success) throw new Problem('not-found', 'Nothing has this id.');
   const parts = [
@@ -80,10 +88,12 @@ function readAsked({ params, query, body }: Operation, asked: Asked): Asked {
     body && { name: 'body', in: 'body' as const, schema: body, value: asked.body ?? {} },
   ].filter((part) => part !== undefined);
   const values = readParts(parts);
-  return { path: path?.data, ...Object.fromEntries(parts.map(({ name }, index) => [name, values[index]])) };
+  const read = Object.fromEntries(parts.map(({ name }, index) => [name, values[index]]));
+  return { path: path?.data, query: read.query, body: read.body };
 }
 
-async function inItsWords(rename: (fault: Fault) => Fault, work: () => Promise<Answer>): Promise<Answer> {
+/** Faults of the request to the operation become those of the request that came. */
+export async function inItsWords<T>(rename: (fault: Fault) => Fault, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -11,6 +11,7 @@ import { stream } from '../tags.ts';
 
 export const suppressionView = z
   .strictObject({
+    id,
     address: z.string().meta({ examples: ['ann@example.com'] }),
     stream: z.string().nullable().meta({ description: 'Mail of this stream only; null is all mail.' }),
     reason: z.enum(suppressionReasons),
@@ -30,6 +31,7 @@ export const suppressionView = z
 
 export function toSuppressionView(suppression: Suppression): z.output<typeof suppressionView> {
   return {
+    id: suppression.id,
     address: suppression.address,
     stream: suppression.stream,
     reason: suppression.reason,

@@ -12,6 +12,7 @@ import { manualPages } from '../../api/pages/manual.ts';
 import { metricsPages, requestMetrics } from '../../api/pages/metrics.ts';
 import { referencePages, referenceSections } from '../../api/pages/reference.ts';
 import { type RateLimit, rateLimiter } from '../../api/rate-limit.ts';
+import { notOfferedPages } from '../../api/resend/not-offered.ts';
 import { resendOperations } from '../../api/resend/operations.ts';
 import { openSending } from '../../api/sending.ts';
 import { unsubscribePages } from '../../api/unsubscribe/pages.ts';
@@ -94,12 +95,13 @@ export async function startApi({
   const limitOrDefault = limit ?? rateLimiter(database);
   const app = buildApp({
     answered: requestMetrics(metrics),
-    operations: [...operations, ...resendOperations(operations, { webhookAllowPrivate })],
+    operations: [...operations, ...resendOperations(operations, { database, webhookAllowPrivate })],
     pages: [
       healthPages({ database, isStopping: () => false }),
       metricsPages(metrics, authenticate),
       invitationPages(),
       unsubscribePages({ database, unsubscribe, limit: limitOrDefault, log }),
+      notOfferedPages(),
       referencePages(operations, { version: '0.0.0', publicUrl }),
       causesPage(database),
       manualPages(referenceSections(operations, '0.0.0')),

@@ -24,7 +24,7 @@ test('an address is put on the list, shown as given, and taken off', async () =>
         reply: null,
       },
       ...{ source_email_id: null, source_queue_id: null },
-      ...{ note: 'asked', created_at: expect.any(String), expires_at: null },
+      ...{ id: expect.any(String), note: 'asked', created_at: expect.any(String), expires_at: null },
     },
   ]);
   const again = await api.post('/api/v1/suppressions', { address: 'ann@EXAMPLE.com', reason: 'complaint' });
