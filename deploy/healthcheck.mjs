@@ -1,4 +1,4 @@
-// What Docker runs inside the container to learn whether its process is well: `healthcheck.mjs PORT PATH`.
+// healthcheck.sh in Node, for stacks whose Compose file is of 0.1.0: `healthcheck.mjs PORT PATH`.
 // The image has neither curl nor wget, and plain JavaScript starts a third faster than stripped TypeScript.
 import { get } from 'node:http';
 

@@ -35,6 +35,21 @@ test('each process finds its code compiled, by the user it runs as', async () =>
   }
 });
 
+test('the health check tells a process that is well from one that is not', async () => {
+  const server = `require('node:http').createServer((asked, answer) => answer.writeHead(asked.url === '/readyz' ? 200 : 503).end('{}')).listen(9, '127.0.0.1')`;
+  const check = (path: string) => `bash deploy/healthcheck.sh 9 ${path}; echo $?`;
+  const script = [
+    'exec 2>&1',
+    check('/readyz'),
+    `node -e "${server}" & until bash deploy/healthcheck.sh 9 /readyz; do sleep 0.1; done`,
+    check('/readyz'),
+    check('/livez'),
+  ].join('\n');
+  const said = await inside('sh', '-c', script);
+  const told = said.split('\n').filter((line) => /^\d$|answered/.test(line));
+  expect(told).toEqual(['1', '0', 'answered 503 Service Unavailable', '1']);
+}, 60_000);
+
 test('the image says what it is', async () => {
   const labels = JSON.parse(await docker('image', 'inspect', '--format', '{{json .Config.Labels}}', image));
   expect(labels).toMatchObject({

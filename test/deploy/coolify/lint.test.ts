@@ -51,7 +51,7 @@ test.each([
   ['healthcheck', / {4}healthcheck:\n.*9102.*\n.*\n.*\n.*\n.*\n/, ''],
   [
     'healthcheck-program',
-    '["CMD", "node", "deploy/healthcheck.mjs", "3000", "/livez"]',
+    '["CMD", "bash", "deploy/healthcheck.sh", "3000", "/livez"]',
     '["CMD", "curl", "-f", "http://127.0.0.1:3000/livez"]',
   ],
   ['restart', '  postern-worker:\n', '  postern-worker:\n    restart: on-failure\n'],

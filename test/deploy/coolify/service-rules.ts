@@ -94,7 +94,7 @@ function checkHealth({ name, written, isOurs, isOneShot }: Service): Fault[] {
   const program = textsIn(check.test)
     .flatMap((text) => text.split(/\s+/))
     .find((word) => word !== 'CMD' && word !== 'CMD-SHELL');
-  const available = isOurs ? ['node'] : ['pg_isready'];
+  const available = isOurs ? ['bash', 'node'] : ['pg_isready'];
   if (available.includes(program ?? '')) return [];
   return [{ rule: 'healthcheck-program', problem: `${name}: there is no ${program} in its image` }];
 }
