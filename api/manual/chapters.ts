@@ -78,6 +78,12 @@ export const chapters: readonly Chapter[] = [
     about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
   },
   {
+    slug: 'resend',
+    title: 'From Resend: keep the client',
+    file: 'deploy/resend/README.md',
+    about: 'The unmodified resend client with two other variables: what works, and what is refused.',
+  },
+  {
     slug: 'webhooks',
     title: 'Webhooks',
     file: 'deploy/webhooks/README.md',

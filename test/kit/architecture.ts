@@ -51,6 +51,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   standardwebhooks: ['test'],
   svix: ['test'],
   resend: ['test'],
+  'resend-oldest': ['test'],
   vitest: ['test'],
   yaml: ['test'],
 };
