@@ -97,6 +97,12 @@ export const problemTypes = {
     title: 'The webhook is disabled',
     advice: 'Enable it first: PATCH /api/v1/webhooks/{id} with `{"enabled": true}`.',
   },
+  'canary-unavailable': {
+    status: 409,
+    title: 'No test mail can be sent and read back now',
+    advice:
+      '`detail` says why: no mailbox is read (BOUNCE_IMAP), the domain has no full sender address, or the last one was sent less than ten minutes ago.',
+  },
   'key-revoked': {
     status: 409,
     title: 'The key was revoked',

@@ -59,6 +59,31 @@ export function readBounceMailbox(
   };
 }
 
+/** More would be no test any more. */
+const mostCanaries = 5;
+
+/** Who gets a mail to oneself every day. */
+export function readCanaryTo(reading: Reading, mailbox: BounceMailbox | undefined): readonly string[] {
+  const addresses = reading.optional('CANARY_TO') ?? [];
+  if (addresses.length === 0) return [];
+  const problem =
+    mailbox === undefined
+      ? 'is set, and no mailbox is read in which such mail could come back'
+      : addresses.some((address) => address.startsWith('*'))
+        ? 'names a whole domain, and mail needs an address'
+        : addresses.length > mostCanaries
+          ? `has more than ${mostCanaries} addresses`
+          : undefined;
+  if (problem === undefined) return addresses;
+  reading.add('CANARY_TO', {
+    severity: 'warning',
+    problem: `${problem}: no mail is sent to it`,
+    fix: 'Set BOUNCE_IMAP=on and up to five addresses that forward to that mailbox, or leave CANARY_TO out.',
+    cause: 'env-value-garbage',
+  });
+  return [];
+}
+
 /** Warnings, all of them: mail leaves without a mailbox to read. */
 function nameMissing(reading: Reading, name: 'BOUNCE_IMAP_USER' | 'BOUNCE_IMAP_PASSWORD'): void {
   reading.add(name, {

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
-import { readBounceMailbox } from './bounce-mailbox.ts';
+import { readBounceMailbox, readCanaryTo } from './bounce-mailbox.ts';
 import type { AddressVariable } from './database.ts';
 import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
@@ -118,6 +118,7 @@ export function readRelayEnvironment(source: Source) {
     };
     const primary = readProvider(mail, 'SMTP', surroundings);
     const second = readProvider(mail, 'SMTP2', surroundings);
+    const bounceMailbox = readBounceMailbox(mail, primary);
     const providers = isFromUsable
       ? [primary, second].filter((provider): provider is ProviderReading => provider !== undefined)
       : [];
@@ -148,7 +149,8 @@ export function readRelayEnvironment(source: Source) {
       queueLifetimeSeconds: reading.required('QUEUE_LIFETIME') / 1000,
       retryScheduleSeconds: (reading.required('RETRY_SCHEDULE') ?? []).map((ms) => ms / 1000),
       dnsResolvers: reading.optional('DNS_RESOLVERS') ?? [],
-      bounceMailbox: readBounceMailbox(mail, primary),
+      bounceMailbox,
+      canaryTo: readCanaryTo(mail, bounceMailbox),
       alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
       alertWebhookSecret: reading.optional('ALERT_WEBHOOK_SECRET'),
       from,

@@ -38,7 +38,8 @@ export const grants: Grants = {
       event: 'select insert update(recipient, detail)',
       heartbeat: 'select insert update',
       doctor_run: everything,
-      sender_domain: 'select update(next_check_at)',
+      sender_domain: 'select update(next_check_at, canary_asked_at)',
+      canary: 'select',
       bounce_mailbox: 'select(key, state, cause, detail, since, last_look_at)',
       bounce_report: 'select(read_at, outcome, why)',
       cause: 'select',
@@ -100,6 +101,7 @@ export const grants: Grants = {
       bounce_folder: 'select insert update',
       doctor_run: 'select update',
       sender_domain: everything,
+      canary: everything,
       heartbeat: 'select insert update',
       event: 'select insert',
       // Whether there is any; who is on it tells suppression_of(), and suppress_recipient() adds its own recipients.

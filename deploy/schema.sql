@@ -75,6 +75,20 @@ create table bounce_report (
   why text,
   withheld integer not null default 0
 );
+create table canary (
+  token text not null,
+  domain text not null,
+  sender text not null,
+  recipient text not null,
+  queue_id text not null,
+  queued_at timestamp with time zone not null default now(),
+  returned_at timestamp with time zone,
+  folder text,
+  is_junk boolean,
+  result text,
+  findings jsonb not null default '[]'::jsonb,
+  selectors text[] not null default '{}'::text[]
+);
 create table cause (
   slug text not null,
   title text not null,
@@ -414,7 +428,8 @@ create table sender_domain (
   settled text,
   settled_at timestamp with time zone,
   findings jsonb not null default '[]'::jsonb,
-  receivers jsonb not null default '[]'::jsonb
+  receivers jsonb not null default '[]'::jsonb,
+  canary_asked_at timestamp with time zone
 );
 create table sender_hold (
   lane text not null,
@@ -549,6 +564,9 @@ alter table bounce_report add constraint a_digest_is_sha_256 CHECK ((octet_lengt
 alter table bounce_report add constraint bounce_report_pkey PRIMARY KEY (digest);
 alter table bounce_report add constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['matched'::text, 'unmatched'::text, 'unreadable'::text])));
 alter table bounce_report add constraint why_is_known CHECK ((why = ANY (ARRAY['no-id'::text, 'mail-unknown'::text, 'recipient-unknown'::text]))) NOT VALID;
+alter table canary add constraint canary_pkey PRIMARY KEY (token);
+alter table canary add constraint result_is_known CHECK ((result = ANY (ARRAY['pass'::text, 'note'::text, 'warn'::text, 'fail'::text, 'unknown'::text, 'not-applicable'::text])));
+alter table canary add constraint what_returned_has_a_result CHECK (((returned_at IS NULL) = (result IS NULL)));
 alter table cause add constraint cause_pkey PRIMARY KEY (slug);
 alter table client_email_config add constraint client_email_config_pkey PRIMARY KEY (client_id);
 alter table client_email_config add constraint from_name_is_one_line CHECK ((from_name !~ '[\r\n]'::text));
@@ -695,6 +713,8 @@ CREATE INDEX application_by_status ON public.application USING btree (status, id
 CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
 CREATE INDEX bounce_report_withheld ON public.bounce_report USING btree (read_at) WHERE (withheld > 0);
 CREATE INDEX bounce_report_without_effect ON public.bounce_report USING btree (read_at) WHERE (outcome <> 'matched'::text);
+CREATE INDEX canary_by_domain ON public.canary USING btree (domain, queued_at DESC);
+CREATE INDEX canary_by_time ON public.canary USING btree (queued_at);
 CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
 CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
 CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
@@ -737,6 +757,7 @@ CREATE INDEX scheduled_email_by_due_time ON public.email USING btree (due_at, id
 CREATE INDEX scheduled_email_not_finished ON public.email USING btree (due_at, id) WHERE ((kind = 'scheduled'::text) AND (status = ANY (ARRAY['uncertain'::mail_status, 'held'::mail_status, 'sending'::mail_status, 'deferred'::mail_status, 'queued'::mail_status, 'pending'::mail_status])));
 CREATE INDEX search_document_by_word ON public.search_document USING gin (words);
 CREATE INDEX search_document_to_write ON public.search_document USING btree (email_id) WHERE (words IS NULL);
+CREATE INDEX sender_domain_asks_for_canary ON public.sender_domain USING btree (canary_asked_at) WHERE (canary_asked_at IS NOT NULL);
 CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_at);
 CREATE INDEX submission_at ON public.submission USING btree (at);
 CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
@@ -1207,6 +1228,8 @@ grant insert, select, update on table public.bounce_mailbox to postern_relay;
 grant select (outcome, read_at, why) on table public.bounce_report to postern_api;
 grant insert, select, update (withheld) on table public.bounce_report to postern_relay;
 grant delete, select (digest, read_at) on table public.bounce_report to postern_worker;
+grant select on table public.canary to postern_api;
+grant delete, insert, select, update on table public.canary to postern_relay;
 grant select on table public.cause to postern_api;
 grant delete, insert, select, update on table public.cause to postern_relay;
 grant delete, insert, select, update on table public.client_email_config to postern_api;
@@ -1269,7 +1292,7 @@ grant delete, select (key, last_at) on table public.refusal to postern_worker;
 grant delete, insert, select, update on table public.route to postern_relay;
 grant delete, insert, select, update on table public.search_document to postern_api;
 grant delete, select (email_id), update (words) on table public.search_document to postern_worker;
-grant select, update (next_check_at) on table public.sender_domain to postern_api;
+grant select, update (canary_asked_at, next_check_at) on table public.sender_domain to postern_api;
 grant delete, insert, select, update on table public.sender_domain to postern_relay;
 grant select (cause, causes, detail, lane, lifted_at, sender), update (asked_for, detail, next_probe_at) on table public.sender_hold to postern_api;
 grant delete, insert, select, update on table public.sender_hold to postern_relay;

@@ -558,6 +558,12 @@ export const variables = {
     readBy: ['relay'],
     help: 'A folder into which reports are moved once they were read. Unset: they stay where they are.',
   },
+  CANARY_TO: {
+    group: 'Delivery',
+    type: 'senders',
+    readBy: ['relay'],
+    help: 'Sends a mail to the mailbox of BOUNCE_IMAP and to these addresses once a day, and reads it back there: a comma list of five addresses at most, which forward to that mailbox, or its own. Unset: only when somebody asks.',
+  },
   DNS_RESOLVERS: {
     group: 'Delivery',
     type: 'resolvers',

@@ -12,6 +12,7 @@ import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openAlerts } from './alerts/alerts.ts';
+import { type Canaries, openCanaries } from './canary/canaries.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
@@ -137,8 +138,11 @@ await runProcess(
       },
     });
     stops.push(submission);
+    let canaries: Canaries | undefined;
     if (environment.bounceMailbox) {
+      canaries = openCanaries({ environment, database, log, queued: started.wake });
       stops.push(
+        canaries,
         startMailboxReader({
           mailbox: environment.bounceMailbox,
           database,
@@ -148,6 +152,7 @@ await runProcess(
           alert: alerts.raise,
           counted: measureMailbox(metrics, database),
           suppressed: suppressions.byReport,
+          canaries,
         }),
       );
     }
@@ -169,6 +174,7 @@ await runProcess(
         preflight?.lookForRequests();
         domains.look();
         submission?.lookAtKeys();
+        canaries?.look();
       }),
     );
     log.info(

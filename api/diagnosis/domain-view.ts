@@ -1,9 +1,41 @@
 // A sender's domain as the API shows it.
 import { z } from 'zod';
+import type { CanaryReport } from '../../relay/client/status/canaries.ts';
 import type { DomainReport } from '../../relay/client/status/domains.ts';
 import { instant } from '../fields.ts';
 
 const result = z.enum(['pass', 'note', 'warn', 'fail', 'unknown', 'not-applicable']);
+
+const canaryView = z
+  .strictObject({
+    recipient: z.string(),
+    queue_id: z.string(),
+    queued_at: instant,
+    state: z.enum(['unsent', 'waiting', 'returned', 'missing']).meta({
+      description: '`missing`: the provider took it a quarter of an hour ago, and it is not in the mailbox.',
+    }),
+    returned_at: instant.nullable(),
+    delay_seconds: z
+      .number()
+      .nullable()
+      .meta({ description: "From the provider's 250 to the mailbox, by two clocks." }),
+    folder: z.string().nullable(),
+    is_junk: z.boolean().nullable(),
+    result: result.nullable(),
+    findings: z.array(
+      z
+        .strictObject({
+          check: z.enum(['arrival', 'from', 'spf', 'dkim', 'dmarc']),
+          result,
+          cause: z.string(),
+          title: z.string(),
+          fix: z.string().nullable(),
+          evidence: z.array(z.string()).meta({ description: 'What the receiver wrote (RFC 8601).' }),
+        })
+        .meta({ id: 'CanaryFinding' }),
+    ),
+  })
+  .meta({ id: 'Canary' });
 
 export const domainView = z
   .strictObject({
@@ -51,11 +83,35 @@ export const domainView = z
         codes: z.array(z.string()).meta({ description: 'Replies that follow where the answer is no.' }),
       }),
     ),
+    canaries: z.array(canaryView).meta({
+      description: 'The last mails to oneself that were sent from this domain to be read back.',
+    }),
   })
   .meta({ id: 'SenderDomain' });
 
-export const toDomainView = ({ checkedAt, settledAt, ...report }: DomainReport) => ({
+export const toDomainView = (
+  { checkedAt, settledAt, ...report }: DomainReport,
+  canaries: readonly CanaryReport[],
+) => ({
   ...report,
   settled_at: settledAt?.toISOString() ?? null,
   checked_at: checkedAt?.toISOString() ?? null,
+  canaries: canaries.filter(({ domain }) => domain === report.domain).map(toCanaryView),
+});
+
+const toCanaryView = ({
+  domain: _,
+  queueId,
+  queuedAt,
+  returnedAt,
+  delaySeconds,
+  isJunk,
+  ...canary
+}: CanaryReport) => ({
+  ...canary,
+  queue_id: queueId,
+  queued_at: queuedAt.toISOString(),
+  returned_at: returnedAt?.toISOString() ?? null,
+  delay_seconds: delaySeconds,
+  is_junk: isJunk,
 });

@@ -1,6 +1,7 @@
 // GET /api/v1/domains: what DNS says of the domains that mail is sent from.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
+import { listCanaries } from '../../relay/client/status/canaries.ts';
 import { listDomains as readDomains } from '../../relay/client/status/domains.ts';
 import { type Operation, reads } from '../operation.ts';
 import { domainView, toDomainView } from './domain-view.ts';
@@ -22,7 +23,8 @@ export function listDomains({ database }: { database: Database }): Operation {
       },
     },
     async handle() {
-      return { status: 200, body: { data: (await readDomains(database)).map(toDomainView) } };
+      const [domains, canaries] = await Promise.all([readDomains(database), listCanaries(database)]);
+      return { status: 200, body: { data: domains.map((domain) => toDomainView(domain, canaries)) } };
     },
   });
 }

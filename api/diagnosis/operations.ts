@@ -8,6 +8,7 @@ import { getEmailStatus } from './get-email-status.ts';
 import { getTestEmailConfig } from './get-test-email-config.ts';
 import { listDomains } from './list-domains.ts';
 import { listUnknownReplies } from './list-unknown-replies.ts';
+import { sendCanary } from './send-canary.ts';
 import { sendTestEmail } from './send-test-email.ts';
 
 export const diagnosisOperations = (given: {
@@ -19,6 +20,7 @@ export const diagnosisOperations = (given: {
   getTestEmailConfig(given),
   listDomains(given),
   checkDomain(given),
+  sendCanary(),
   listUnknownReplies(given),
   sendTestEmail(given),
 ];

@@ -1,5 +1,7 @@
 // `npm run doctor -- --domain`: what DNS says of the domains that this environment sends from.
 import { randomUUID } from 'node:crypto';
+import type { Database } from '../../deploy/database.ts';
+import { type CanaryReport, listCanaries } from '../client/status/canaries.ts';
 import { describeDomain } from '../domain/describe-domain.ts';
 import { type DomainExamination, examineDomain } from '../domain/examine-domain.ts';
 import { openLookup } from '../domain/lookup.ts';
@@ -14,7 +16,7 @@ import type { SettingsReading } from './settings.ts';
 export async function lookAtDomains(
   { from, providers, dnsResolvers }: SettingsReading['environment'],
   wanted: readonly string[],
-  { json, colour }: { json: boolean; colour: boolean },
+  { json, colour, database }: { json: boolean; colour: boolean; database?: Database | undefined },
 ): Promise<{ text: string; ok: boolean }> {
   const known = sendingDomains(from?.email, providers);
   const domains =
@@ -30,11 +32,40 @@ export async function lookAtDomains(
     const providerId = host === undefined ? undefined : providerOf(undefined, host, '')?.id;
     examinations.push(await examineDomain({ domain, providerId, unusedLabel: randomUUID() }, lookup));
   }
+  const canaries = await knownCanaries(database);
+  const canariesOf = (domain: string) => canaries.filter((canary) => canary.domain === domain);
   const ok = examinations.every(({ result }) => result !== 'fail');
   const text = json
-    ? `${JSON.stringify({ ok, domains: examinations }, null, 2)}\n`
-    : examinations.map((examination) => describeDomain(examination, { colour })).join('\n');
+    ? `${JSON.stringify({ ok, domains: examinations.map((each) => ({ ...each, canaries: canariesOf(each.domain) })) }, null, 2)}\n`
+    : examinations
+        .map(
+          (each) => describeDomain(each, { colour }) + canariesOf(each.domain).map(describeCanary).join(''),
+        )
+        .join('\n');
   return { text, ok };
+}
+
+/** The relay sends them: without its database nothing is known of them. */
+async function knownCanaries(database: Database | undefined): Promise<readonly CanaryReport[]> {
+  if (!database) return [];
+  const late = new Promise<never>((_, reject) => setTimeout(reject, patienceMs).unref());
+  return Promise.race([listCanaries(database), late]).catch(() => []);
+}
+
+const patienceMs = 1_500;
+
+function describeCanary(canary: CanaryReport): string {
+  const { recipient, queuedAt, state, delaySeconds, findings } = canary;
+  const after = delaySeconds === null ? '' : ` after ${delaySeconds.toFixed(1)} s`;
+  const lines = [
+    `  The test mail of ${queuedAt.toISOString()} to ${recipient}: ${state}${after}`,
+    ...findings.flatMap(({ check, result, cause, title, fix, evidence }) => [
+      `    ${result.padEnd(8)} ${check.padEnd(7)} ${title}${result === 'pass' ? '' : ` (${cause})`}`,
+      ...(fix ? [`                     ${fix}`] : []),
+      ...(result === 'pass' ? [] : evidence.map((line) => `                     Receiver: ${line}`)),
+    ]),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** A domain that is no sender's yet would leave by the first provider. */

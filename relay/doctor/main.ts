@@ -71,9 +71,11 @@ async function run(understood: ReturnType<typeof readWishes>): Promise<0 | 1 | 2
   const reading = readSettings(source, platform.id);
   const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
   if (wishes.domain) {
+    await using database = openIfSet(reading);
     const { text, ok } = await lookAtDomains(reading.environment, understood?.domains ?? [], {
       ...wishes,
       colour,
+      database,
     });
     await print(text);
     return ok ? 0 : 1;

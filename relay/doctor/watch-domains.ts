@@ -6,6 +6,7 @@ import type { RelayEnvironment } from '../../deploy/environment.ts';
 import type { Log } from '../../deploy/log.ts';
 import { every } from '../../deploy/repeat.ts';
 import type { Alert } from '../alerts/alerts.ts';
+import { seenSelectors } from '../client/status/canaries.ts';
 import { type DueDomain, nameDomains, storeDomain, takeDueDomain } from '../client/status/domains.ts';
 import { type DomainExamination, examineDomain } from '../domain/examine-domain.ts';
 import { openLookup } from '../domain/lookup.ts';
@@ -63,7 +64,12 @@ export function watchDomains({ environment, database, log, alert, looked }: Star
   async function lookAt(due: DueDomain): Promise<void> {
     const lookup = openLookup({ resolvers: dnsResolvers, signal: stopping.signal });
     const { domain, provider } = due;
-    const question = { domain, providerId: provider ?? undefined, unusedLabel: randomUUID() };
+    const question = {
+      domain,
+      providerId: provider ?? undefined,
+      unusedLabel: randomUUID(),
+      seenSelectors: await seenSelectors(database, domain),
+    };
     const examination = await examineDomain(question, lookup);
     if (stopping.signal.aborted) return;
     const { settled, hasChanged, nextInSeconds } = settle(due, examination.result);

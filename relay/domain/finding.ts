@@ -33,7 +33,7 @@ export type DomainFinding = {
 const order: readonly Result[] = ['fail', 'warn', 'unknown', 'note', 'pass', 'not-applicable'];
 
 /** The worst of them; `pass` for none. */
-export function worstResult(findings: readonly DomainFinding[]): Result {
+export function worstResult(findings: readonly { readonly result: Result }[]): Result {
   return order.find((result) => findings.some((finding) => finding.result === result)) ?? 'pass';
 }
 

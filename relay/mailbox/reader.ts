@@ -11,6 +11,7 @@ import { recordReport } from '../bounces/record-report.ts';
 import type { Suppressed } from '../bounces/suppress-reported.ts';
 import type { OAuth2Provider, Tokens } from '../tokens/tokens.ts';
 import { failureOf } from './failure.ts';
+import type { CanaryReader } from './look.ts';
 import { placeOf } from './place.ts';
 import { runSession, type SessionTimes, usualTimes } from './session.ts';
 import {
@@ -35,6 +36,8 @@ type Start = {
   readonly counted?: (outcome: 'matched' | 'unmatched' | 'unreadable') => void;
   /** Told of the addresses that a report put onto the suppression list, or would have. */
   readonly suppressed?: (suppressed: Suppressed) => void;
+  /** Mail that we sent to ourselves, and that comes back here. */
+  readonly canaries?: CanaryReader;
   readonly times?: SessionTimes;
   readonly leaseMs?: number;
 };
@@ -118,6 +121,7 @@ export function startMailboxReader(start: Start): MailboxReader {
       isCautious,
       signal: until,
       times,
+      canaries: start.canaries,
       looking: (folder) => ({
         position: () => readPosition(database, key, folder),
         reached: (position) => storePosition(database, key, folder, position),

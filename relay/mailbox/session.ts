@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { ImapFlow, ImapFlowOptions } from 'imapflow';
 import type { BounceMailbox } from '../../deploy/bounce-mailbox.ts';
-import type { Looking } from './look.ts';
+import type { CanaryReader, Looking } from './look.ts';
 import { lookThrough } from './look.ts';
 
 export type SessionTimes = {
@@ -30,6 +30,7 @@ type Session = {
   readonly isCautious: boolean;
   readonly signal: AbortSignal;
   readonly times: SessionTimes;
+  readonly canaries: CanaryReader | undefined;
   /** What a look needs beside the connection. */
   looking(folder: string): Pick<Looking, 'position' | 'reached' | 'record'>;
   /** A look through all folders is over. */
@@ -52,6 +53,7 @@ export async function runSession(session: Session): Promise<void> {
   try {
     await client.connect();
     const folders = await foldersOf(client, mailbox);
+    const junk = await junkOf(client);
     await makeTarget(client, mailbox);
     const news = watchNews(client);
     while (!signal.aborted && client.usable) {
@@ -63,6 +65,8 @@ export async function runSession(session: Session): Promise<void> {
           folder,
           moveTo: mailbox.moveTo,
           isCautious: session.isCautious,
+          canaries: session.canaries,
+          isJunk: folder === junk,
           signal,
         });
       }
@@ -112,9 +116,12 @@ export function optionsOf({
 /** The inbox last: it stays open while we wait for news. */
 export async function foldersOf(client: ImapFlow, { folders }: BounceMailbox): Promise<string[]> {
   if (folders.length > 0) return [...folders].reverse();
-  const junk = (await client.list()).find(({ specialUse }) => specialUse === '\\Junk');
-  return [...(junk === undefined ? [] : [junk.path]), 'INBOX'];
+  const junk = await junkOf(client);
+  return [...(junk === undefined ? [] : [junk]), 'INBOX'];
 }
+
+const junkOf = async (client: ImapFlow): Promise<string | undefined> =>
+  (await client.list()).find(({ specialUse }) => specialUse === '\\Junk')?.path;
 
 async function makeTarget(client: ImapFlow, { moveTo }: BounceMailbox): Promise<void> {
   if (moveTo === undefined) return;

@@ -159,6 +159,7 @@ export const relayRooms: Readonly<Record<string, readonly string[]>> = {
   submission: ['policy', 'smtp'],
   delivery: ['verdict', 'policy', 'alerts', 'smtp', 'tokens', 'lane-state'],
   domain: [],
+  canary: ['smtp', 'domain'],
   doctor: ['verdict', 'policy', 'alerts', 'smtp', 'tokens', 'mailbox', 'lane-state', 'domain'],
   'stand-in': [],
 };

@@ -121,6 +121,20 @@ export const mailTables = {
     },
   },
   bounce_folder: { key: 'mailbox', columns: { mailbox: operators, folder: operators } },
+  canary: {
+    key: 'token',
+    columns: {
+      token: digest,
+      domain: operators,
+      sender: operators,
+      recipient: operators,
+      queue_id: digest,
+      folder: operators,
+      result: fixed,
+      findings: { never: "what servers say of the operator's own mail" },
+      selectors: operators,
+    },
+  },
   bounce_report: { key: 'digest', keyType: 'bytea', columns: { digest, outcome: fixed, why: fixed } },
   lane_refusal: {
     key: 'lane',

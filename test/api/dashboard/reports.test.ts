@@ -1,9 +1,10 @@
 // Delivery reports and the senders' domains as the pages show them, with the test in the place of the relay.
 import { randomUUID } from 'node:crypto';
 import axe from 'axe-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { beat } from '../../../relay/client/status/heartbeat.ts';
-import { hasChromium, keepScreenshot, openBrowser, openPage, signIn } from './chromium.ts';
+import { hasChromium, keepScreenshot, openBrowser, openPage, signIn, type Watched } from './chromium.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
 const said = 'NO [AUTHENTICATIONFAILED] <b>Wrong</b> password';
@@ -20,6 +21,72 @@ const relay = {
   lanes: [],
   mailbox: { user: 'mailer@example.com', host: 'imap.example.com', port: 993 },
 };
+
+const spf = {
+  check: 'spf',
+  result: 'fail',
+  cause: 'spf-doubled',
+  title: 'example.com has 2 SPF records, and receivers then use none.',
+  fix: 'Delete both at Namecheap (Domain List, Manage, Advanced DNS) and add this one.',
+  record: {
+    name: 'example.com',
+    type: 'TXT',
+    host: '@',
+    value: `v=spf1 ${'include:spf.privateemail.com '.repeat(5)}~all`,
+  },
+  evidence: ['example.com TXT v=spf1 include:spf.privateemail.com ~all', 'example.com TXT v=spf1 -all'],
+};
+const dkim = {
+  ...spf,
+  check: 'dkim',
+  result: 'unknown',
+  cause: 'dkim-key-unknown',
+  title: 'The key of default._domainkey.example.com could not be read.',
+  record: null,
+};
+const mx = {
+  ...spf,
+  check: 'mx',
+  result: 'pass',
+  cause: 'mx-good',
+  title: 'Mail to it arrives.',
+  fix: null,
+  record: null,
+};
+const receivers = ['Gmail', 'Yahoo', 'Outlook.com'].map((receiver, n) => ({
+  receiver,
+  answer: ['no', 'unknown', 'yes'][n],
+  says: 'Wants SPF.',
+  codes: ['5.7.26'],
+}));
+const arrival = {
+  check: 'arrival',
+  result: 'warn',
+  cause: 'canary-junk',
+  title: 'It came into the junk folder (Spam).',
+  fix: 'Look at the other findings.',
+  evidence: ['dmarc=fail (p=NONE <b>x</b>) header.from=example.com'],
+};
+
+const domains = [
+  [
+    `insert into sender_domain (domain, provider, checked_at, result, settled, settled_at, findings, receivers)
+     values ('example.com', 'privateemail', now() - interval '3 minutes', 'fail', 'fail', now(), $1, $2)`,
+    [JSON.stringify([spf, dkim, mx]), JSON.stringify(receivers)],
+  ],
+  [
+    `insert into sender_domain (domain, provider) values ('a-quite-long-name-of-a-shop-that-sells-things.example', null)`,
+    [],
+  ],
+  [
+    `insert into canary (token, domain, sender, recipient, queue_id, queued_at, returned_at, folder, is_junk, result, findings)
+     select 't' || n, 'example.com', 'mailer@example.com', 'box' || n || '@example.com', 'C' || n, now() - interval '1 hour',
+       case when n = 1 then now() - interval '59 minutes' end, case when n = 1 then 'Spam' end, n = 1,
+       case when n = 1 then 'warn' end, case when n = 1 then $1::jsonb else '[]' end
+     from generate_series(1, 2) n`,
+    [JSON.stringify([arrival])],
+  ],
+] as const;
 
 const history = [
   `insert into cause (slug, title, meaning, fix) values ('imap-sign-in', 'The mailbox refuses the login', 'm', 'f')`,
@@ -43,6 +110,7 @@ describe('delivery reports on the pages', () => {
     dashboard = await startDashboard();
     await beat(dashboard.database, { instance: randomUUID(), process: 'relay', report: relay });
     for (const statement of history) await dashboard.query(statement);
+    for (const [statement, values] of domains) await dashboard.query(statement, [...values]);
   });
   afterAll(() => dashboard?.[Symbol.asyncDispose]());
 
@@ -64,32 +132,27 @@ describe('delivery reports on the pages', () => {
     });
   });
 
+  const looks = [
+    ['light', 1_280],
+    ['dark', 1_280],
+    ['light', 360],
+    ['dark', 360],
+  ] as const;
+
   test.skipIf(!hasChromium)(
-    'the overview shows the mailbox and what bounced after sending',
+    'the pages show the mailbox, what bounced after sending, and the domains',
     async () => {
       const browser = await openBrowser();
       try {
-        for (const [colorScheme, width] of [
-          ['light', 1_280],
-          ['dark', 1_280],
-          ['light', 360],
-        ] as const) {
+        for (const [colorScheme, width] of looks) {
           const page = await openPage(browser, { colorScheme, viewport: { width, height: 900 } });
           await signIn(page, dashboard.base);
-          const later = page.getByRole('paragraph').filter({ hasText: 'Bounced after sending' });
-          expect(await later.innerText()).toMatch(/: 2 in 24 hours, +▲ 1 the day before\./);
-          const entry = page.getByRole('listitem').filter({ hasText: 'imap.example.com' });
-          const words = await entry.innerText();
-          expect(words).toContain('The mailbox refuses the login, last look 2 h ago');
-          expect(words).toContain(said);
-          expect(words).toContain('3 reports changed nothing: they are about mail that is not known here');
-          expect(words).toContain('1 report could not be read');
-          expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-          await page.evaluate(axe.source);
-          const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string }[] };
-          expect(violations.map(({ id }) => id)).toEqual([]);
-          expect(page.complaints).toEqual([]);
-          await keepScreenshot(page, `reports-${colorScheme}-${width}`);
+          await expectOverview(page);
+          await expectFine(page, width);
+          await page.goto(`${dashboard.base}/diagnosis`);
+          await expectDomains(page);
+          await expectFine(page, width);
+          await keepScreenshot(page, `domains-${colorScheme}-${width}`);
           await page.context().close();
         }
       } finally {
@@ -99,3 +162,32 @@ describe('delivery reports on the pages', () => {
     60_000,
   );
 });
+
+async function expectOverview(page: Page): Promise<void> {
+  const later = page.getByRole('paragraph').filter({ hasText: 'Bounced after sending' });
+  expect(await later.innerText()).toMatch(/: 2 in 24 hours, +▲ 1 the day before\./);
+  const words = await page.getByRole('listitem').filter({ hasText: 'imap.example.com' }).innerText();
+  expect(words).toContain('The mailbox refuses the login, last look 2 h ago');
+  expect(words).toContain(said);
+  expect(words).toContain('3 reports changed nothing: they are about mail that is not known here');
+  expect(words).toContain('1 report could not be read');
+}
+
+async function expectDomains(page: Page): Promise<void> {
+  const section = page.getByRole('region', { name: 'example.com', exact: true });
+  const words = await section.innerText();
+  expect(words).toContain('example.com has 2 SPF records');
+  expect(words).toContain('Gmail no');
+  expect(words).toMatch(/To box1@example\.com, .*: warn after 1 m/);
+  expect(words).toContain('It came into the junk folder (Spam).');
+  expect(words).toContain('Receiver: dmarc=fail (p=NONE <b>x</b>) header.from=example.com');
+  expect(words).toMatch(/To box2@example\.com, .*: did not come back/);
+}
+
+async function expectFine(page: Watched, width: number): Promise<void> {
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+  await page.evaluate(axe.source);
+  const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string }[] };
+  expect(violations.map(({ id }) => id)).toEqual([]);
+  expect(page.complaints).toEqual([]);
+}

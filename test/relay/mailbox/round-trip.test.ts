@@ -21,21 +21,64 @@ const send = async (stack: Stack, names: readonly string[]) => {
   return ids;
 };
 
+/** What a receiver writes: Postfix judges nothing by itself. */
+const results =
+  'mail.example.com; spf=pass smtp.mailfrom=mailer@example.com; dkim=none; dmarc=fail header.from=example.com';
+
 const count = async (stack: Stack, query: string) =>
   (await stack.database.query<{ n: number }>(`select count(*)::integer as n from ${query}`)).rows[0]?.n;
+
+/** A mail to oneself is back, judged, within 10 s. */
+async function sendsToItself(stack: Stack): Promise<void> {
+  const path = '/api/v1/domains/example.com/canary';
+  await until(async () => (await stack.api.get('/api/v1/domains')).body.data.length === 1, {
+    what: 'the relay to name its domain',
+  });
+  const since = performance.now();
+  expect((await stack.api.post(path)).status).toBe(202);
+  const canary = await until(
+    async () => {
+      const { body } = await stack.api.get('/api/v1/domains');
+      const [found] = body.data[0].canaries;
+      return found?.state === 'returned' && found;
+    },
+    { what: 'the mail to be back' },
+  );
+  expect(performance.now() - since).toBeLessThan(10_000);
+  expect(canary).toMatchObject({
+    recipient: 'mailer@example.com',
+    folder: 'INBOX',
+    is_junk: false,
+    result: 'fail',
+  });
+  expect(canary.findings.map(({ cause }: { cause: string }) => cause)).toEqual([
+    'canary-inbox',
+    'canary-spf-passed',
+    'canary-dkim-missing',
+    'canary-dmarc-failed',
+  ]);
+  expect((await stack.api.post(path)).body.type).toContain('canary-unavailable');
+  expect((await stack.api.post('/api/v1/domains/other.example/canary')).status).toBe(404);
+}
 
 test.skipIf(absent)(
   'what the provider took and sent back is bounced, once, also when a relay dies while it reads',
   async () => {
-    await using host = await startMailHost();
+    await using host = await startMailHost({
+      settings: [
+        `header_checks = regexp:{ {/^Subject: Postern test mail/ PREPEND Authentication-Results: ${results}} }`,
+      ],
+    });
     for (let n = 0; n < 3; n++) await host.dovecot.deliver(letter);
     await using stack = await startStack({
       provider: false,
       processes: ['api', 'relay'],
       relays: 2,
-      relay: host.environment,
+      // Nobody is asked about the domain: it is not what this is about.
+      relay: { ...host.environment, DNS_RESOLVERS: '127.0.0.1' },
       api: { SMTP_FROM_EMAIL: host.dovecot.user },
     });
+    await sendsToItself(stack);
     const isBounced = (n: number) =>
       until(async () => (await count(stack, "recipient where status = 'bounced'")) === n, {
         what: `${n} bounced recipients`,
@@ -69,7 +112,7 @@ test.skipIf(absent)(
         () => count(stack, "pg_stat_activity where wait_event_type = 'Lock' and query ~ 'bounce_report'"),
         { what: 'a relay that writes a report down' },
       );
-      await until(async () => (await count(stack, "recipient where status = 'sent'")) === 10, {
+      await until(async () => (await count(stack, "recipient where status = 'sent'")) === 11, {
         what: 'all mail to be sent',
       });
       const { rows } = await stack.database.query<{ held_by: string }>('select held_by from bounce_mailbox');
@@ -86,7 +129,8 @@ test.skipIf(absent)(
     expect(await count(stack, 'bounce_report')).toBe(11);
     const lying = await host.dovecot.contents();
     expect(lying.filter(({ text }) => text.includes('Where is it?'))).toHaveLength(3);
-    expect(lying).toHaveLength(14);
+    // With the mail to itself.
+    expect(lying).toHaveLength(15);
     // No letter behind the comma: no flag was set.
     expect(lying.filter(({ name }) => /:2,./.test(name))).toEqual([]);
     const { body: settings } = await stack.api.get('/api/v1/test-email/config');
