@@ -55,7 +55,7 @@ export type Preparation = (
 ) => (() => Promise<Call>) | undefined;
 
 type Shared = {
-  /** The operationId: generated clients name their functions after it. */
+  /** Also the name of its file. The operationId follows from it and from the path (openapi/operation-name.ts). */
   readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As in OpenAPI: `/api/customers/{id}`. */

@@ -78,6 +78,12 @@ export const chapters: readonly Chapter[] = [
     about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
   },
   {
+    slug: 'typed-clients',
+    title: 'Typed clients',
+    file: 'deploy/typed-clients.md',
+    about: 'A client for TypeScript from the description of the API, with two generators.',
+  },
+  {
     slug: 'resend',
     title: 'From Resend: keep the client',
     file: 'deploy/resend/README.md',

@@ -9,6 +9,7 @@ import {
   responseHeaders,
 } from './components.ts';
 import { exampleOf } from './example.ts';
+import { operationName } from './operation-name.ts';
 import { description, tags } from './overview.ts';
 import { examplesOf, isIdempotent, isLimited, problemsOf } from './problems.ts';
 import { type Json, toSchema } from './schema.ts';
@@ -71,7 +72,7 @@ function describeOperation(operation: Operation, components: Components): Json {
       ? 'Needs no key.'
       : `Needs a key with the scope \`${scope}\`${scope === 'admin' ? '' : ' or one that includes it'}.`;
   return {
-    operationId: operation.id,
+    operationId: operationName(operation),
     tags: [operation.tag],
     summary: operation.summary,
     description: [operation.description, scopeLine].filter(Boolean).join('\n\n'),

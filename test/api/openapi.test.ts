@@ -1,5 +1,6 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { operationName } from '../../api/openapi/operation-name.ts';
 import { problemTypes } from '../../api/problem.ts';
 import { type Api, startApi } from './in-process.ts';
 
@@ -33,7 +34,10 @@ test('every operation that is served is described, once, under its own name', as
   const operations = Object.values((await described()).paths).flatMap((path) => Object.values(path));
   const names = operations.map(({ operationId }) => operationId);
   expect(new Set(names).size).toBe(names.length);
-  expect(names.sort()).toEqual(api.operations.map(({ id }) => id).sort());
+  expect(names.sort()).toEqual(api.operations.map(operationName).sort());
+  // As a client reads: what, and what is done with it.
+  for (const name of names) expect(name).toMatch(/^[a-z]+(?:[A-Z][a-z]+)*\.[a-z]+(?:[A-Z][a-z]+)*$/);
+  expect(names).toEqual(expect.arrayContaining(['emails.send', 'scheduledEmails.cancel', 'keys.create']));
 });
 
 test('every example of a body passes the validation that it explains', () => {
@@ -97,9 +101,9 @@ test('references lead somewhere and nothing is described that nobody refers to',
 test('the page for people names every operation and loads nothing from elsewhere', async () => {
   const { status, text, headers } = await api.get('/docs/api', { key: null });
   expect(status).toBe(200);
-  for (const { id, path } of api.operations) {
-    expect(text).toContain(`id="${id}"`);
-    expect(text).toContain(path);
+  for (const operation of api.operations) {
+    expect(text).toContain(`id="${operationName(operation)}"`);
+    expect(text).toContain(operation.path);
   }
   expect(text).not.toMatch(/(?:src|href)="https?:/);
   expect(headers.get('content-security-policy')).toContain("default-src 'none'");

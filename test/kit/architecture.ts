@@ -44,6 +44,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   'playwright-core': ['test'],
   'axe-core': ['test'],
   '@hey-api/openapi-ts': ['test'],
+  'openapi-typescript': ['test'],
   '@redocly/openapi-core': ['test'],
   '@ts-morph/common': ['test'],
   'kubernetes-models': ['test'],
