@@ -166,7 +166,13 @@ await runProcess(
       alert: alerts.raise,
     });
     stops.push(preflight);
-    const domains = watchDomains({ environment, database, log, alert: alerts.raise });
+    const domains = watchDomains({
+      environment,
+      database,
+      log,
+      alert: alerts.raise,
+      isStandIn: () => preflight?.report()?.stand_in,
+    });
     stops.push(domains);
     resources.use(
       listenTo('relay', database, () => {

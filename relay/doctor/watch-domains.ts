@@ -19,6 +19,11 @@ type Start = {
   readonly database: Database;
   readonly log: Log;
   readonly alert: (alert: Alert) => void;
+  /**
+   * Whether the provider is the stand-in of `npm start`: mail goes nowhere, so nobody sees these domains and only looks
+   * that somebody asks for are taken. Undefined while it is not known.
+   */
+  readonly isStandIn: () => boolean | undefined;
   /** Told of every look. */
   readonly looked?: (examination: DomainExamination) => void;
 };
@@ -34,7 +39,7 @@ const lookEveryMs = 10 * 60_000;
 const firstLookMs = 15_000;
 
 /** Nothing it meets ends the relay, and mail never waits for it. */
-export function watchDomains({ environment, database, log, alert, looked }: Start): DomainWatch {
+export function watchDomains({ environment, database, log, alert, isStandIn, looked }: Start): DomainWatch {
   const { from, providers, dnsResolvers } = environment;
   const stopping = new AbortController();
   const domains = sendingDomains(from?.email, providers).map(({ domain, host }) => ({
@@ -42,11 +47,15 @@ export function watchDomains({ environment, database, log, alert, looked }: Star
     provider: (host !== undefined && providerOf(undefined, host, '')?.id) || null,
   }));
   const looking = every(lookEveryMs, lookAtAll, { first: 'after a pause' });
-  const first = setTimeout(looking.now, firstLookMs);
+  const first = setInterval(() => {
+    if (isStandIn() === undefined) return;
+    clearInterval(first);
+    looking.now();
+  }, firstLookMs);
 
   async function lookAtAll(): Promise<void> {
     try {
-      await nameDomains(database, domains);
+      await nameDomains(database, domains, { onlyWhenAsked: isStandIn() !== false });
       for (
         let due = await takeDueDomain(database);
         due && !stopping.signal.aborted;
@@ -73,7 +82,11 @@ export function watchDomains({ environment, database, log, alert, looked }: Star
     const examination = await examineDomain(question, lookup);
     if (stopping.signal.aborted) return;
     const { settled, hasChanged, nextInSeconds } = settle(due, examination.result);
-    await storeDomain(database, { ...examination, settled, nextInSeconds });
+    await storeDomain(database, {
+      ...examination,
+      settled,
+      nextInSeconds: isStandIn() === true ? null : nextInSeconds,
+    });
     looked?.(examination);
     if (hasChanged) tell(due, examination);
   }
@@ -100,7 +113,7 @@ export function watchDomains({ environment, database, log, alert, looked }: Star
     look: looking.now,
     async [Symbol.asyncDispose]() {
       stopping.abort();
-      clearTimeout(first);
+      clearInterval(first);
       await looking.stop();
     },
   };

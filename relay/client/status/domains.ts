@@ -75,16 +75,23 @@ export async function readDomain(
   return rows[0];
 }
 
-/** Names the domains that this relay sends from, and forgets those that none has named for a day. */
+/**
+ * Names the domains that this relay sends from, and forgets those that none has named for a day.
+ *
+ * @param onlyWhenAsked no look at them is due until somebody asks for one
+ */
 export async function nameDomains(
   q: Queryable,
   domains: readonly { readonly domain: string; readonly provider: string | null }[],
+  { onlyWhenAsked }: { onlyWhenAsked: boolean },
 ): Promise<void> {
   await q.query(
-    `insert into sender_domain (domain, provider)
-     select domain, provider from unnest($1::text[], $2::text[]) as named (domain, provider)
-     on conflict (domain) do update set named_at = now(), provider = excluded.provider`,
-    [domains.map(({ domain }) => domain), domains.map(({ provider }) => provider)],
+    `insert into sender_domain as known (domain, provider, next_check_at)
+     select domain, provider, case when $3 then 'infinity' else now() end from unnest($1::text[], $2::text[]) as named (domain, provider)
+     on conflict (domain) do update set named_at = now(), provider = excluded.provider,
+       next_check_at = case when known.next_check_at = 'infinity' then excluded.next_check_at
+         else known.next_check_at end`,
+    [domains.map(({ domain }) => domain), domains.map(({ provider }) => provider), onlyWhenAsked],
   );
   await q.query(`delete from sender_domain where named_at < now() - ${forgottenAfter}`);
 }
@@ -103,17 +110,17 @@ export async function takeDueDomain(q: Queryable): Promise<DueDomain | undefined
   return rows[0];
 }
 
-/** @param nextInSeconds until the next look */
+/** @param nextInSeconds until the next look; null when somebody has to ask for it */
 export async function storeDomain(
   q: Queryable,
   found: Pick<DomainReport, 'domain' | 'result' | 'settled' | 'findings' | 'receivers'> & {
-    readonly nextInSeconds: number;
+    readonly nextInSeconds: number | null;
   },
 ): Promise<void> {
   await q.query(
     `update sender_domain set checked_at = now(), result = $2, findings = $4, receivers = $5,
        settled_at = case when settled is distinct from $3 then now() else settled_at end, settled = $3,
-       next_check_at = now() + make_interval(secs => $6)
+       next_check_at = coalesce(now() + make_interval(secs => $6), 'infinity')
      where domain = $1`,
     [
       found.domain,
