@@ -1,7 +1,7 @@
 // npm run prove [-- --messages 10000 --rate 80 --relays 4 --workers 4 --apis 3 --seed N --log info]: the crash ledger. Applications and API clients
 // write down every 250, 201 and 202 while Postern's processes and its PostgreSQL are killed at random and the provider
 // misbehaves; at the end everything acknowledged must have been delivered or visibly wait, and whatever was delivered
-// twice must have been announced. Ends with 1 when a promise was broken. Everything runs on a stack of its own. With --only-kills the provider behaves well,
+// twice must have been announced. An endpoint hears of every change of status, although it fails the first attempt of every third event. Ends with 1 when a promise was broken. Everything runs on a stack of its own. With --only-kills the provider behaves well,
 // PostgreSQL stays, and nothing is frozen: then the provider's limit of connections must hold at every moment as well.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +14,9 @@ import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { openAcknowledgements } from './acknowledgements.ts';
 import { chanceOf } from './chance.ts';
+import { readChanges, watchChanges } from './changes.ts';
+import { reachesEndpoint, settleEvents, startEndpoint } from './endpoint.ts';
+import { breachesOfEvents, type EventReckoning, reckonEvents } from './events.ts';
 import { breachesOf, type Reckoning, reckon } from './ledger.ts';
 import { load } from './load.ts';
 import type { FromProvider, ToProvider } from './provider.ts';
@@ -70,8 +73,8 @@ const stack = resources.use(
       RETRY_SCHEDULE: '1s,2s,4s',
       LOG_LEVEL: flags.log,
     },
-    api: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log },
-    worker: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log },
+    api: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log, ...reachesEndpoint },
+    worker: { SMTP_FROM_EMAIL: sender, LOG_LEVEL: flags.log, ...reachesEndpoint },
   }),
 );
 
@@ -80,6 +83,8 @@ for (const slot of [...stack.relays, ...stack.workers, ...stack.apis]) {
   await until(() => slot.start(), { timeoutMs: 120_000, what: `${slot.name} to start` });
 }
 
+await watchChanges(postgres);
+const endpoint = resources.use(await startEndpoint(stack.api));
 const acknowledgements = openAcknowledgements();
 const ending = new AbortController();
 const timeLapse = keepTimeGoing(postgres, {
@@ -96,6 +101,8 @@ const moving = await settle(postgres);
 if (moving > 0) say(`${moving} recipients still wait for something`);
 ending.abort();
 await timeLapse;
+const untold = await settleEvents(postgres);
+if (untold > 0) say(`${untold} events still wait for the endpoint`);
 
 const account = await provider.account();
 const reckoning = reckon({
@@ -105,8 +112,14 @@ const reckoning = reckon({
   refusedForGood: new Set(account.refusedForGood),
   unrecognisable: acknowledgements.unrecognisable,
 });
-report(reckoning, saboteur, account);
-const breaches = [...breachesOf(reckoning), ...acknowledgements.complaints, ...saboteur.selfEnded];
+const eventReckoning = reckonEvents(await readChanges(postgres), endpoint.told);
+report(reckoning, eventReckoning, saboteur, account);
+const breaches = [
+  ...breachesOf(reckoning),
+  ...breachesOfEvents(eventReckoning),
+  ...acknowledgements.complaints,
+  ...saboteur.selfEnded,
+];
 // A relay that is frozen keeps its connections, and others take over what it had leased: SMTP has no fence for that.
 if (onlyKills && account.overLimit > 0)
   breaches.push(
@@ -129,6 +142,7 @@ async function carry({ done }: Saboteur): Promise<void> {
 
 function report(
   reckoning: Reckoning,
+  events: EventReckoning,
   { done, lateStarts }: Saboteur,
   { mishaps, peakConnections, mostCarrying, overLimit }: Account,
 ): void {
@@ -159,6 +173,17 @@ function report(
     ['sent after a cancel', reckoning.sentAfterCancel.length],
     ['bytes changed', reckoning.mangled.length],
     ['misreported', reckoning.misreported.length],
+    ['changes of status', events.changes],
+    ['  events that were told', events.events],
+    [
+      '  requests with them',
+      events.requests,
+      `${endpoint.failed} answered 500, every third at its first attempt`,
+    ],
+    ['events missed', events.missed.length],
+    ['events invented', events.invented.length],
+    ['ids shared by events', events.sharedIds.length],
+    ['signatures refused', events.unsigned.length, 'by standardwebhooks, svix or resend'],
     ['wrong answers', acknowledgements.complaints.length],
     ['ended by themselves', saboteur.selfEnded.length],
   ];
