@@ -48,6 +48,7 @@ export function unanswered(
     reasonDetail: 'Its data may have left when a standby of PostgreSQL took over without the last commits.',
     delaySeconds: !isSecond && onUncertain === 'resend' ? resendSeconds : null,
     counts: true,
+    stage: 'dot',
   };
 }
 
@@ -82,6 +83,7 @@ export function changeOf(
     delaySeconds: expires ? null : delaySeconds,
     counts,
     route,
+    stage: failure?.stage ?? null,
     replyCode: reply?.code ?? codeOf(failure),
     enhancedCode: reply?.enhanced ?? failure?.symptom.enhanced ?? enhancedIn(failure?.symptom.reply),
     reply: reply?.text ?? failure?.symptom.reply ?? null,

@@ -22,6 +22,8 @@ export type Change = {
   readonly delaySeconds?: number | null;
   readonly counts?: boolean;
   readonly route?: string | null;
+  /** Where in the conversation it ended; only for what was not sent. */
+  readonly stage?: string | null;
   readonly replyCode?: number | null;
   readonly enhancedCode?: string | null;
   readonly reply?: string | null;
@@ -164,7 +166,7 @@ const storeResults = `
   with c as materialized (
     select * from jsonb_to_recordset($1) as c (
       "queueId" text, ordinal smallint, token uuid, "markedAt" timestamptz, resends smallint, status mail_status,
-      reason text, "reasonDetail" text, "delaySeconds" float8, counts boolean, route text,
+      reason text, "reasonDetail" text, "delaySeconds" float8, counts boolean, route text, stage text,
       "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text, "dsnPassedOn" boolean,
       suppression jsonb)
   ), ours as materialized (
@@ -195,7 +197,7 @@ const storeResults = `
         -- A clear no means that no data is out; only what is still unknown, or final, keeps its mark.
         marked_at = case when ours.status in ('uncertain', 'sent', 'bounced') or ours.reason = 'uncertain-twice'
           then coalesce(case when $3 then ours."markedAt" end, r.marked_at) end,
-        route = coalesce(ours.route, r.route),
+        route = coalesce(ours.route, r.route), stage = ours.stage,
         reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
         provider_queue_id = ours."providerQueueId",
         finished_at = case when ours.status in ('bounced', 'suppressed', 'expired', 'captured', 'sent') then now() end

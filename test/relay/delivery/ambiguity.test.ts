@@ -168,6 +168,9 @@ async function play({
   });
   const recipient = await settled(database.query, queueId, [expected.status]);
   expect(recipient.attempts).toBe(expected.status === 'queued' ? 0 : 1);
+  // What webhooks say of it.
+  if (expected.status === 'deferred' || expected.status === 'uncertain')
+    expect(recipient.stage).toBe((await attempts())[0]?.detail.stage);
   expect(copies()).toBe(expected.copies);
   expect([...used()]).toEqual([expected.switched ? (mode === 'implicit' ? 'starttls' : 'implicit') : mode]);
   if (expected.status === 'queued') {

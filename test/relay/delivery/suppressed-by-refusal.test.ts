@@ -72,6 +72,10 @@ test('no such mailbox: once, and the next mail goes to the others only', async (
   const { rows: told } = await db.query<{ data: Record<string, unknown> }>(
     `select data from webhook_delivery where type = 'suppression.added'`,
   );
+  const { rows: bounces } = await db.query(
+    `select distinct data ->> 'stage' as stage from webhook_delivery where type = 'email.bounced'`,
+  );
+  expect(bounces).toEqual([{ stage: 'rcpt' }]);
   expect(told).toMatchObject([
     { data: { address: 'Ann@example.org', reason: 'bounce', cause: 'user-unknown' } },
   ]);

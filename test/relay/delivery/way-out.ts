@@ -168,6 +168,7 @@ export type RecipientRow = {
   reasonDetail: string | null;
   attempts: number;
   route: string | null;
+  stage: string | null;
   replyCode: number | null;
   enhancedCode: string | null;
   reply: string | null;
@@ -179,7 +180,7 @@ export type RecipientRow = {
 
 export async function recipientsOf(query: Query, queueId: string): Promise<RecipientRow[]> {
   const { rows } = await query<RecipientRow>(
-    `select ordinal, address, status, reason, reason_detail as "reasonDetail", attempts, route,
+    `select ordinal, address, status, reason, reason_detail as "reasonDetail", attempts, route, stage,
        reply_code as "replyCode", enhanced_code as "enhancedCode", reply, provider_queue_id as "providerQueueId",
        marked_at as "markedAt", resends, extract(epoch from next_attempt_at - now())::float8 as "nextInSeconds"
      from recipient where queue_id = $1 order by ordinal`,

@@ -73,11 +73,18 @@ async function settle(status: Change['status'], more: Partial<Change> = {}) {
 test('each recipient has its events, in an order that seq tells, with what is known of it', async () => {
   await listen();
   const { queueId, messageId } = await queueMail(given.query, { to: ['ann@example.org'] });
-  await settle('deferred', { reason: 'greylisted', replyCode: 451, reply: '451 later', delaySeconds: 0 });
+  await settle('deferred', {
+    reason: 'greylisted',
+    replyCode: 451,
+    reply: '451 later',
+    stage: 'mail',
+    delaySeconds: 0,
+  });
   await settle('sent', { reply: '250 ok', replyCode: 250, route: 'smtp.example.com:465' });
 
   const events = await told();
   expect(events.map(({ type }) => type)).toEqual(['email.queued', 'email.deferred', 'email.sent']);
+  expect(events.map(({ data }) => data.stage)).toEqual([null, 'mail', 'accepted']);
   expect(events[2]?.data).toEqual({
     ...{
       email_id: null,
