@@ -78,6 +78,12 @@ export const chapters: readonly Chapter[] = [
     about: 'SMTP from Node, Python, Ruby, PHP, Go, Java, curl, msmtp, Postfix and Exim.',
   },
   {
+    slug: 'from-other-services',
+    title: 'From SendGrid, Mailgun, Postmark or nodemailer',
+    file: 'deploy/from-other-services.md',
+    about: 'What changes in an application that leaves another service; the calls stay as they are.',
+  },
+  {
     slug: 'typed-clients',
     title: 'Typed clients',
     file: 'deploy/typed-clients.md',

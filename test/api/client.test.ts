@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
-import { startStack } from '../kit/stack.ts';
+import { simpleParser } from 'mailparser';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 
 const run = promisify(execFile);
@@ -53,10 +54,10 @@ console.log(JSON.stringify({
 }));
 `;
 
-/** The programs of the page, by the file they are written into. */
-async function programsOfPage(): Promise<Record<string, string>> {
-  const page = await readFile(join(root, 'deploy', 'typed-clients.md'), 'utf8');
-  const blocks = page.matchAll(/`([\w.-]+\.ts)`:\n\n```ts\n(.*?)```/gs);
+/** The programs of a page, by the file that stands before each. */
+async function programsOf(page: string): Promise<Record<string, string>> {
+  const text = await readFile(join(root, 'deploy', page), 'utf8');
+  const blocks = text.matchAll(/`([\w.-]+\.m?[tj]s)`:\n\n```[tj]s\n(.*?)```/gs);
   return Object.fromEntries([...blocks].map(([, name = '', code = '']) => [name, code]));
 }
 
@@ -73,10 +74,15 @@ const compilerOptions = {
   typeRoots: [join(root, 'node_modules', '@types')],
 };
 
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ processes: ['relay', 'api'] });
+});
+afterAll(() => stack?.[Symbol.asyncDispose]());
+
 test('generated clients compile; one onboards an applicant, and the programs of the page send their mail', async () => {
-  await using stack = await startStack({ processes: ['relay', 'api'] });
   await using folder = await mkdtempDisposable(join(tmpdir(), 'postern-client-'));
-  const programs = await programsOfPage();
+  const programs = await programsOf('typed-clients.md');
   expect(Object.keys(programs)).toEqual(['openapi-ts.config.ts', 'receipt.ts', 'reminder.ts']);
   await generate(folder.path, `${stack.api.url}/openapi.json`, programs['openapi-ts.config.ts'] ?? '');
   await symlink(join(root, 'node_modules'), join(folder.path, 'node_modules'));
@@ -108,6 +114,78 @@ test('generated clients compile; one onboards an applicant, and the programs of 
   const recipients = () => stack.provider.messages.flatMap(({ envelope }) => envelope.recipients).sort();
   await until(() => recipients().length === 2, { what: 'both mails at the provider' });
   expect(recipients()).toEqual(['ann@bakery.example.com', 'ann@example.com']);
+}, 60_000);
+
+// As an application calls the clients of other services.
+const calls = `
+import { transport } from './nodemailer-transport.mjs';
+import { send } from './sendgrid.mjs';
+import { create } from './mailgun.mjs';
+import { sendEmail } from './postmark.mjs';
+
+const from = process.env.MAIL_FROM;
+const content = Buffer.from('%PDF-1.7');
+await transport.sendMail({ from, to: 'ann@example.net', subject: 'From nodemailer', text: 'Hi' });
+transport.close();
+const sent = [
+  await send({
+    from: { email: from, name: 'Shop' }, to: [{ email: 'ann@example.net', name: 'Ann' }, 'bob@example.net'],
+    replyTo: 'help@example.com', subject: 'From SendGrid', text: 'Hi', html: '<p>Hi</p>', categories: ['receipt'],
+    customArgs: { order: 4711 }, headers: { 'X-Order': '4711' },
+    attachments: [{ content: content.toString('base64'), filename: 'a.pdf', type: 'application/pdf' }],
+  }),
+  await send({ from, to: 'ann@example.net', subject: 'Later', text: 'Hi', sendAt: Date.UTC(2040, 0, 1) / 1000 }),
+  await create('example.com', {
+    from: 'Shop <' + from + '>', to: ['ann@example.net'], subject: 'From Mailgun', text: 'Hi',
+    'h:Reply-To': 'help@example.com', 'h:X-Order': '4711', 'o:tag': ['receipt'], 'v:order': '4711',
+    attachment: [{ filename: 'a.pdf', data: content, contentType: 'application/pdf' }],
+  }),
+  await sendEmail({
+    From: from, To: 'Ann <ann@example.net>, bob@example.net', ReplyTo: 'help@example.com', Subject: 'From Postmark',
+    TextBody: 'Hi', HtmlBody: '<p>Hi</p>', Tag: 'receipt', Metadata: { order: '4711' }, MessageStream: 'outbound',
+    Headers: [{ Name: 'X-Order', Value: '4711' }],
+    Attachments: [{ Name: 'a.pdf', Content: content.toString('base64'), ContentType: 'application/pdf', ContentID: 'cid:a' }],
+  }),
+];
+const refused = await send({ from, to: 'nobody', subject: 'Never', text: 'Hi' }).catch((error) => error.message);
+console.log(JSON.stringify({ sent, refused }));
+`;
+
+test('calls of other services stay as they are, and their mail is at the provider', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'postern-services-'));
+  const programs = await programsOf('from-other-services.md');
+  expect(Object.keys(programs)).toHaveLength(5);
+  for (const [name, code] of Object.entries({ ...programs, 'calls.mjs': calls }))
+    await writeFile(join(folder.path, name), code);
+  await symlink(join(root, 'node_modules'), join(folder.path, 'node_modules'));
+  const { body: key } = await stack.api.post('/api/v1/keys', { name: 'Shop', scopes: ['send'] });
+  const { stdout } = await run(process.execPath, [join(folder.path, 'calls.mjs')], {
+    env: {
+      ...{ POSTERN_URL: stack.api.url, POSTERN_KEY: key.secret },
+      ...{ MAIL_HOST: '127.0.0.1', MAIL_PORT: String(stack.relay.port), MAIL_FROM: stack.provider.user },
+    },
+    timeout: 20_000,
+  });
+
+  const { sent, refused } = JSON.parse(stdout) as { sent: Record<string, unknown>[]; refused: string };
+  expect(refused).toMatch(/^Some fields are not valid: to\/0 holds nobody/);
+  expect(sent[1]).toMatchObject({ scheduled_datetime: '2040-01-01T00:00:00.000Z', status: 'pending' });
+  for (const service of ['nodemailer', 'SendGrid', 'Mailgun', 'Postmark']) {
+    const raw = await until(
+      () => stack.provider.messages.find((one) => one.raw.includes(`Subject: From ${service}\r\n`))?.raw,
+      { what: `the mail as ${service} took it` },
+    );
+    if (service === 'nodemailer') continue;
+    const mail = await simpleParser(raw);
+    expect([service, mail.replyTo?.text, mail.headers.get('x-order')]).toEqual([
+      service,
+      'help@example.com',
+      '4711',
+    ]);
+    expect(mail.attachments[0]?.content.toString()).toBe('%PDF-1.7');
+    const found = sent.find(({ subject }) => subject === `From ${service}`);
+    expect(found).toMatchObject({ tags: expect.arrayContaining([{ name: 'order', value: '4711' }]) });
+  }
 }, 60_000);
 
 /** What the page says to run, with the description of this stack. */
