@@ -734,6 +734,7 @@ CREATE INDEX invitation_to_forget ON public.invitation USING btree (expires_at) 
 CREATE INDEX lane_refusal_refused_at ON public.lane_refusal USING btree (refused_at);
 CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
 CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);
+CREATE INDEX message_by_key ON public.message USING btree (credential, queue_id) WHERE (credential ~~ 'key:%'::text);
 CREATE INDEX notice_owed_due ON public.notice_owed USING btree (due_at);
 CREATE INDEX notice_owed_late ON public.notice_owed USING btree (first_due_at) WHERE (first_due_at IS NOT NULL);
 CREATE INDEX oauth2_grant_stored_at ON public.oauth2_grant USING btree (stored_at);

@@ -12,8 +12,12 @@ const pageSize = 50;
 export function submittedRoutes({ database }: { database: Database }): Router {
   const router = Router();
   router.get('/dashboard/submitted', async (request, response) => {
-    const { after } = readInput(request, 'query', z.strictObject({ after: z.string().max(40).optional() }));
-    sendJson(response, await listSubmitted(database, { limit: pageSize, after }));
+    const { after, key } = readInput(
+      request,
+      'query',
+      z.strictObject({ after: z.string().max(40).optional(), key: z.uuid().optional() }),
+    );
+    sendJson(response, await listSubmitted(database, { limit: pageSize, after, keyId: key }));
   });
   router.get('/dashboard/refusals', async (_request, response) => {
     sendJson(response, { data: await listRefusals(database, pageSize) });

@@ -7,20 +7,37 @@ import type { Status } from '../../relay/client/vocabulary.ts';
 import { readHeardOfSubmitted } from '../../relay/client/webhook/delivery.ts';
 import { toEventView } from '../emails/email.ts';
 
+type SubmittedRecipient = {
+  address: string;
+  status: Status;
+  reason: string | null;
+  reason_detail: string | null;
+  attempts: number;
+  next_attempt_at: string | null;
+  route: string | null;
+  reply: string | null;
+  finished_at: string | null;
+};
+
 type Row = {
   id: string;
   credential: string;
+  /** The key that the client logged in with, when it was one. */
+  api_key: { id: string; name: string } | null;
   sender: string;
   header_from: string;
   message_id: string;
   size: number;
   received_at: Date;
   /** Null when none is kept any more. */
-  recipients: { address: string; status: Status; reason: string | null }[] | null;
+  recipients: SubmittedRecipient[] | null;
 };
 
 const columns = `
-  m.queue_id as id, m.credential, m.sender, m.header_from, m.message_id, m.size, m.received_at,
+  m.queue_id as id, m.credential, (
+    select json_build_object('id', k.id, 'name', k.name) from api_key k
+    where k.id = case when m.credential ~ '^key:[0-9a-f-]{36}$' then substr(m.credential, 5)::uuid end
+  ) as api_key, m.sender, m.header_from, m.message_id, m.size, m.received_at,
   (select json_agg(json_build_object('address', r.address, 'status', r.status, 'reason', r.reason,
      'reason_detail', r.reason_detail, 'attempts', r.attempts, 'next_attempt_at', r.next_attempt_at, 'route', r.route,
      'reply', r.reply, 'finished_at', r.finished_at) order by r.status, r.ordinal)
@@ -29,26 +46,54 @@ const columns = `
 /** The newest first. */
 export async function listSubmitted(
   q: Queryable,
-  { limit, after }: { limit: number; after: string | undefined },
+  given: SubmittedPage,
 ): Promise<{
   data: Row[];
   has_more: boolean;
   next: string | null;
   causes: Readonly<Record<string, CauseWords>>;
 }> {
+  const page = await findSubmitted(q, given);
+  const causes = await readCauses(
+    q,
+    page.data.flatMap(({ recipients }) => recipients?.map(({ reason }) => reason) ?? []),
+  );
+  return { ...page, causes };
+}
+
+/** The same without the words for causes. */
+export async function findSubmitted(q: Queryable, page: SubmittedPage) {
+  const rows = await (page.keyId === undefined ? readPage(q, page) : readPageOfKey(q, page, page.keyId));
+  const data = rows.slice(0, page.limit);
+  const hasMore = rows.length > page.limit;
+  return { data, has_more: hasMore, next: hasMore ? (data.at(-1)?.id ?? null) : null };
+}
+
+type SubmittedPage = {
+  readonly limit: number;
+  readonly after: string | undefined;
+  /** Only what this key sent. */
+  readonly keyId: string | undefined;
+};
+
+async function readPage(q: Queryable, { limit, after }: SubmittedPage): Promise<Row[]> {
   const { rows } = await q.query<Row>(
     `select ${columns} from message m
      where m.email_id is null and ($1::text is null or m.queue_id < $1)
      order by m.queue_id desc limit $2`,
     [after ?? null, limit + 1],
   );
-  const data = rows.slice(0, limit);
-  const hasMore = rows.length > limit;
-  const causes = await readCauses(
-    q,
-    data.flatMap(({ recipients }) => recipients?.map(({ reason }) => reason) ?? []),
+  return rows;
+}
+
+async function readPageOfKey(q: Queryable, { limit, after }: SubmittedPage, keyId: string): Promise<Row[]> {
+  const { rows } = await q.query<Row>(
+    `select ${columns} from message m
+     where m.credential = 'key:' || $3::text and m.credential like 'key:%' and ($1::text is null or m.queue_id < $1)
+     order by m.queue_id desc limit $2`,
+    [after ?? null, limit + 1, keyId],
   );
-  return { data, has_more: hasMore, next: hasMore ? (data.at(-1)?.id ?? null) : null, causes };
+  return rows;
 }
 
 /** One message with its timeline and the words for its causes; undefined when there is none. */

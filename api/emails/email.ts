@@ -17,6 +17,12 @@ export const mailboxView = z
   .strictObject({ address: z.string(), name: z.string().nullable() })
   .meta({ id: 'Mailbox' });
 
+/** Which key sent something. `key` was taken: it is the caller's own name of an entry. */
+export const apiKeyView = z.strictObject({ id, name: z.string() }).meta({ id: 'SendingKey' });
+
+const toApiKeyView = (keyId: string | null, name: string | null) =>
+  keyId !== null && name !== null ? { id: keyId, name } : null;
+
 const traceId = z.string().nullable().meta({
   description: 'The trace (W3C Trace Context) of the request that created the email.',
 });
@@ -61,6 +67,9 @@ const shape = {
   client_id: z.string().nullable(),
   key: z.string().nullable().meta({ description: 'The key of the entry, for an email of an email-config.' }),
   api_key_id: id.nullable(),
+  api_key: apiKeyView.nullable().meta({
+    description: 'The key that asked for it; null for API_KEY and the dashboard.',
+  }),
   revision: z.int(),
   created_at: instant,
   updated_at: instant,
@@ -156,6 +165,7 @@ export function toListItem(given: Email): z.output<typeof emailListItem> {
     client_id: email.clientId,
     key: email.entryKey,
     api_key_id: email.apiKeyId,
+    api_key: toApiKeyView(email.apiKeyId, email.apiKeyName),
     revision: email.revision,
     created_at: email.createdAt.toISOString(),
     updated_at: email.updatedAt.toISOString(),

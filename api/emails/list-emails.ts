@@ -34,6 +34,7 @@ export function listEmails({ database }: { database: Database }): Operation {
       status: listOf(statuses).optional().meta({ description: 'One status, or several with commas.' }),
       kind: listOf(emailKinds).optional().meta({ description: 'One kind, or several with commas.' }),
       recipient: address.optional(),
+      api_key: z.uuid('must be the id of a key').optional().meta({ description: 'What this key asked for.' }),
       customer_id: z.uuid('must be the id of a customer').optional(),
       client_id: line(200).optional(),
       tag: tagQuery.optional(),
@@ -48,7 +49,7 @@ export function listEmails({ database }: { database: Database }): Operation {
     async handle({ query, principal }) {
       if (query.before !== undefined && query.after !== undefined) throw invalidFields([bothCursors]);
       const filter = {
-        apiKeyId: listedFor(principal),
+        apiKeyId: listedFor(principal, query.api_key),
         statuses: query.status,
         kinds: query.kind,
         recipient: query.recipient,

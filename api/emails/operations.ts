@@ -7,6 +7,7 @@ import { getEmail } from './get-email.ts';
 import { listEmailAttachments } from './list-email-attachments.ts';
 import { listEmailEvents } from './list-email-events.ts';
 import { listEmails } from './list-emails.ts';
+import { listSubmittedEmails } from './list-submitted-emails.ts';
 import { resolveEmail } from './resolve-email.ts';
 import { retryEmail } from './retry-email.ts';
 import { sendEmail } from './send-email.ts';
@@ -19,6 +20,7 @@ export const emailOperations = (given: { database: Database; sending: Sending })
   getEmail(given),
   listEmailEvents(given),
   listEmailAttachments(given),
+  listSubmittedEmails(given),
   cancelEmail(),
   retryEmail(),
   resolveEmail(),

@@ -14,10 +14,12 @@ export const owns = (principal: Principal, { apiKeyId }: Owned): boolean =>
   principal.scopes.includes('admin') ||
   (allows(principal, 'send') && apiKeyId !== null && apiKeyId === principal.apiKeyId);
 
-/** The key whose mail a list is limited to; undefined for whoever sees all mail. */
-export function listedFor(principal: Principal): string | undefined {
+/** The key whose mail a list is limited to; undefined for whoever sees all mail, and asks for all of it. */
+export function listedFor(principal: Principal, wanted?: string): string | undefined {
+  if (seesAll(principal)) return wanted;
   // Nobody has `send` without a row of their own, but a list must never grow because one is missing.
-  return seesAll(principal) ? undefined : (principal.apiKeyId ?? nobody);
+  const own = principal.apiKeyId ?? nobody;
+  return wanted === undefined || wanted === own ? own : nobody;
 }
 
 const nobody = '00000000-0000-0000-0000-000000000000';

@@ -30,6 +30,9 @@ export const keyShape = {
   expires_at: instant.nullable(),
   expired: z.boolean(),
   last_used_at: instant.nullable().meta({ description: 'Over HTTP or SMTP, to the minute.' }),
+  old_secret_until: instant.nullable().meta({
+    description: 'How long the secret before the last rotation is still taken; null when none is.',
+  }),
   created_at: instant,
   revoked_at: instant.nullable(),
 };
@@ -57,6 +60,7 @@ export function toKeyView(
     expires_at: row.expiresAt?.toISOString() ?? null,
     expired: row.isExpired,
     last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    old_secret_until: row.oldSecretUntil?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
     revoked_at: row.revokedAt?.toISOString() ?? null,
   };

@@ -115,3 +115,16 @@ export async function revokeKeyRow(tx: Queryable, keyId: string): Promise<KeyRow
   );
   return rows[0];
 }
+
+const oldSecretHours = 24;
+
+/** A new secret for the same key; the one before is taken for a while. */
+export async function rotateKeyRow(tx: Queryable, keyId: string, secret: string): Promise<KeyRow> {
+  const { rows } = await tx.query<KeyRow>(
+    `update api_key k set old_secret_hash = secret_hash, old_secret_until = now() + make_interval(hours => $4),
+       secret_hash = $2, ending = $3
+     where k.id = $1 returning ${keyColumns}`,
+    [keyId, hashSecret(secret), endingOf(secret), oldSecretHours],
+  );
+  return rows[0] as KeyRow;
+}

@@ -255,3 +255,90 @@ test('settings: faults are named, and what the relay no longer allows is shown',
   await api.delete(`/api/v1/keys/${id}`);
   expect((await api.patch(`/api/v1/keys/${id}`, { per_hour: 1 })).body.type).toBe('/problems/key-revoked');
 });
+
+test('a new secret for the same key: the old one lasts a day, and what the key has stays its own', async () => {
+  const { secret: first, id } = await keyWith({ name: 'Rotated' });
+  const { body: sent } = await api.post('/api/v1/emails', { ...mail, ...later }, { key: first });
+  const rotate = async () => (await api.post(`/api/v1/keys/${id}/rotate`)).body;
+  const second = await rotate();
+  expect(second.old_secret_until).toMatch(/Z$/);
+  expect(second.ending).toBe(second.secret.slice(-4));
+  for (const key of [first, second.secret]) {
+    expect((await api.post(`/api/v1/emails/${sent.id}/cancel`, undefined, { key })).status).toBe(200);
+  }
+  // Once more: the oldest ends at once.
+  const third = await rotate();
+  const passes = async (key: string) => (await api.get('/api/v1/emails', { key })).status === 200;
+  expect([await passes(first), await passes(second.secret), await passes(third.secret)]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  await api.query('update api_key set old_secret_until = now() where id = $1', [id]);
+  expect([await passes(second.secret), await passes(third.secret)]).toEqual([false, true]);
+  expect((await viewOf(id)).old_secret_until).toBeNull();
+
+  await rotate();
+  await api.delete(`/api/v1/keys/${id}`);
+  expect([await passes(second.secret), await passes(third.secret)]).toEqual([false, false]);
+  expect((await api.post(`/api/v1/keys/${id}/rotate`)).body.type).toBe('/problems/key-revoked');
+  expect((await api.post(`/api/v1/keys/${sent.id}/rotate`)).status).toBe(404);
+});
+
+test('revoking a key leaves its mail alone, or cancels all of it that waits', async () => {
+  const { secret: key, id } = await keyWith({ name: 'Leaked' });
+  const other = await keyWith();
+  const ids: string[] = [];
+  for (const body of [mail, { ...mail, ...later }, { ...mail, ...later }]) {
+    ids.push((await api.post('/api/v1/emails', body, { key })).body.id);
+  }
+  const { body: kept } = await api.post('/api/v1/emails', { ...mail, ...later }, { key: other.secret });
+  // One of them is gone already.
+  await api.query(
+    "update email set status = 'sent', finished_at = now(), queue_id = 'Q1', accepted_at = now(), next_hand_over_at = null where id = $1",
+    [ids[0]],
+  );
+  const statuses = async () => {
+    const all = await Promise.all([...ids, kept.id].map((each) => api.get(`/api/v1/emails/${each}`)));
+    return all.map(({ body }) => body.status);
+  };
+  const { body: revoked } = await api.delete(`/api/v1/keys/${id}`);
+  expect(revoked.waiting_mail).toBeNull();
+  expect(await statuses()).toEqual(['sent', 'pending', 'pending', 'pending']);
+  const { body: cancelled } = await api.delete(`/api/v1/keys/${id}?cancel_waiting=true`);
+  expect(cancelled.waiting_mail).toEqual({ cancelled: 2, more: false });
+  expect(cancelled.revoked_at).toBe(revoked.revoked_at);
+  expect(await statuses()).toEqual(['sent', 'cancelled', 'cancelled', 'pending']);
+  const { body: again } = await api.delete(`/api/v1/keys/${id}?cancel_waiting=true`);
+  expect(again.waiting_mail).toEqual({ cancelled: 0, more: false });
+});
+
+test('mail says which key sent it, and is found by it; a send key finds only its own', async () => {
+  const one = await keyWith({ name: 'One' });
+  const two = await keyWith({ name: 'Two' });
+  const { body: sent } = await api.post('/api/v1/emails', mail, { key: one.secret });
+  expect(sent.api_key).toEqual({ id: one.id, name: 'One' });
+  expect((await api.post('/api/v1/emails', mail)).body.api_key).toBeNull();
+  await api.query(
+    `insert into message (queue_id, credential, sender, header_from, message_id, size, priority)
+     select q, c, 'ann@example.com', 'ann@example.com', '', 900, 1
+     from unnest($1::text[], $2::text[]) m (q, c)`,
+    [
+      ['0000000000000001', '0000000000000002', '0000000000000003'],
+      [`key:${one.id}`, `key:${two.id}`, 'application'],
+    ],
+  );
+  const found = async (path: string, options = {}) => {
+    const { body } = await api.get(path, options);
+    return body.data.map(({ api_key }: { api_key: { name: string } | null }) => api_key?.name ?? null);
+  };
+  expect(await found(`/api/v1/emails?api_key=${one.id}`)).toEqual(['One']);
+  expect(await found('/api/v1/submitted-emails')).toEqual([null, 'Two', 'One']);
+  expect(await found('/api/v1/submitted-emails?after=0000000000000003')).toEqual(['Two', 'One']);
+  expect(await found(`/api/v1/submitted-emails?api_key=${two.id}`)).toEqual(['Two']);
+  for (const path of ['/api/v1/emails', '/api/v1/submitted-emails']) {
+    expect(await found(path, { key: one.secret })).toEqual(['One']);
+    expect(await found(`${path}?api_key=${one.id}`, { key: one.secret })).toEqual(['One']);
+    expect(await found(`${path}?api_key=${two.id}`, { key: one.secret })).toEqual([]);
+  }
+});

@@ -177,6 +177,7 @@ function Envelope({ email }) {
             ${' '}<span class="soft">${utc(email.scheduled_datetime)}</span></dd>`
         : null
     }
+    ${email.api_key && html`<dt>Key</dt><dd>${email.api_key.name}</dd>`}
     ${email.client_id && html`<dt>Client</dt><dd>${email.client_id}${email.key ? `, ${email.key}` : ''}</dd>`}
     ${email.customer_id && html`<dt>Customer</dt><dd><a href=${`/customers?id=${email.customer_id}`}>${email.customer_id}</a></dd>`}
     <dt>Id</dt><dd><code>${email.id}</code> <${Copy} text=${email.id} /></dd>

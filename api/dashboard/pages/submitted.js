@@ -7,10 +7,10 @@ import { goWith } from './route.js';
 import { Timeline } from './timeline.js';
 import { bytes, causeWords, nextAttempt } from './words.js';
 
-export function Submitted({ query: { after } }) {
+export function Submitted({ query: { after, key } }) {
   const { value, error, loading } = useLoaded(
-    () => ask(withQuery('/dashboard/submitted', { after })),
-    [after],
+    () => ask(withQuery('/dashboard/submitted', { after, key })),
+    [after, key],
     {
       live: after === undefined,
     },
@@ -18,12 +18,13 @@ export function Submitted({ query: { after } }) {
   const messages = value?.data ?? [];
   return html`
     <header class="title"><h1>Over SMTP</h1></header>
-    <p class="soft">Emails that other applications submitted to the relay over SMTP.</p>
+    <p class="soft">Emails that other applications submitted to the relay over SMTP.
+      ${key && html`Only those of the key ${messages[0]?.api_key?.name ?? key}. <button type="button" class="small" onClick=${() => goWith({ key: undefined })}>Show all</button>`}</p>
     <${Fault} error=${error} />
     ${
       messages.length === 0 && !loading
         ? html`<${Empty} title="Nothing yet.">
-            <p>Point an application at the relay’s port 2525 with an account of <code>RELAY_USERS</code>.</p></${Empty}>`
+            <p>Point an application at the relay’s port 2525 with an account of <code>RELAY_USERS</code>, or with a key that may send as its password.</p></${Empty}>`
         : html`<table class="rows"><thead><tr><th class="state">Status</th><th>From</th><th>To</th><th>By</th><th class="when">When</th></tr></thead>
           <tbody>${messages.map(
             (message) => html`<tr key=${message.id}>
@@ -35,7 +36,7 @@ export function Submitted({ query: { after } }) {
                   ? html` <span class="soft">+${message.recipients.length - 1}</span>`
                   : ''
               }</td>
-              <td>${message.credential}</td>
+              <td><${By} message=${message} /></td>
               <td class="when"><${Time} time=${message.received_at} /></td>
             </tr>`,
           )}</tbody></table>`
@@ -44,8 +45,12 @@ export function Submitted({ query: { after } }) {
       ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
-    ${after === undefined && html`<${Refusals} />`}`;
+    ${after === undefined && key === undefined && html`<${Refusals} />`}`;
 }
+
+/** The key that the application logged in with, or its name in RELAY_USERS. */
+const By = ({ message: { api_key: key, credential } }) =>
+  key ? html`<a href=${`/submitted?key=${key.id}`}>${key.name}</a>` : credential;
 
 /** Whoever misses a mail in the list above finds here why it was not taken. */
 function Refusals() {
@@ -90,7 +95,7 @@ export function SubmittedPage({ id }) {
     </ul>
     <dl class="envelope">
       <dt>Sender</dt><dd>${message.sender || html`<span class="soft">empty: it is a notice</span>`}</dd>
-      <dt>By</dt><dd>${message.credential}</dd>
+      <dt>By</dt><dd><${By} message=${message} /></dd>
       <dt>Size</dt><dd>${bytes(message.size)}</dd>
       <dt>Message id</dt><dd><code>${message.message_id}</code></dd>
       <dt>Queue id</dt><dd><code>${message.id}</code></dd>

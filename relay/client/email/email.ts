@@ -31,6 +31,7 @@ export type Email = Omit<EmailContent, 'from'> & {
   readonly reason: string | null;
   readonly reasonDetail: string | null;
   readonly apiKeyId: string | null;
+  readonly apiKeyName: string | null;
   readonly customerId: string | null;
   readonly clientId: string | null;
   readonly entryKey: string | null;

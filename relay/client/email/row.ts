@@ -13,6 +13,7 @@ export type EmailRow = {
   reason: string | null;
   reason_detail: string | null;
   api_key_id: string | null;
+  api_key_name: string | null;
   customer_id: string | null;
   client_id: string | null;
   entry_key: string | null;
@@ -52,7 +53,8 @@ type RecipientRow = AddressRow & { kind: Recipient['kind'] };
 
 /** The columns of `EmailRow`, for a query over `email e`; without the bodies, which lists do not show. */
 export const summaryColumns = `
-  e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id, e.customer_id, e.client_id, e.entry_key,
+  e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id,
+  (select k.name from api_key k where k.id = e.api_key_id) as api_key_name, e.customer_id, e.client_id, e.entry_key,
   e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.headers, e.message_id, e.due_at, e.time_zone,
   e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused, e.queue_id, e.hand_over_attempts, e.revision,
   e.tags, e.stream, e.ignore_suppression, e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at, e.traceparent,
@@ -77,6 +79,7 @@ export function toEmail(row: EmailRow): Email {
     reason: row.reason,
     reasonDetail: row.reason_detail,
     apiKeyId: row.api_key_id,
+    apiKeyName: row.api_key_name,
     customerId: row.customer_id,
     clientId: row.client_id,
     entryKey: row.entry_key,

@@ -39,15 +39,19 @@ export async function cancelEmailWithin(tx: Queryable, id: string, actor: string
   if (!email) return { outcome: 'unknown' };
   if (email.status === 'cancelled') return { outcome: 'already-cancelled', status: 'cancelled' };
   if (email.queue_id === null) return { outcome: 'too-late', status: email.status };
-  return cancelAtRelay(tx, id, email.queue_id, detail);
+  return cancelAtRelay(tx, { id, queueId: email.queue_id }, detail);
 }
 
 type RecipientState = { ordinal: number; address: string; status: Status; mayBeOut: boolean };
 
+/** The same for mail that was submitted over SMTP, which has no email row. */
+export function cancelMessageWithin(tx: Queryable, queueId: string, actor: string): Promise<CancelResult> {
+  return cancelAtRelay(tx, { id: null, queueId }, JSON.stringify({ actor }));
+}
+
 async function cancelAtRelay(
   tx: Queryable,
-  id: string,
-  queueId: string,
+  { id, queueId }: { readonly id: string | null; readonly queueId: string },
   detail: string,
 ): Promise<CancelResult> {
   const { rows: recipients } = await tx.query<RecipientState>(
@@ -70,7 +74,7 @@ async function cancelAtRelay(
     );
     return { outcome: 'cancelled', status: await statusOf(tx, id) };
   }
-  const status = await statusOf(tx, id);
+  const status = id === null ? (recipients[0]?.status ?? 'cancelled') : await statusOf(tx, id);
   return { outcome: status === 'cancelled' ? 'already-cancelled' : 'too-late', status };
 }
 
@@ -84,7 +88,7 @@ const mayHaveLeft = ({ status, mayBeOut }: RecipientState) =>
 const isWaiting = ({ status }: Pick<RecipientState, 'status'>) =>
   status === 'queued' || status === 'deferred' || status === 'held';
 
-async function statusOf(tx: Queryable, id: string): Promise<Status> {
+async function statusOf(tx: Queryable, id: string | null): Promise<Status> {
   const { rows } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
   return rows[0]?.status ?? 'cancelled';
 }

@@ -5,6 +5,7 @@ import { batchSize } from '../erasure/retention.ts';
 /** The same refusal of the same client within an hour is one, with a count. */
 export type RefusalView = {
   readonly client: string;
+  /** The name that logged in, or tried to; of a key its own name. */
   readonly credential: string;
   readonly stage: string;
   readonly reason: string;
@@ -20,7 +21,10 @@ export type RefusalView = {
 /** The newest first. */
 export async function listRefusals(q: Queryable, limit: number): Promise<RefusalView[]> {
   const { rows } = await q.query<RefusalView>(
-    `select client, credential, stage, reason, sender, reply, count, first_at, last_at
+    `select client, coalesce((
+         select k.name from api_key k
+         where k.id = case when credential ~ '^key:[0-9a-f-]{36}$' then substr(credential, 5)::uuid end
+       ), credential) as credential, stage, reason, sender, reply, count, first_at, last_at
      from refusal order by last_at desc limit $1`,
     [limit],
   );

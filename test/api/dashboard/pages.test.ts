@@ -301,9 +301,32 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     expect((await stack.api.get('/api/v1/emails', { key: secret })).status).toBe(200);
     await page.getByRole('button', { name: 'I have it' }).click();
     const row = page.getByRole('row', { name: /Shop backend/ });
+    await row.getByRole('button', { name: 'Change' }).click();
+    await page.getByLabel('Recipients an hour').fill('500');
+    await page.getByLabel('Tags').fill('app=shop');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await row.getByText('0 of 500 recipients this hour').waitFor();
+    await row.getByRole('button', { name: 'New secret' }).click();
+    await page.getByRole('button', { name: 'Make a new secret' }).click();
+    const newSecret = await page.locator('.secret').innerText();
+    const later = {
+      to: 'ann@example.com',
+      subject: 'Later',
+      text: 'x',
+      scheduled_datetime: '2031-03-01T09:00:00Z',
+    };
+    const { body: waits } = await stack.api.post('/api/v1/emails', later, { key: newSecret });
+    await page.getByRole('button', { name: 'I have it' }).click();
+    await row.getByText('old secret until').waitFor();
     await row.getByRole('button', { name: 'Revoke' }).click();
+    await page.getByLabel('Also cancel what waits').check();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await row.getByText('revoked').waitFor();
+    expect((await stack.api.get(`/api/v1/emails/${waits.id}`)).body).toMatchObject({
+      status: 'cancelled',
+      api_key: { name: 'Shop backend' },
+      tags: [{ name: 'app', value: 'shop' }],
+    });
     expect((await stack.api.get('/api/v1/emails', { key: secret })).status).toBe(401);
     await page.context().close();
   });

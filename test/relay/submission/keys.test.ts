@@ -13,7 +13,8 @@ beforeAll(async () => {
     relays: 2,
     apis: 2,
     relay: {
-      DELIVERY_MODE: 'capture',
+      DELIVERY_MODE: 'allowlist',
+      DELIVERY_ALLOWLIST: '*@waits.example',
       SMTP_ALLOWED_SENDERS: '*@example.com,info@example.org',
     },
   });
@@ -175,6 +176,24 @@ test('limits: HTTP and SMTP and both relays count together, and what is not take
   await submitted(one, message('limit-4'));
 });
 
+test('a key with a new secret goes on under the old one, until that is replaced again', async () => {
+  const key = await keyWith({ name: 'Rotated' });
+  await using client = await logIn(key);
+  const rotate = async () => (await stack.api.post(`/api/v1/keys/${key.id}/rotate`)).body;
+  const second = await rotate();
+  await submitted(client, message('rotated'));
+  await using late = await logIn(key, stack.relays[1]);
+  await using next = await logIn(second, stack.relays[1]);
+  await rotate();
+  for (const each of [client, late]) {
+    await until(
+      async () => (await each.send('NOOP').expect('*')).text.startsWith('421 4.7.13 This secret'),
+      toldMs,
+    );
+  }
+  await next.send('NOOP').expect('250 *');
+});
+
 test('a key that expires ends its sessions, and no login passes', async () => {
   const key = await keyWith({ expires_at: new Date(Date.now() + 600_000).toISOString() });
   await using client = await logIn(key);
@@ -188,6 +207,27 @@ test('a key that expires ends its sessions, and no login passes', async () => {
   });
   await using late = await session();
   await late.authPlain('shop', key.secret).expect('535 5.7.8 This API key has expired');
+});
+
+test('what a revoked key submitted and what waits can be cancelled with it', async () => {
+  stack.provider.on('rcpt', '450 4.2.1 try later');
+  const [key, other] = [await keyWith(), await keyWith()];
+  const waiting: string[] = [];
+  for (const [n, each] of [key, key, other].entries()) {
+    await using client = await logIn(each);
+    waiting.push(await submitted(client, message(`waits-${n}`), ['bob@waits.example', 'bob@example.net']));
+  }
+  const statuses = async () => {
+    const { rows } = await stack.database.query<{ status: string }>(
+      `select status from recipient where queue_id = any($1) and address like '%waits.example' order by queue_id`,
+      [waiting],
+    );
+    return rows.map(({ status }) => status);
+  };
+  await until(async () => (await statuses()).every((status) => status === 'deferred'), { timeoutMs: 20_000 });
+  const { body } = await stack.api.delete(`/api/v1/keys/${key.id}?cancel_waiting=true`);
+  expect(body.waiting_mail).toEqual({ cancelled: 2, more: false });
+  expect(await statuses()).toEqual(['cancelled', 'cancelled', 'deferred']);
 });
 
 test('a leaked key is stopped in one call: on two apis and two relays the next command is refused', async () => {
