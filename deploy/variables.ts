@@ -436,7 +436,7 @@ export const variables = {
     options: ['off', 'on'],
     default: 'off',
     readBy: ['relay'],
-    help: 'on: mail of senders that are not allowed, such as root@host, leaves as SMTP_FROM_EMAIL with the old address as its name and Reply-To. Never mail with a DKIM signature.',
+    help: 'on: mail of senders that are not allowed, such as root@host, leaves as SMTP_FROM_EMAIL (for a key: its first address) with the old address as its name and Reply-To. Never mail with a DKIM signature.',
   },
   RELAY_MAX_MESSAGE_SIZE: {
     group: 'Relay',

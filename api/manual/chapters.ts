@@ -84,6 +84,12 @@ export const chapters: readonly Chapter[] = [
     about: 'What changes in an application that leaves another service; the calls stay as they are.',
   },
   {
+    slug: 'keys',
+    title: 'Keys',
+    file: 'deploy/keys.md',
+    about: 'Who may send as whom and how much, keys as SMTP passwords, and what to do when one leaked.',
+  },
+  {
     slug: 'typed-clients',
     title: 'Typed clients',
     file: 'deploy/typed-clients.md',
