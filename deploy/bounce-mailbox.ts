@@ -59,6 +59,34 @@ export function readBounceMailbox(
   };
 }
 
+/** Whether the envelope sender names the mail (BOUNCE_VERP). */
+export function readBounceVerp(
+  reading: Reading,
+  mailbox: BounceMailbox | undefined,
+  providers: readonly (ProviderReading | undefined)[],
+): boolean {
+  if (reading.optional('BOUNCE_VERP') !== 'on') return false;
+  const refusing = providers.find((provider) => refusesTags.test(provider?.host ?? ''));
+  const problem =
+    mailbox === undefined
+      ? 'is on, and no mailbox is read in which such reports could arrive'
+      : refusing !== undefined
+        ? `is on, and ${refusing.host} takes no such sender`
+        : undefined;
+  if (problem === undefined) return true;
+  reading.add('BOUNCE_VERP', {
+    severity: 'warning',
+    problem: `${problem}: mail leaves with its plain sender`,
+    fix: 'Leave BOUNCE_VERP out. Reports are matched by their Message-ID all the same.',
+    cause: 'env-value-garbage',
+  });
+  return false;
+}
+
+/** Providers whose pages say that an account sends as itself and its aliases only. */
+const refusesTags =
+  /(?:^|\.)(?:privateemail\.com|gmail\.com|googlemail\.com|office365\.com|outlook\.com|live\.com)$/i;
+
 /** More would be no test any more. */
 const mostCanaries = 5;
 

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
-import { readBounceMailbox, readCanaryTo } from './bounce-mailbox.ts';
+import { readBounceMailbox, readBounceVerp, readCanaryTo } from './bounce-mailbox.ts';
 import type { AddressVariable } from './database.ts';
 import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
@@ -151,6 +151,7 @@ export function readRelayEnvironment(source: Source) {
       dnsResolvers: reading.optional('DNS_RESOLVERS') ?? [],
       bounceMailbox,
       canaryTo: readCanaryTo(mail, bounceMailbox),
+      bounceVerp: readBounceVerp(mail, bounceMailbox, [primary, second]),
       alertWebhookUrl: reading.optional('ALERT_WEBHOOK_URL'),
       alertWebhookSecret: reading.optional('ALERT_WEBHOOK_SECRET'),
       from,

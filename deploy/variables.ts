@@ -558,6 +558,14 @@ export const variables = {
     readBy: ['relay'],
     help: 'A folder into which reports are moved once they were read. Unset: they stay where they are.',
   },
+  BOUNCE_VERP: {
+    group: 'Delivery',
+    type: 'choice',
+    options: ['off', 'on'],
+    default: 'off',
+    readBy: ['relay'],
+    help: 'on sends as local+ID@domain, so that each report names its mail by its address. Only where the provider takes such senders and such mail comes into the mailbox; PrivateEmail, Gmail and Microsoft 365 do not.',
+  },
   CANARY_TO: {
     group: 'Delivery',
     type: 'senders',

@@ -26,3 +26,19 @@ function drawn(): Buffer {
   pool = pool.subarray(randomDigits);
   return bytes;
 }
+
+/** RFC 5321 section 4.5.3.1.1. */
+const longestLocalPart = 64;
+
+/** The sender that a provider hears with BOUNCE_VERP: `local+QUEUEID@domain`. Itself where it would be too long. */
+export function taggedSender(sender: string, queueId: string): string {
+  const at = sender.lastIndexOf('@');
+  const local = sender.slice(0, at);
+  const isPlain = at > 0 && !local.startsWith('"') && local.length + 1 + queueId.length <= longestLocalPart;
+  return isPlain ? `${local}+${queueId}${sender.slice(at)}` : sender;
+}
+
+/** The queue id in such an address; servers may have changed its case. */
+export function queueIdIn(address: string): string | undefined {
+  return /\+([0-9A-HJKMNP-TV-Z]{16})@[^@\s<>]+/i.exec(address)?.[1]?.toUpperCase();
+}

@@ -7,7 +7,10 @@ import type { Returned } from './report.ts';
 const mailLimit = 20;
 
 /** The surest first, and the newest of those. */
-export async function findMail(q: Queryable, { messageIds, queueIds }: Returned): Promise<KnownMail[]> {
+export async function findMail(
+  q: Queryable,
+  { messageIds, queueIds, addressedIds }: Returned,
+): Promise<KnownMail[]> {
   const { rows } = await q.query<KnownMail>({
     name: 'find-reported-mail',
     text: `
@@ -39,7 +42,7 @@ export async function findMail(q: Queryable, { messageIds, queueIds }: Returned)
       messageIds.map((id) => `<${id}>`),
       // Amazon tells only the left half of its own in the 250.
       messageIds.flatMap((id) => [id, id.slice(0, id.lastIndexOf('@'))]),
-      queueIds.filter((id) => ours.test(id)),
+      [...queueIds, ...addressedIds].filter((id) => ours.test(id)),
     ],
   });
   return rows;

@@ -1,6 +1,7 @@
 // Reads a mail of the sending mailbox: is it a report about another mail, about whom, and what does it say? Bytes in,
 // findings out. Structure comes first, because nearly every true report also calls itself an automatic answer
 // (`Auto-Submitted: auto-replied`, RFC 3834 §5).
+import { queueIdIn } from '../queue-id.ts';
 import { commandOf } from './command.ts';
 import { readComplaint, readJunkMailReport } from './complaint.ts';
 import { addressIn, readDeliveryStatus } from './delivery-status.ts';
@@ -22,10 +23,18 @@ export async function readReport(bytes: Uint8Array): Promise<Reading> {
     const parts = await readParts(bytes);
     const read = fromStructure(parts) ?? (await fromNested(parts)) ?? fromWords(parts);
     if (read === undefined) return { outcome: 'none' };
-    return { outcome: 'report', recipients: read.findings.map(judgeFinding), returned: read.returned };
+    const returned = { ...read.returned, addressedIds: addressedIds(parts.header) };
+    return { outcome: 'report', recipients: read.findings.map(judgeFinding), returned };
   } catch (error) {
     return { outcome: 'unreadable', why: error instanceof Error ? error.message : String(error) };
   }
+}
+
+const receivedFor = ['delivered-to', 'x-original-to', 'envelope-to', 'x-delivered-to', 'to'];
+
+function addressedIds(header: Fields): string[] {
+  const ids = receivedFor.flatMap((name) => header.get(name) ?? []).map(queueIdIn);
+  return [...new Set(ids.filter((id) => id !== undefined))].slice(0, 5);
 }
 
 /** What it takes to read a mail: its words, and the header of the mail it returns. */

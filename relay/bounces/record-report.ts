@@ -48,11 +48,11 @@ const isUnmatched = (reading: { recipients: readonly unknown[] }, unmatched: num
 
 /** By its ids no mail was found, or the one that was found had other recipients. */
 function whyUnmatched(
-  { returned: { messageIds, queueIds } }: { readonly returned: Returned },
+  { returned: { messageIds, queueIds, addressedIds } }: { readonly returned: Returned },
   mails: readonly KnownMail[],
 ): WhyUnmatched {
   if (mails.length > 0) return 'recipient-unknown';
-  return messageIds.length + queueIds.length > 0 ? 'mail-unknown' : 'no-id';
+  return messageIds.length + queueIds.length + addressedIds.length > 0 ? 'mail-unknown' : 'no-id';
 }
 
 async function isNew(

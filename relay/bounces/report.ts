@@ -35,6 +35,8 @@ export type Returned = {
   readonly messageIds: readonly string[];
   /** Ids under which servers on the way had it, ours among them. */
   readonly queueIds: readonly string[];
+  /** Ours, in the address to which the report came (BOUNCE_VERP): the one thing that its own header may tell. */
+  readonly addressedIds: readonly string[];
   /** The envelope id we gave (RFC 3461 §4.4). */
   readonly envelopeId: string | undefined;
 };

@@ -32,6 +32,7 @@ export function returnedOf(header: Fields, words: string, more: readonly string[
   return {
     messageIds: [...new Set(messageIds)].slice(0, idLimit),
     queueIds: [...new Set(queueIds)].slice(0, idLimit),
+    addressedIds: [],
     envelopeId: undefined,
   };
 }

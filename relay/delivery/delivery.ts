@@ -9,6 +9,7 @@ import { openTokens, type Tokens } from '../tokens/tokens.ts';
 import type { Agent } from './attempt/agent.ts';
 import { openAttempts } from './attempt/attempts.ts';
 import { applyEffect } from './attempt/effects.ts';
+import { openSenderTags } from './attempt/sender-tags.ts';
 import { openBackground } from './background.ts';
 import { openContext } from './context.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher.ts';
@@ -112,6 +113,7 @@ export async function startDelivery({
     recollection,
     settle,
     hasBacklog: () => dispatcher.hasMail,
+    tags: openSenderTags(context),
     applyEffect: (lane, mail, effect) => applyEffect(context, lane, mail, effect, false),
     routeStopped: () => refreshLanes(database, lanes),
     settled: async () => {},

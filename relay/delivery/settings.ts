@@ -20,4 +20,5 @@ export type DeliverySettings = Pick<
   | 'retryScheduleSeconds'
   | 'logAddresses'
   | 'from'
+  | 'bounceVerp'
 >;

@@ -29,7 +29,7 @@ import type { Platform } from './platform.ts';
 import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
 import type { SettingsReading } from './settings.ts';
-import { obstacleToSignIn, sendCanary, signIn, tryEnvelope } from './sign-in.ts';
+import { obstacleToSignIn, sendCanary, signIn, tryEnvelope, tryTaggedSender } from './sign-in.ts';
 import { notesOnCertificate } from './submitters.ts';
 import type { Talk } from './talk.ts';
 import { type TimeLimits, usualTimeLimits, within } from './time-limits.ts';
@@ -122,6 +122,7 @@ export async function examine({
         tokens,
         secret: (words) => secrets.push(words),
         findings,
+        tagsSenders: environment.bounceVerp,
         platform,
         underWay: underWay && ((look) => underWay(() => redact(look(), secrets))),
         end: signal ? AbortSignal.any([end.signal, signal]) : end.signal,
@@ -218,6 +219,8 @@ type Tools = {
   /** Told of what must not be repeated. */
   readonly secret: (words: string) => void;
   readonly findings: readonly EnvironmentFinding[];
+  /** BOUNCE_VERP */
+  readonly tagsSenders: boolean;
   readonly platform: Platform;
   readonly underWay: UnderWay | undefined;
   readonly end: AbortSignal;
@@ -263,7 +266,7 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
     signIns: signedIn
       ? [{ provider: signedIn.provider, attempts: signedIn.attempts, says: signedIn.says }]
       : [],
-    notes: works ? notesAbout(chosen, walks) : [],
+    notes: works ? [...notesAbout(chosen, walks), ...notesOnTags(provider, signedIn?.tagRefusal)] : [],
     route: works ? chosen.route.name : null,
     ...(failed?.failure && {
       diagnosis: diagnose(failed, failed.failure, {
@@ -275,6 +278,13 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
     }),
   };
 }
+
+const notesOnTags = ({ host }: ProviderReading, refusal: string | undefined): string[] =>
+  refusal === undefined
+    ? []
+    : [
+        `BOUNCE_VERP is on, and ${host} takes no sender with the id of the mail in it ("${refusal}"): mail leaves with its own sender. Switch BOUNCE_VERP off.`,
+      ];
 
 /** One walk for each route and address family; a name that is not found is a walk that ended there. */
 async function plan(provider: ProviderReading, limits: TimeLimits, signal: AbortSignal): Promise<Walk[]> {
@@ -340,7 +350,7 @@ async function finish(
   provider: ProviderReading,
   tools: Tools,
   look: TokenLook | undefined,
-): Promise<SignIn | undefined> {
+): Promise<Login | undefined> {
   const { limits, end: signal, from, canary } = tools;
   const { talk } = walk;
   if (!talk) return undefined;
@@ -359,13 +369,17 @@ async function finish(
   const accepted = await tryEnvelope(walk, talk, { from, to: from, limits, signal });
   const isSenderTaken = walk.steps.some(({ stage, outcome }) => stage === 'mail' && outcome === 'passed');
   if (isSenderTaken) await tools.senderTaken?.(provider, from, accepted ? ['mail', 'rcpt'] : ['mail']);
+  const tagRefusal =
+    accepted && tools.tagsSenders && !canary
+      ? await tryTaggedSender(talk, { from, limits, signal })
+      : undefined;
   if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), limits, signal });
   else talk.say('RSET\r\n');
-  return signedIn;
+  return signedIn && { ...signedIn, ...(tagRefusal !== undefined && { tagRefusal }) };
 }
 
 type Credential = Parameters<typeof signIn>[2];
-type Login = SignIn & { readonly isSignedIn: boolean };
+type Login = SignIn & { readonly isSignedIn: boolean; readonly tagRefusal?: string };
 
 function credentialOf(
   { user, password }: ProviderReading,

@@ -1,9 +1,10 @@
 // The part of the examination that the provider remembers: one login, and the two commands that show whether the
 // sender is allowed, taken back with RSET before there is a message.
 import { createHmac } from 'node:crypto';
+import { newQueueId, taggedSender } from '../queue-id.ts';
 import { afterReason, bearerCommand, bearerMechanismOf, noBearerMechanism } from '../smtp/bearer.ts';
 import type { Answer, Talk } from './talk.ts';
-import type { TimeLimits } from './time-limits.ts';
+import { type TimeLimits, within } from './time-limits.ts';
 import { demand, Refusal, take, type Walk } from './walk.ts';
 
 type Credential =
@@ -79,6 +80,23 @@ export async function tryEnvelope(
     });
   if (!(await ask('mail', 'MAIL FROM', `MAIL FROM:<${from}>`, [250]))) return false;
   return (await ask('rcpt', 'RCPT TO', `RCPT TO:<${to}>`, [250, 251])) !== undefined;
+}
+
+/** Whether the provider takes a sender with the id of a mail in it (BOUNCE_VERP): what it said when it does not. */
+export async function tryTaggedSender(
+  talk: Talk,
+  { from, limits, signal }: { from: string; limits: TimeLimits; signal: AbortSignal },
+): Promise<string | undefined> {
+  try {
+    return await within('mail', 2 * limits.command, signal, async () => {
+      await talk.ask('RSET');
+      const reply = await talk.ask(`MAIL FROM:<${taggedSender(from, newQueueId())}>`);
+      return reply.code === 250 ? undefined : reply.text;
+    });
+  } catch {
+    // The connection was lost: of the tag nothing is known.
+    return undefined;
+  }
 }
 
 /** Sends a message of a few lines after an accepted envelope: some providers refuse the sender only here. */

@@ -21,8 +21,10 @@ import {
   decideAlone,
   type Effect,
   isSignedOut,
+  isTagRefused,
 } from './decide.ts';
 import { fenceOf } from './fence.ts';
+import type { SenderTags } from './sender-tags.ts';
 import { asideEntry, entriesOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
 import { traceAttempt } from './trace.ts';
 
@@ -31,6 +33,7 @@ export type Agent = {
   readonly marks: Marks;
   readonly recollection: Pick<Recollection, 'keep'>;
   readonly settle: Settle;
+  readonly tags: SenderTags;
   /** Whether other mail waits for a connection. */
   hasBacklog(): boolean;
   /**
@@ -129,8 +132,9 @@ async function transact(
 
   let marked: Marked | undefined;
   attempt.session = session;
+  const sender = agent.tags.senderOf(lane, mail);
   const transaction = await session.send(
-    outgoing(context, mail, batch),
+    outgoing(context, mail, batch, sender),
     fenceOf({
       mail,
       batch,
@@ -161,8 +165,10 @@ async function transact(
     resendSeconds: timeouts.resendMs / 1_000,
     isNotice: mail.sender === '',
     mayBeStale,
+    isTagged: sender !== mail.sender,
   };
   const decision = decide(circumstances);
+  if (isTagRefused(circumstances)) agent.tags.refused(lane);
   if (decision.dispositions.some(({ status }) => status === 'sent')) lane.grow();
   span?.end(transaction, decision);
   const heard = (wasSilent: boolean) =>
@@ -203,8 +209,13 @@ function rememberMark(
   }
 }
 
-function outgoing({ database }: DeliveryContext, mail: ClaimedMail, batch: readonly ClaimedRecipient[]) {
-  const { queueId, sender, size, eightBit, utf8Header, content } = mail;
+function outgoing(
+  { database }: DeliveryContext,
+  mail: ClaimedMail,
+  batch: readonly ClaimedRecipient[],
+  sender: string,
+) {
+  const { queueId, size, eightBit, utf8Header, content } = mail;
   return {
     sender,
     recipients: [...new Set(batch.map(({ address }) => address))],

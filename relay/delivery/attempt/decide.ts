@@ -56,6 +56,8 @@ export type Circumstances = {
   readonly isNotice: boolean;
   /** The session had been idle, and the provider may have hung up before it heard of this mail. */
   readonly mayBeStale: boolean;
+  /** MAIL FROM had the queue id in it (BOUNCE_VERP), which is nothing that the submitter asked for. */
+  readonly isTagged: boolean;
   readonly random?: () => number;
 };
 
@@ -65,7 +67,8 @@ const soon = 0;
 /** Pure, but for the chance in the time of the next attempt. */
 export function decide(circumstances: Circumstances): Decision {
   const { recipients } = circumstances;
-  if (isStale(circumstances)) return { dispositions: [], effects: [], again: [recipients] };
+  if (isStale(circumstances) || isTagRefused(circumstances))
+    return { dispositions: [], effects: [], again: [recipients] };
   const outcomes = recipients.map((recipient) => outcomeOf(circumstances, recipient));
   const split = recipients.filter((_, index) => outcomes[index] === 'split');
   const decided = outcomes.filter((outcome) => outcome !== 'split');
@@ -202,6 +205,26 @@ function isStale({ transaction, mayBeStale }: Circumstances): boolean {
   const { end } = transaction;
   if (!mayBeStale || end.kind !== 'failed' || end.failure.stage !== 'mail') return false;
   return end.failure.symptom.responseCode === undefined || isSignedOut(transaction);
+}
+
+/**
+ * The sender is refused, and was not the mail's own: it goes again at once with that one, so that the provider's dislike
+ * of tags holds no mail and no sender.
+ */
+export function isTagRefused({ isTagged, transaction, judge, recipients }: Circumstances): boolean {
+  const { end, refused } = transaction;
+  if (!isTagged || end.kind === 'silent' || end.kind === 'fenced') return false;
+  if (end.kind === 'answered' && isYes(end.reply.code)) return false;
+  const isOfSender = (failure: SmtpFailure) => judge(failure).scope === 'sender';
+  if (end.kind === 'failed' && end.failure.stage === 'mail')
+    return Number(end.failure.symptom.responseCode ?? 0) >= 500 || isOfSender(end.failure);
+  if (end.kind === 'failed') {
+    const failures = recipients.map(({ address }) => refused.get(address) ?? end.failure);
+    return failures.every(isOfSender);
+  }
+  const { code, enhanced, text } = end.reply;
+  const symptom = { responseCode: code, reply: text, ...(enhanced ? { enhanced } : {}) };
+  return isOfSender({ stage: 'dot', symptom, timings: transaction.timings });
 }
 
 /**

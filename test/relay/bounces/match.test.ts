@@ -18,7 +18,7 @@ const reported = (changes: Partial<ReportedRecipient> = {}): ReportedRecipient =
 
 const report = (...recipients: ReportedRecipient[]): Report => ({
   recipients,
-  returned: { messageIds: [], queueIds: [], envelopeId: undefined },
+  returned: { messageIds: [], queueIds: [], addressedIds: [], envelopeId: undefined },
 });
 
 const mail = (changes: Partial<KnownMail> = {}, status: Status = 'sent'): KnownMail => ({

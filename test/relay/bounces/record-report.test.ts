@@ -201,7 +201,7 @@ test('a complaint is told to webhooks and changes no status', async () => {
         cause: null,
       },
     ],
-    returned: { messageIds: [messageId.slice(1, -1)], queueIds: [], envelopeId: undefined },
+    returned: { messageIds: [messageId.slice(1, -1)], queueIds: [], addressedIds: [], envelopeId: undefined },
   } as const;
   await recordReport(postern.database, Buffer.from('a complaint'), reading);
   expect(await readDeliveries(postern.database, id)).toMatchObject([{ status: 'sent' }]);

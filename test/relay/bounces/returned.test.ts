@@ -28,7 +28,12 @@ test.each([
     parts({}, part('message/delivery-status', status), part('message/global-headers', returnedHeader)),
   ],
 ])('%s tells the Message-ID, the ids on the way and the envelope id', async (_, eml) => {
-  expect(await returnedIn(eml)).toEqual({ messageIds: [ours], queueIds: ['9A1B2C3D4E'], envelopeId: 'E1' });
+  expect(await returnedIn(eml)).toEqual({
+    messageIds: [ours],
+    queueIds: ['9A1B2C3D4E'],
+    addressedIds: [],
+    envelopeId: 'E1',
+  });
 });
 
 test('a copy behind the words tells it, too', async () => {

@@ -140,6 +140,7 @@ test('whatever the verdict, every recipient gets exactly one outcome or another 
           resendSeconds: 900,
           isNotice,
           mayBeStale,
+          isTagged: false,
           random: () => 0.5,
         });
         const seen = [
@@ -180,6 +181,7 @@ test('a mail whose second copy got no answer either is held', () => {
     resendSeconds: 900,
     isNotice: false,
     mayBeStale: false,
+    isTagged: false,
   });
   expect(dispositions).toMatchObject([{ status: 'held', reason: 'uncertain-twice' }]);
 });
@@ -191,6 +193,7 @@ const usual: Omit<Circumstances, 'transaction'> = {
   resendSeconds: 900,
   isNotice: false,
   mayBeStale: false,
+  isTagged: false,
   judge: () => ({ verdict: 'retry', scope: 'message', cause: 'unknown', stage: 'mail' }),
 };
 
