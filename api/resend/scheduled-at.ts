@@ -82,7 +82,7 @@ function hourOf(hour: number, half: string | undefined): number {
 
 const pad = (hour: number | string) => String(hour).padStart(2, '0');
 
-/** An instant that no Date holds is left as no time at all, which the API then refuses. */
+/** Five digits of weeks are less than two thousand years: every such instant is a Date. */
 const at = (epochMs: number): Schedule => ({ scheduled_datetime: new Date(epochMs).toISOString() });
 
 function schedule(local: string, zone: string): Schedule & { readonly dueAt: Date } {

@@ -353,6 +353,21 @@ describe('an error', () => {
     });
   });
 
+  test('of the mail of another key is that there is none', async () => {
+    const { id } = (await send({ scheduled_at: 'in 1 hour' })).body;
+    const { body: other } = await api.post('/api/v1/keys', { name: 'Other', scopes: ['send'] });
+    const key = { key: other.secret };
+    const answers = [
+      await api.get(`/resend/emails/${id}`, key),
+      await api.get(`/resend/emails/${id}/attachments`, key),
+      await api.patch(`/resend/emails/${id}`, { scheduled_at: 'in 2 hours' }, key),
+      await api.post(`/resend/emails/${id}/cancel`, undefined, key),
+    ];
+    for (const { status, body } of answers) expect([status, body.name]).toEqual([404, 'not_found']);
+    expect((await api.get('/resend/emails', key)).body.data).toEqual([]);
+    expect(await read(id)).toMatchObject({ last_event: 'scheduled' });
+  });
+
   test('of a sender that is not allowed names those that are', async () => {
     await beat(api.database, {
       instance: randomUUID(),
