@@ -104,6 +104,9 @@ export const grants: Grants = {
       canary: everything,
       heartbeat: 'select insert update',
       event: 'select insert',
+      // Which are disabled or fail: for alerts and the doctor. Neither where they are nor their secrets.
+      webhook:
+        'select(id, description, state, disabled_cause, failing_since, deleted_at, told_at) update(told_at)',
       // Whether there is any; who is on it tells suppression_of(), and suppress_recipient() adds its own recipients.
       suppression: 'select(reason)',
       // Its status follows the recipients; what it says is the business of others.

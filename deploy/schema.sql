@@ -512,7 +512,8 @@ create table webhook (
   failures integer not null default 0,
   paused_until timestamp with time zone,
   dropped bigint not null default 0,
-  listens boolean not null generated always as ((deleted_at IS NULL) AND ((state = 'enabled'::text) OR (disabled_cause = 'failing'::text)))
+  listens boolean not null generated always as ((deleted_at IS NULL) AND ((state = 'enabled'::text) OR (disabled_cause = 'failing'::text))),
+  told_at timestamp with time zone
 );
 create table webhook_delivery (
   id uuid not null,
@@ -1309,6 +1310,7 @@ grant select, update (template) on table public.unknown_reply to postern_api;
 grant delete, insert, select, update on table public.unknown_reply to postern_relay;
 grant select on table public.unsubscribe_key to postern_api;
 grant insert, select, update on table public.webhook to postern_api;
+grant select (deleted_at, description, disabled_cause, failing_since, id, state, told_at), update (told_at) on table public.webhook to postern_relay;
 grant delete, select, update (disabled_cause, dropped, failing_since, failures, paused_until, state, updated_at) on table public.webhook to postern_worker;
 grant insert, select, update (answer, attempts, data, error, finished_at, next_attempt_at, status) on table public.webhook_delivery to postern_api;
 grant delete, select, update (answer, answer_status, attempted_at, attempts, duration_ms, error, finished_at, next_attempt_at, status) on table public.webhook_delivery to postern_worker;

@@ -12,6 +12,7 @@ import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openAlerts } from './alerts/alerts.ts';
+import { tellOfDisabledWebhooks } from './alerts/disabled-webhooks.ts';
 import { type Canaries, openCanaries } from './canary/canaries.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
@@ -181,6 +182,7 @@ await runProcess(
         domains.look();
         submission?.lookAtKeys();
         canaries?.look();
+        void tellOfDisabledWebhooks({ database, log, alert: alerts.raise, lane: lanes[0] ?? 'SMTP' });
       }),
     );
     log.info(

@@ -11,6 +11,7 @@ import {
   readMailbox,
 } from '../../relay/client/status/mailbox.ts';
 import type { CauseWords } from '../../relay/client/status/own-causes.ts';
+import { describeTrouble, readTroubledWebhooks } from '../../relay/client/webhook/trouble.ts';
 
 // Beyond this a number says "very many", which is all that matters, and counting on would take its time.
 const countedUpTo = 100_000;
@@ -29,6 +30,8 @@ export type Overview = {
   readonly bouncedAfterSending: { readonly day: number; readonly dayBefore: number } | null;
   /** The mailbox for delivery reports; null while none is read. */
   readonly mailbox: OverviewMailbox | null;
+  /** Endpoints for events that are disabled or fail. */
+  readonly webhooks: readonly { readonly id: string; readonly title: string; readonly fix: string }[];
   /** Held mail by reason, most first. */
   readonly held: readonly {
     readonly reason: string;
@@ -54,13 +57,14 @@ export async function readOverview(q: Queryable): Promise<Overview> {
   const heartbeats = await readHeartbeats(q);
   const relayBeat = heartbeats.find(({ process }) => process === 'relay');
   const relay = (relayBeat?.report as RelayReport | undefined) ?? null;
-  const [counts, held, times, today, mailbox, late] = await Promise.all([
+  const [counts, held, times, today, mailbox, late, webhooks] = await Promise.all([
     countWaiting(q),
     countHeld(q),
     readTimes(q),
     readToday(q),
     relay?.mailbox ? describeMailbox(q, relay.mailbox) : null,
     relay?.mailbox ? countBouncedAfterSending(q) : null,
+    readTroubledWebhooks(q),
   ]);
   const named = [
     ...[...(relay?.routes ?? []), ...(relay?.lanes ?? []), ...(relay?.problems ?? [])].map(
@@ -78,6 +82,7 @@ export async function readOverview(q: Queryable): Promise<Overview> {
     today,
     bouncedAfterSending: late,
     mailbox,
+    webhooks: webhooks.map((webhook) => ({ id: webhook.id, ...describeTrouble(webhook) })),
     held,
     oldestDue: times.oldestDue,
     nextDue: times.nextDue,

@@ -17,7 +17,7 @@ import { lookAtDomains } from './look-at-domains.ts';
 import { lookAtMailbox } from './look-at-mailbox.ts';
 import { lookForMissingCommits } from './missing-commits.ts';
 import { detectPlatform, isInContainer, type Platform } from './platform.ts';
-import { compareWithRelay, lookAtRole, lookForMisplaced } from './processes.ts';
+import { compareWithRelay, lookAtRole, lookAtWebhooks, lookForMisplaced } from './processes.ts';
 import { explainFinding, readSettings, type SettingsReading } from './settings.ts';
 import { askPermission, recordTakenSender } from './sign-in-permission.ts';
 
@@ -178,6 +178,7 @@ async function askDatabase(
         lookForMisplaced(database, environment, id),
         compareWithRelay(database, environment),
         lookAtRole(database),
+        lookAtWebhooks(database),
         lookForMissingCommits(database),
       ]),
     );

@@ -4,6 +4,7 @@ import type { Queryable } from '../../deploy/database.ts';
 import { fingerprint, type RelayEnvironment } from '../../deploy/environment.ts';
 import { credentialSecrets } from '../../deploy/oauth2.ts';
 import { type Heartbeat, type RelayReport, readHeartbeats } from '../client/status/heartbeat.ts';
+import { describeTrouble, readTroubledWebhooks } from '../client/webhook/trouble.ts';
 import { explain } from '../verdict/explain.ts';
 import { type PlatformId, whereToType } from '../verdict/where-to-type.ts';
 import type { EnvironmentFinding } from './examination.ts';
@@ -74,6 +75,11 @@ export async function compareWithRelay(
     );
   }
   return notes;
+}
+
+/** Endpoints for events that are disabled, or fail. */
+export async function lookAtWebhooks(q: Queryable): Promise<string[]> {
+  return (await readTroubledWebhooks(q)).map(describeTrouble).map(({ title, fix }) => `${title} ${fix}`);
 }
 
 /** Whether this process may do more in the database than a relay needs to. */

@@ -238,6 +238,9 @@ function otherProblems(overview) {
       facts: [],
     });
   }
+  for (const { title, fix } of overview.webhooks ?? []) {
+    found.push({ tone: 'care', title, fix: `${fix} The page Webhooks has a button for it.`, facts: [] });
+  }
   if (relay?.configured && overview.relayAlive) {
     for (const { variable, problem, fix } of configurationProblems(relay))
       found.push({ tone: 'care', title: `${variable} ${problem}`, fix, facts: [] });

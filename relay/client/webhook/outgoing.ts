@@ -144,7 +144,8 @@ export async function settleFailed(
         where id = $2 and state = 'enabled'
         returning state, disabled_cause
       )
-      select disabled_cause as cause from endpoint where state = 'disabled'`,
+      -- Only the relay knows where alerts go (relay/alerts/disabled-webhooks.ts).
+      select disabled_cause as cause, pg_notify('postern_relay', '') from endpoint where state = 'disabled'`,
     values: [
       id,
       webhookId,

@@ -101,6 +101,7 @@ export async function updateWebhook(
        failing_since = case when $7 then null else failing_since end,
        failures = case when $7 then 0 else failures end,
        paused_until = case when $7 then null else paused_until end,
+       told_at = case when $7 then null else told_at end,
        updated_at = now()
      where id = $1 and deleted_at is null`,
     [

@@ -123,11 +123,13 @@ test('everything that is wrong is listed, the worst first, and no other mail lea
     processes: [],
     held: [{ reason: 'uncertain-twice', count: 2, detail: null }],
     relay: { lanes: [{ ...stopped, held_senders: [held] }] },
+    webhooks: [{ id: '1', title: 'The webhook 1 is disabled', fix: 'Enable it.' }],
   });
   expect(titles(all)).toEqual([
     'Mail cannot leave: user name or password is wrong',
     'Mail from shop@example.com is held: The account may not send as this address',
     'No worker is running',
+    'The webhook 1 is disabled',
     '2 emails are held: no final reply came twice',
   ]);
   expect(JSON.stringify(verdictOf(all))).not.toContain('other senders leaves');
