@@ -3,11 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { listCanaries } from '../../relay/client/status/canaries.ts';
 import { askDomain, readDomain } from '../../relay/client/status/domains.ts';
 import { type Operation, reads } from '../operation.ts';
 import { Problem } from '../problem.ts';
-import { domainView, toDomainView } from './domain-view.ts';
+import { domainView, viewDomains } from './domain-view.ts';
 
 const pollEveryMs = 250;
 // Silent name servers cost five seconds for each question, and a few follow one upon the other.
@@ -38,7 +37,7 @@ export function checkDomain({ database }: { database: Database }): Operation {
       const began = performance.now();
       while (!gone.aborted && performance.now() - began < answeredWithinMs) {
         const found = await readDomain(database, domain, asked);
-        if (found) return { status: 200, body: toDomainView(found, await listCanaries(database)) };
+        if (found) return { status: 200, body: (await viewDomains(database, [found]))[0] };
         await pause(pollEveryMs);
       }
       throw new Problem('busy', 'No relay has looked within 30 seconds. Is one running?');

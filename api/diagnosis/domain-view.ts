@@ -1,7 +1,11 @@
 // A sender's domain as the API shows it.
 import { z } from 'zod';
+import type { Queryable } from '../../deploy/database.ts';
 import type { CanaryReport } from '../../relay/client/status/canaries.ts';
+import { listCanaries } from '../../relay/client/status/canaries.ts';
+import { readCauses } from '../../relay/client/status/causes.ts';
 import type { DomainReport } from '../../relay/client/status/domains.ts';
+import { listSenderRefusals, type SenderRefusal } from '../../relay/client/status/refused-senders.ts';
 import { instant } from '../fields.ts';
 
 const result = z.enum(['pass', 'note', 'warn', 'fail', 'unknown', 'not-applicable']);
@@ -83,19 +87,51 @@ export const domainView = z
         codes: z.array(z.string()).meta({ description: 'Replies that follow where the answer is no.' }),
       }),
     ),
+    refusals: z
+      .array(
+        z
+          .strictObject({
+            code: z.string().nullable().meta({ description: 'RFC 3463; `receivers` tell whose rule it is.' }),
+            cause: z.string(),
+            title: z.string().nullable(),
+            count: z.int(),
+            last_at: instant,
+            reply: z.string().nullable(),
+          })
+          .meta({ id: 'SenderRefusal' }),
+      )
+      .meta({
+        description:
+          'What receivers refused in 14 days because of this domain or its provider, as delivery reports tell; empty while no mailbox is read.',
+      }),
     canaries: z.array(canaryView).meta({
       description: 'The last mails to oneself that were sent from this domain to be read back.',
     }),
   })
   .meta({ id: 'SenderDomain' });
 
-export const toDomainView = (
+/** Each domain with what mail showed of it. */
+export async function viewDomains(q: Queryable, domains: readonly DomainReport[]) {
+  const [canaries, refusals] = await Promise.all([listCanaries(q), listSenderRefusals(q)]);
+  const words = await readCauses(
+    q,
+    refusals.map(({ cause }) => cause),
+  );
+  const told = refusals.map((refusal) => ({ ...refusal, title: words[refusal.cause]?.title ?? null }));
+  return domains.map((domain) => toDomainView(domain, canaries, told));
+}
+
+const toDomainView = (
   { checkedAt, settledAt, ...report }: DomainReport,
   canaries: readonly CanaryReport[],
+  refusals: readonly (SenderRefusal & { readonly title: string | null })[],
 ) => ({
   ...report,
   settled_at: settledAt?.toISOString() ?? null,
   checked_at: checkedAt?.toISOString() ?? null,
+  refusals: refusals
+    .filter(({ domain }) => domain === report.domain)
+    .map(({ domain: _, lastAt, ...refusal }) => ({ ...refusal, last_at: lastAt.toISOString() })),
   canaries: canaries.filter(({ domain }) => domain === report.domain).map(toCanaryView),
 });
 

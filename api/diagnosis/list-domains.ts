@@ -1,10 +1,9 @@
 // GET /api/v1/domains: what DNS says of the domains that mail is sent from.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import { listCanaries } from '../../relay/client/status/canaries.ts';
 import { listDomains as readDomains } from '../../relay/client/status/domains.ts';
 import { type Operation, reads } from '../operation.ts';
-import { domainView, toDomainView } from './domain-view.ts';
+import { domainView, viewDomains } from './domain-view.ts';
 
 export function listDomains({ database }: { database: Database }): Operation {
   return reads({
@@ -23,8 +22,7 @@ export function listDomains({ database }: { database: Database }): Operation {
       },
     },
     async handle() {
-      const [domains, canaries] = await Promise.all([readDomains(database), listCanaries(database)]);
-      return { status: 200, body: { data: domains.map((domain) => toDomainView(domain, canaries)) } };
+      return { status: 200, body: { data: await viewDomains(database, await readDomains(database)) } };
     },
   });
 }

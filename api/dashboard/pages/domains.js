@@ -4,7 +4,7 @@ import { ask } from './ask.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
 import { Copy, Fault, Time, useLoaded } from './parts.js';
-import { span } from './words.js';
+import { plural, span } from './words.js';
 
 const tones = {
   fail: 'bad',
@@ -30,7 +30,7 @@ export function Domains() {
 function Domain({ found, look }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState();
-  const { domain, result, checked_at: checkedAt, findings, receivers, canaries } = found;
+  const { domain, result, checked_at: checkedAt, findings, receivers, refusals, canaries } = found;
   const check = async () => {
     setBusy(true);
     setError(undefined);
@@ -56,9 +56,22 @@ function Domain({ found, look }) {
           html`<span key=${receiver}>${receiver} <span class=${`status ${answers[answer]}`}>${answer}</span> </span>`,
       )}</p>`
     }
+    ${refusals.length > 0 && html`<${Refusals} refusals=${refusals} receivers=${receivers} />`}
     <${Canaries} domain=${domain} canaries=${canaries} look=${look} />
   </section>`;
 }
+
+/** What delivery reports tell of mail that was refused because of this domain. */
+const Refusals = ({ refusals, receivers }) => html`<p>Receivers refused mail of this domain in 14 days:</p>
+  <ul class="findings">${refusals.map(({ code, cause, title, count, last_at: last, reply }) => {
+    const whose = receivers.filter(({ codes }) => codes.includes(code)).map(({ receiver }) => receiver);
+    return html`<li class="bad" key=${code + cause}>
+      <p><span class="status bad">${code ?? 'no code'}</span> ${title ?? cause}: ${plural(count, 'recipient')}, the last one <${Time} time=${last} relative />${
+        whose.length > 0 ? `. A rule of ${whose.join(' and ')}` : ''
+      }</p>
+      ${reply && html`<pre class="said">${reply}</pre>`}
+    </li>`;
+  })}</ul>`;
 
 const lookEveryMs = 1_000;
 // Mail takes its time: greylisting, a provider that scans. The page goes on showing what it knows.
