@@ -1,4 +1,6 @@
 // Sending what an operation answered: JSON, or a stream of server-sent events.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { Log } from '../deploy/log.ts';
 import { problemOf } from './error-answer.ts';
@@ -20,6 +22,16 @@ export function sendJson(response: Response, status: number, json: string | null
   response.status(status).set('cache-control', 'no-store');
   if (json === null) response.end();
   else response.set('content-type', 'application/json; charset=utf-8').end(json);
+}
+
+/** Sends text piece by piece, as fast as it is read. What fails on the way breaks the connection: half of it is no whole. */
+export async function sendText(response: Response, { text, headers }: Answer, log: Log): Promise<void> {
+  if (!text) return;
+  for (const [name, value] of Object.entries(headers ?? {})) response.set(name, value);
+  response.status(200).set({ 'cache-control': 'no-store', 'content-type': `${text.type}; charset=utf-8` });
+  await pipeline(Readable.from(text.chunks), response).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.warn({ err: error }, 'An answer broke off');
+  });
 }
 
 /** Sends the events one by one; a problem thrown on the way is the last of them. */

@@ -47,7 +47,9 @@ export function buildApp({
   if (corsOrigins.length > 0) app.use(allowOrigins(corsOrigins));
   for (const page of pages) app.use(page);
   for (const operation of operations) {
-    app[operation.method](routeOf(operation), serve(operation, dependencies));
+    const handle = serve(operation, dependencies);
+    if (operation.csvOf) app[operation.method](operation.csvOf, onlyCsv, handle);
+    app[operation.method](routeOf(operation), handle);
   }
   for (const [route, methods] of methodsByRoute(operations)) app.all(route, refuseMethod(methods));
   app.use((request) => {
@@ -56,6 +58,11 @@ export function buildApp({
   app.use(answerErrors(dependencies.log));
   return app;
 }
+
+const onlyCsv: RequestHandler = (request, _response, next) => {
+  const type = request.method === 'POST' ? request.is('text/csv') : request.accepts(['json', 'text/csv']);
+  next(type === 'text/csv' || type === 'csv' ? undefined : 'route');
+};
 
 /** `/api/customers/{id}` of OpenAPI is `/api/customers/:id` of Express. */
 const routeOf = ({ path }: Operation) => path.replaceAll(/\{(\w+)\}/g, ':$1');

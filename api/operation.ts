@@ -29,6 +29,8 @@ export type Answer = {
   readonly body?: unknown;
   /** Sent one by one as server-sent events instead of a body; a problem thrown on the way is the last of them. */
   readonly events?: AsyncIterable<{ readonly event: string; readonly data: unknown }>;
+  /** Sent one by one as text of this type instead of a body. */
+  readonly text?: { readonly type: string; readonly chunks: AsyncIterable<string> };
   readonly headers?: Readonly<Record<string, string>>;
   /** When an Idempotency-Key of this request has to last longer than a day. */
   readonly keepKeyUntil?: Date | undefined;
@@ -71,6 +73,10 @@ type Shared = {
   readonly takesFiles?: boolean;
   /** Lists of octets in members called `data` are files too, and reach the schema as a Buffer. */
   readonly takesOctets?: boolean;
+  /** Where it is served as well, to those who send or ask for `text/csv`: the path of an operation in JSON after it. */
+  readonly csvOf?: string;
+  /** The body is text of this type, not JSON, and reaches the schema as one string. */
+  readonly textBody?: 'text/csv';
   readonly prepare?: Preparation;
   readonly bodyExample?: unknown;
   /** What OpenAPI tells of the body, where the handler reads its parts one by one. */

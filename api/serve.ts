@@ -4,7 +4,7 @@ import type { Budget } from '../deploy/budget.ts';
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
 import { takeTurn } from '../deploy/turn.ts';
-import { send, sendEvents } from './answer.ts';
+import { send, sendEvents, sendText } from './answer.ts';
 import { type Authenticate, type Principal, permit, stranger } from './authenticate.ts';
 import { openChange } from './change.ts';
 import { readParts } from './faults.ts';
@@ -65,6 +65,7 @@ export function serve(operation: Operation, dependencies: AppDependencies): Requ
       operation.scope === 'public' ? undefined : await dependencies.turns.take(principal.id, operation);
     if (operation.run.kind === 'reads') {
       const answer = await operation.run.handle(call);
+      if (answer.text) return sendText(response, answer, dependencies.log);
       return answer.events ? sendEvents(response, answer.events, dependencies.log) : send(response, answer);
     }
     const key = operation.method === 'post' ? readIdempotencyKey(request.get('idempotency-key')) : undefined;

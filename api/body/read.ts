@@ -1,4 +1,4 @@
-// Reads the JSON body of a request. Memory is asked for before more than the beginning is read, whether the client
+// Reads the body of a request: JSON, or text. Memory is asked for before more than the beginning is read, whether the client
 // says how long the body is or not; what cannot be had in time is answered with 503, and the client tries again.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -33,16 +33,46 @@ const slowestPerSecond = 256 * 1024;
 const silenceMs = 15_000;
 
 /** @throws {Problem} when the body is none, too large, or comes too slowly, or when there is no memory for it now. */
-export async function readBody(
+export function readBody(
   request: IncomingMessage,
   { limit, takes }: BodyLimits,
   budget: Budget,
+): Promise<ReadBody> {
+  const scan = openScan(takes);
+  return receive(request, limit, budget, {
+    read(chunk) {
+      refuseBy(scan.read(chunk));
+      if (scan.textBytes > mostTextBytes) throw tooMuchText();
+    },
+    end: () => parse(scan),
+  });
+}
+
+/** The same of a body that is text. */
+export function readText(request: IncomingMessage, limit: number, budget: Budget): Promise<ReadBody> {
+  const chunks: Buffer[] = [];
+  return receive(request, limit, budget, {
+    read: (chunk) => chunks.push(chunk),
+    async end() {
+      const octets = Buffer.concat(chunks);
+      if (!isUtf8(octets)) throw new Problem('malformed-request', 'The body is not in UTF-8.');
+      return octets.toString('utf8').replace(/^\ufeff/, '');
+    },
+  });
+}
+
+type Reading = { read(chunk: Buffer): void; end(): Promise<unknown> };
+
+async function receive(
+  request: IncomingMessage,
+  limit: number,
+  budget: Budget,
+  reading: Reading,
 ): Promise<ReadBody> {
   const declared = Number(request.headers['content-length'] ?? Number.NaN);
   if (declared > limit) throw tooLarge(limit);
   const stream = inflated(request);
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
-  const scan = openScan(takes);
   let received = 0;
   let hold: Disposable | undefined;
   let since = 0;
@@ -53,14 +83,13 @@ export async function readBody(
       if (done) break;
       received += chunk.length;
       if (received > limit) throw tooLarge(limit);
-      refuseBy(scan.read(chunk));
-      if (scan.textBytes > mostTextBytes) throw tooMuchText();
+      reading.read(chunk);
       if (!hold && received > smallBytes) {
         hold = await reserve(budget, stream === request && declared > 0 ? declared : limit);
         since = performance.now();
       } else if (hold && budget.waiting > 0) expectPace(received, performance.now() - since);
     }
-    return { value: await parse(scan), [Symbol.dispose]: () => hold?.[Symbol.dispose]() };
+    return { value: await reading.end(), [Symbol.dispose]: () => hold?.[Symbol.dispose]() };
   } catch (error) {
     hold?.[Symbol.dispose]();
     // What still comes is thrown away, so that the client hears the answer.

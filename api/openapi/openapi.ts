@@ -82,7 +82,7 @@ function describeOperation(operation: Operation, components: Components): Json {
       requestBody: {
         required: !body.safeParse({}).success,
         content: {
-          'application/json': {
+          [operation.textBody ?? 'application/json']: {
             schema: toSchema(operation.describedBody ?? body, 'input', schemas),
             ...(operation.bodyExample !== undefined && { example: operation.bodyExample }),
           },

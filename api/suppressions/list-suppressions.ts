@@ -1,15 +1,10 @@
 // GET /api/v1/suppressions: who is not written to.
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
-import {
-  listSuppressions as readSuppressions,
-  suppressionReasons,
-  suppressionSources,
-} from '../../relay/client/suppression/suppression.ts';
-import { listOf, pageOf, pageQuery, toPage } from '../fields.ts';
+import { listSuppressions as readSuppressions } from '../../relay/client/suppression/suppression.ts';
+import { pageOf, pageQuery, toPage } from '../fields.ts';
 import { type Operation, reads } from '../operation.ts';
-import { stream } from '../tags.ts';
-import { suppressionView, toSuppressionView } from './suppression.ts';
+import { suppressionFilters, suppressionView, toSuppressionView } from './suppression.ts';
 
 export function listSuppressions({ database }: { database: Database }): Operation {
   return reads({
@@ -18,17 +13,13 @@ export function listSuppressions({ database }: { database: Database }): Operatio
     path: '/api/v1/suppressions',
     tag: 'Suppressions',
     summary: 'List the addresses that are not written to, newest first',
-    description: 'Persons who were erased stay on the list, and are not shown.',
+    description:
+      'Persons who were erased stay on the list, and are not shown. With `Accept: text/csv` the answer is the whole list ' +
+      'as a file, as `/api/v1/suppressions/export` gives it.',
     scope: 'read',
     query: z.strictObject({
       ...pageQuery,
-      reason: listOf(suppressionReasons)
-        .optional()
-        .meta({ description: 'One reason, or several with commas.' }),
-      stream: stream.optional().meta({ description: 'Entries for mail of this stream.' }),
-      source: listOf(suppressionSources)
-        .optional()
-        .meta({ description: 'How they came onto the list: one, or several with commas.' }),
+      ...suppressionFilters,
     }),
     answers: { 200: { description: 'A page of addresses.', schema: pageOf(suppressionView) } },
     async handle({ query }) {

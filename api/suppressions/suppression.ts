@@ -5,7 +5,7 @@ import {
   suppressionReasons,
   suppressionSources,
 } from '../../relay/client/suppression/suppression.ts';
-import { id, instant } from '../fields.ts';
+import { id, instant, listOf } from '../fields.ts';
 import { Problem } from '../problem.ts';
 import { stream } from '../tags.ts';
 
@@ -48,6 +48,14 @@ export function toSuppressionView(suppression: Suppression): z.output<typeof sup
 
 export const notSuppressed = (address: string, of?: string) =>
   new Problem('not-found', `${address} is not on the suppression list${of ? ` for the stream ${of}` : ''}.`);
+
+export const suppressionFilters = {
+  reason: listOf(suppressionReasons).optional().meta({ description: 'One reason, or several with commas.' }),
+  stream: stream.optional().meta({ description: 'Entries for mail of this stream.' }),
+  source: listOf(suppressionSources)
+    .optional()
+    .meta({ description: 'How they came onto the list: one, or several with commas.' }),
+};
 
 export const ofStream = z.strictObject({
   stream: stream

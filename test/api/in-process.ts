@@ -132,8 +132,8 @@ export async function startApi({
     });
     const text = await response.text();
     sawAnswer(`${method} ${path}`, response.status, text);
-    const isJson = response.headers.get('content-type')?.includes('json');
-    const answer = isJson ? JSON.parse(text) : undefined;
+    const type = response.headers.get('content-type') ?? '';
+    const answer = type.includes('json') ? JSON.parse(text) : type.startsWith('text/csv') ? text : undefined;
     const reply = { status: response.status, headers: response.headers, body: answer, text };
     expectDeclared(operations, method, path, reply);
     return reply;

@@ -86,30 +86,33 @@ export async function addSuppression(
 
 const stillStands = '(s.expires_at is null or s.expires_at > now())';
 
+export type Filters = {
+  readonly reasons?: readonly string[] | undefined;
+  readonly stream?: string | undefined;
+  readonly sources?: readonly string[] | undefined;
+};
+
+type Page = Filters & { readonly limit: number; readonly after?: string | undefined };
+
 /** Those whose person was erased are on no list that somebody reads. */
-export async function listSuppressions(
-  q: Queryable,
-  {
-    limit,
-    after,
-    reasons,
-    stream,
-    sources,
-  }: {
-    limit: number;
-    after?: string | undefined;
-    reasons?: readonly string[] | undefined;
-    stream?: string | undefined;
-    sources?: readonly string[] | undefined;
-  },
-): Promise<Suppression[]> {
+const isShown = `${stillStands} and s.address is not null and ($2::text[] is null or s.reason = any($2))
+  and ($3::text is null or s.stream = $3) and ($4::text[] is null or s.source = any($4))`;
+
+/** Newest first, one more than asked for where there is one. */
+export async function listSuppressions(q: Queryable, page: Page): Promise<Suppression[]> {
   const { rows } = await q.query<Suppression>(
-    `select ${columns} from suppression s
-     where ${stillStands} and s.address is not null and ($1::uuid is null or s.id < $1)
-       and ($3::text[] is null or s.reason = any($3)) and ($4::text is null or s.stream = $4)
-       and ($5::text[] is null or s.source = any($5))
-     order by s.id desc limit $2`,
-    [after ?? null, limit + 1, reasons ?? null, stream ?? null, sources ?? null],
+    `select ${columns} from suppression s where ($1::uuid is null or s.id < $1) and ${isShown}
+     order by s.id desc limit $5`,
+    [page.after ?? null, page.reasons ?? null, page.stream ?? null, page.sources ?? null, page.limit + 1],
+  );
+  return rows;
+}
+
+export async function oldestSuppressions(q: Queryable, page: Page): Promise<Suppression[]> {
+  const { rows } = await q.query<Suppression>(
+    `select ${columns} from suppression s where ($1::uuid is null or s.id > $1) and ${isShown}
+     order by s.id limit $5`,
+    [page.after ?? null, page.reasons ?? null, page.stream ?? null, page.sources ?? null, page.limit],
   );
   return rows;
 }
