@@ -68,6 +68,13 @@ test('senders: a foreign one is refused with those that the key has', async () =
     { index: 0, status: 'pending' },
     { index: 1, errors: [{ pointer: '#/from' }] },
   ]);
+  // The relay allows this one, and the key does not.
+  const { secret: narrow } = await keyWith({ senders: ['shop@example.com'] });
+  const within = [mail, { ...mail, from: 'other@example.com' }];
+  const { body: refused } = await api.post('/api/v1/emails/batch', within, { key: narrow });
+  expect(refused.data[1]).toMatchObject({
+    errors: [{ pointer: '#/from', received: 'other@example.com', accepted: ['shop@example.com'] }],
+  });
   const none = await api.post('/api/v1/emails/batch', batch.slice(1), { key });
   expect([none.status, none.body.errors[0].pointer]).toEqual([422, '#/0/from']);
 });
@@ -134,6 +141,17 @@ test('recipients of an hour: the mail that does not fit waits, whichever way it 
   await api.query("update key_usage set hour = hour - interval '1 hour'");
   expect((await api.post('/api/v1/emails', mail, { key })).status).toBe(202);
   expect(await viewOf(id)).toMatchObject({ used: { hour: 1, day: 6 } });
+});
+
+test('the mount for the client of Resend obeys the same senders and limits', async () => {
+  const { secret: key } = await keyWith({ senders: ['shop@example.com'], per_day: 1 });
+  const asked = { ...mail, from: 'Shop <shop@example.com>' };
+  const foreign = await api.post('/resend/emails', { ...asked, from: 'eve@example.com' }, { key });
+  expect([foreign.status, foreign.body.name]).toEqual([403, 'invalid_from_address']);
+  expect((await api.post('/resend/emails', asked, { key })).status).toBe(200);
+  const over = await api.post('/resend/emails', asked, { key });
+  expect([over.status, over.body.name]).toEqual([429, 'daily_quota_exceeded']);
+  expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0);
 });
 
 test('recipients of a day, and what is refused or repeated does not count', async () => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { uuidv7 } from '../../../deploy/uuid.ts';
+import { hashSecret, newSecret } from '../../../relay/client/keys/secret.ts';
 import { freshDatabase, ownPostgres } from '../../kit/database.ts';
 import type { Stack } from '../../kit/stack.ts';
 import { connect } from '../../kit/transcript.ts';
@@ -19,8 +21,20 @@ describe('without PostgreSQL', () => {
     await using client = await logIn(stack, stack.relay.application, { timeoutMs: 20_000 });
     const message = distinct();
     await submitted(client, message);
+    const key = newSecret();
+    await postgres.query(
+      `insert into api_key (id, name, secret_hash, ending, scopes, per_hour) values ($1, 'Shop', $2, '', '{send}', 9)`,
+      [uuidv7(), hashSecret(key)],
+    );
+    const shop = { user: 'shop', password: key };
+    await using limited = await logIn(stack, shop, { timeoutMs: 20_000 });
 
     await postgres.stop('immediate');
+    await (await limited.submit({ ...mail, message: distinct() })).expect('451 4.3.0 *');
+    await using late = await connect(stack.relay.port, { timeoutMs: 20_000 });
+    await late.expect('220 *');
+    await late.send('EHLO laptop.example.com').expect('250 *');
+    await late.authPlain(shop.user, shop.password).expect('454 4.3.0 *');
     const large = distinct('0123456789\r\n'.repeat(60_000));
     for (const away of [distinct(), large]) {
       await (await client.submit({ ...mail, message: away })).expect('451 4.3.0 *');
@@ -37,6 +51,8 @@ describe('without PostgreSQL', () => {
       { what: 'the relay to take mail again' },
     );
     expect(answer.text).toMatch(/^250 2\.0\.0 queued as /);
+    await late.authPlain(shop.user, shop.password).expect('235 *');
+    await submitted(limited, distinct());
   }, 60_000);
 
   test('nothing that was answered 250 is lost when it is killed under load', async () => {

@@ -148,6 +148,9 @@ test.each([
 
 test.each([
   ['auth', 454, '4.7.0 Too many failed logins', 'login-throttled'],
+  ['auth', 454, '4.3.0 API keys cannot be checked right now', 'not-now'],
+  ['mail', 451, '4.7.1 The key Shop has sent all that it may', 'key-limit'],
+  ['other', 421, '4.7.13 This API key was revoked', 'key-ended'],
   ['connect', 421, '4.7.0 Too many sessions', 'too-many-sessions'],
   ['data', 554, '5.4.6 More than 25', 'mail-loop'],
   ['data', 550, '5.7.1 Not allowed', 'sender-not-allowed'],
