@@ -49,6 +49,15 @@ export function measureQueue(metrics: Metrics, q: Queryable, report: () => Deliv
     },
   });
   metrics.gauge({
+    name: 'postern_canary_bad',
+    help: 'Whether the last two test mails of this domain came into the junk folder, failed DMARC or did not come back: 1 or 0. Absent without two of them.',
+    labels: ['domain'],
+    read: async () => {
+      const { rows } = await q.query<{ domain: string; bad: boolean }>(badCanaries);
+      return rows.map(({ domain, bad }) => ({ labels: { domain }, value: bad ? 1 : 0 }));
+    },
+  });
+  metrics.gauge({
     name: 'postern_lane_open',
     help: 'Whether this provider can be used now: 1 or 0.',
     labels: ['lane', 'state'],
@@ -119,3 +128,15 @@ const failingDomains = `
 
 const commitsMissingUntil = `
   select coalesce(extract(epoch from missing_until), 0)::float8 as until from database_identity`;
+
+// One that has not left is no bad one: other alerts speak of that. A quarter of an hour is long enough to come back.
+const badCanaries = `
+  with run as (
+    select c.domain, c.queued_at, row_number() over (partition by c.domain order by c.queued_at desc) as place,
+      bool_or(c.result = 'fail' or c.is_junk or (c.returned_at is null and r.status = 'sent')) as bad
+    from canary c left join recipient r on r.queue_id = c.queue_id and r.ordinal = 0
+    where c.queued_at > now() - interval '7 days' and c.queued_at < now() - interval '15 minutes'
+    group by c.domain, c.queued_at
+  )
+  select domain, bool_and(coalesce(bad, false)) as bad from run where place <= 2
+  group by domain having count(*) = 2 order by domain limit 100`;

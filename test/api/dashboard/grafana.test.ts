@@ -39,6 +39,12 @@ test('every metric and label that is asked for is told by a running process', {
       BOUNCE_IMAP_PORT: '1',
     },
   });
+  // Two test mails of the last days.
+  await stack.database.query(
+    `insert into canary (token, domain, sender, recipient, queue_id, queued_at)
+     select n, 'example.com', 'a@example.com', 'a@example.com', n, now() - make_interval(hours => n)
+     from generate_series(1, 2) n`,
+  );
   await stack.api.post('/api/v1/emails', {
     to: 'ann@example.com',
     subject: 'Due in a moment',
