@@ -8,6 +8,7 @@ import { api } from './api.ts';
 import { cost } from './cost.ts';
 import { dashboard } from './dashboard.ts';
 import { deliver } from './deliver.ts';
+import { events } from './events.ts';
 import { failover } from './failover.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
@@ -34,6 +35,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   schedule,
   api,
   dashboard,
+  events,
   failover,
   restored,
   years,
