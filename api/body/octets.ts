@@ -17,51 +17,65 @@ export type OpenOctets = {
   text(): string;
 };
 
+// What may follow: the first number or the next one, more of a number, or what ends it.
+const first = 0;
+const next = 1;
+const inNumber = 2;
+const after = 3;
+
 export function openOctets(): OpenOctets {
   const blocks: Buffer[] = [];
+  let block = Buffer.alloc(0);
   let count = 0;
-  // What may follow: the first number or the next one, more of a number, or what ends it.
-  let state: 'first' | 'next' | 'number' | 'after' = 'first';
+  let filled = 0;
+  let state = first;
   let number = 0;
 
-  function take(): void {
-    const block = Math.floor(count / blockBytes);
-    blocks[block] ??= Buffer.allocUnsafe(blockBytes);
-    (blocks[block] as Buffer)[count % blockBytes] = number;
-    count++;
-    state = 'after';
-  }
-
-  /** False for what does not belong there; nothing has changed then. */
-  function accept(octet: number): boolean {
-    if (octet >= digit0 && octet <= digit9) {
-      if (state === 'after') return false;
-      const more = state === 'number' ? number * 10 + octet - digit0 : octet - digit0;
-      // RFC 8259 section 6: no number begins with a zero that is not all of it.
-      if (state === 'number' && (number === 0 || more > 255)) return false;
-      number = more;
-      state = 'number';
-      return true;
+  function take(octet: number): void {
+    if (filled === block.length) {
+      block = Buffer.allocUnsafe(blockBytes);
+      blocks.push(block);
+      filled = 0;
     }
-    if (octet !== comma && !blanks.has(octet)) return false;
-    if (octet === comma && (state === 'first' || state === 'next')) return false;
-    if (state === 'number') take();
-    if (octet === comma) state = 'next';
-    return true;
+    block[filled++] = octet;
+    count++;
   }
 
-  const all = () =>
-    Buffer.concat(blocks.map((block, index) => block.subarray(0, count - index * blockBytes)));
+  const all = () => Buffer.concat(blocks.map((each, index) => each.subarray(0, count - index * blockBytes)));
 
   return {
+    // In variables of its own: there are millions of octets in a file, and each is some three here.
     read(chunk, begin) {
       let at = begin;
-      while (at < chunk.length && accept(chunk[at] as number)) at++;
+      let mode = state;
+      let value = number;
+      for (; at < chunk.length; at++) {
+        const octet = chunk[at] as number;
+        if (octet >= digit0 && octet <= digit9) {
+          if (mode === after) break;
+          const more = mode === inNumber ? value * 10 + octet - digit0 : octet - digit0;
+          // RFC 8259 section 6: no number begins with a zero that is not all of it.
+          if (mode === inNumber && (value === 0 || more > 255)) break;
+          value = more;
+          mode = inNumber;
+        } else if (octet === comma) {
+          if (mode === first || mode === next) break;
+          if (mode === inNumber) take(value);
+          mode = next;
+        } else if (blanks.has(octet)) {
+          if (mode === inNumber) {
+            take(value);
+            mode = after;
+          }
+        } else break;
+      }
+      state = mode;
+      number = value;
       return at;
     },
     end(octet) {
-      if (octet !== closing || state === 'next') return undefined;
-      if (state === 'number') take();
+      if (octet !== closing || state === next) return undefined;
+      if (state === inNumber) take(number);
       return all();
     },
     get count() {
@@ -69,8 +83,8 @@ export function openOctets(): OpenOctets {
     },
     text() {
       const taken = [...all()].join(',');
-      const begun = state === 'number' ? `${count > 0 ? ',' : ''}${number}` : '';
-      return `${taken}${begun}${state === 'next' ? ',' : ''}${state === 'after' ? ' ' : ''}`;
+      const begun = state === inNumber ? `${count > 0 ? ',' : ''}${number}` : '';
+      return `${taken}${begun}${state === next ? ',' : ''}${state === after ? ' ' : ''}`;
     },
   };
 }
