@@ -314,7 +314,8 @@ create table message (
   envid text,
   tags jsonb not null default '[]'::jsonb,
   stream text,
-  ignore_suppression boolean not null default false
+  ignore_suppression boolean not null default false,
+  submitted jsonb
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
@@ -389,7 +390,8 @@ create table recipient (
   notify text,
   orcpt text,
   stage text,
-  bounced_at timestamp with time zone
+  bounced_at timestamp with time zone,
+  sent_by jsonb
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 create table refusal (
   key text not null,
@@ -657,6 +659,7 @@ alter table recipient add constraint a_mark_means_data_may_be_out CHECK (((marke
 alter table recipient add constraint a_recipient_of_the_relay_is_never_pending CHECK ((status <> 'pending'::mail_status));
 alter table recipient add constraint finished_means_final CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['bounced'::mail_status, 'suppressed'::mail_status, 'expired'::mail_status, 'cancelled'::mail_status, 'captured'::mail_status, 'sent'::mail_status])))) NOT VALID;
 alter table recipient add constraint notify_is_known CHECK ((notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text));
+alter table recipient add constraint only_finished_mail_was_sent_by_an_attempt CHECK (((sent_by IS NULL) OR (finished_at IS NOT NULL))) NOT VALID;
 alter table recipient add constraint only_waiting_or_uncertain_recipients_have_a_next_attempt CHECK (((next_attempt_at IS NULL) OR (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status, 'uncertain'::mail_status]))));
 alter table recipient add constraint only_what_bounced_has_a_report_of_it CHECK (((bounced_at IS NULL) OR (status = 'bounced'::mail_status))) NOT VALID;
 alter table recipient add constraint priority_is_between_0_and_9 CHECK (((priority >= 0) AND (priority <= 9)));
@@ -1271,7 +1274,7 @@ grant delete, select (key, since) on table public.login_failure to postern_worke
 grant delete, insert, select, update on table public.login_proof to postern_relay;
 grant delete, select (succeeded_at) on table public.login_proof to postern_worker;
 grant delete, insert, select, update on table public.mail_minute to postern_api;
-grant select, update (envid, header_from, message_id, sender) on table public.message to postern_api;
+grant select, update (envid, header_from, message_id, sender, submitted) on table public.message to postern_api;
 grant insert, select on table public.message to postern_relay;
 grant delete, select, update (priority) on table public.message to postern_worker;
 grant delete, select (part, queue_id) on table public.message_part to postern_api;

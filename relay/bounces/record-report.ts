@@ -92,6 +92,9 @@ async function apply(tx: Queryable, effects: readonly Effect[]): Promise<Set<num
           -- That of the 250, where there was one.
           finished_at = coalesce(r.finished_at, now()), next_attempt_at = null,
           stage = 'accepted',
+          -- What the provider said when it took the mail stays in the timeline.
+          sent_by = r.sent_by || jsonb_build_object(
+            'code', r.reply_code, 'reply', r.reply, 'enhanced', r.enhanced_code),
           reply_code = case when o.status = 'bounced' then o.code else r.reply_code end,
           enhanced_code = case when o.status = 'bounced' then o.enhanced else r.enhanced_code end,
           reply = case when o.status = 'bounced' then o.reply else r.reply end

@@ -85,7 +85,7 @@ const commitStatement = `
     select * from json_to_recordset($1) as i (
       queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
       sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
-      status mail_status, reason text, reason_detail text, detail jsonb, ret text, envid text,
+      status mail_status, reason text, reason_detail text, submitted jsonb, ret text, envid text,
       start_at integer, length integer, may_be_handed boolean, tags jsonb, stream text)
   ), asked as materialized (
     select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent, e.due_at,
@@ -136,10 +136,11 @@ const commitStatement = `
       and priority < coalesce((select most_urgent from waiting), 32767)
   ), new_message as (
     insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
-                         smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression)
+                         smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression,
+                         submitted)
     select queue_id, email_id, credential, sender, header_from, message_id, size, priority,
            smtputf8, eight_bit, on_uncertain, ret, envid, coalesce(tags, '[]'), coalesce(stream_of_email, stream),
-           ignore_suppression
+           ignore_suppression, submitted
     from taken
   ), new_part as (
     insert into message_part (queue_id, part, content)
@@ -175,8 +176,6 @@ const commitStatement = `
     from taken t left join handed h using (queue_id) where e.id = t.email_id
   ), new_event as (
     insert into event (type, email_id, queue_id, detail)
-    select 'queued', email_id, queue_id, detail from taken
-    union all
     select status::text, email_id, queue_id, jsonb_strip_nulls(jsonb_build_object(
       'reason', reason, 'reason_detail', reason_detail))
     from taken where status in ('held', 'captured')
@@ -229,11 +228,9 @@ function parametersOf(
       status,
       reason,
       reason_detail: reasonDetail,
-      detail: {
-        credential: submission.credential,
+      submitted: {
         key: submission.keyName,
         client: submission.client,
-        size: submission.size,
         recipients: recipients.length,
         ...submission.were,
       },

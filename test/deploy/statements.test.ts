@@ -24,6 +24,7 @@ const composedAsTheyRun = [
   'relay/client/erasure/erase.ts eraseForms',
   'relay/client/erasure/erase.ts findEmails',
   'relay/client/email/list.ts list',
+  'relay/client/email/timeline.ts timelineOf',
   'relay/client/outbox/claim.ts claimDueEmails',
   'relay/client/outbox/claim.ts claimEmail',
   'relay/client/webhook/upkeep.ts removed',

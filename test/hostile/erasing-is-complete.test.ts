@@ -171,9 +171,10 @@ async function deliver(
   await insertMessage(queueId, emailId);
   await api.query(
     `insert into recipient
-       (queue_id, ordinal, email_id, address, priority, status, reply, reason_detail, provider_queue_id, finished_at)
-     values ($1, 0, $2, $3, 0, 'sent', $4, $4, $5, now())`,
-    [queueId, emailId, address, reply, person],
+       (queue_id, ordinal, email_id, address, priority, status, reply, reason_detail, provider_queue_id, finished_at,
+        sent_by)
+     values ($1, 0, $2, $3, 0, 'sent', $4, $4, $5, now(), $6)`,
+    [queueId, emailId, address, reply, person, JSON.stringify({ reply })],
   );
   await api.query(
     `update email set queue_id = $2, accepted_at = now(), status = 'sent', reason_detail = $3, finished_at = now(),
@@ -190,9 +191,9 @@ async function deliver(
 
 const insertMessage = (queueId: string, emailId: string | null, sender = 'hello@example.com') =>
   api.query(
-    `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority)
-     values ($1, $2, 'shop', $3, $3, $4, 10, 0)`,
-    [queueId, emailId, sender, `<${sender}>`],
+    `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority, submitted)
+     values ($1, $2, 'shop', $3, $3, $4, 10, 0, $5)`,
+    [queueId, emailId, sender, `<${sender}>`, JSON.stringify({ fromWas: `Her <${sender}>` })],
   );
 
 const insertPart = (queueId: string, part: number, content: string) =>

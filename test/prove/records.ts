@@ -40,12 +40,19 @@ export async function readHistory(
   recipient: string,
 ): Promise<string[]> {
   const { rows } = await query<{ line: string }>(
-    `select to_char(v.at, 'HH24:MI:SS.MS') || ' ' || v.type || ' ' || coalesce(v.queue_id, '') || ' '
+    `with told as (
+       select at, type, queue_id, email_id, recipient, detail from event
+       union all
+       select received_at, 'queued', queue_id, email_id, null, submitted from message where submitted is not null
+       union all
+       select finished_at, 'sent', queue_id, email_id, address, sent_by from recipient where sent_by is not null
+     )
+     select to_char(v.at, 'HH24:MI:SS.MS') || ' ' || v.type || ' ' || coalesce(v.queue_id, '') || ' '
        || coalesce(v.recipient, '') || ' ' || v.detail as line
-     from event v
+     from told v
      where v.queue_id in (select queue_id from recipient where address = $1)
        or v.email_id in (select id from email where recipients @> jsonb_build_array(jsonb_build_object('address', $1::text)))
-     order by v.id`,
+     order by v.at`,
     [recipient],
   );
   return rows.map(({ line }) => line);

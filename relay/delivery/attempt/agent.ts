@@ -25,7 +25,7 @@ import {
 } from './decide.ts';
 import { fenceOf } from './fence.ts';
 import type { SenderTags } from './sender-tags.ts';
-import { asideEntry, entriesOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
+import { asideEntry, batchOf, failedAttempt, outcomeEntries, transactionEntry } from './timeline.ts';
 import { traceAttempt } from './trace.ts';
 
 export type Agent = {
@@ -188,7 +188,8 @@ async function transact(
       outcomeEntries(mail, disposition, changes[index] as Change),
     );
     const told = transactionEntry(mail, lane.provider.name, route, transaction, final);
-    await agent.settle.settle(mail, changes, [...entries, ...entriesOf(told, outcomes)], told);
+    const left = batchOf(told, outcomes, changes);
+    await agent.settle.settle(mail, left.changes, [...entries, ...left.entries], told);
     await agent.settled(mail, changes, takenStages(transaction));
   };
   return { again: decision.again, store };

@@ -12,9 +12,9 @@ import { type Disposition, takenAs } from './decide.ts';
 
 /** Back into the queue as if nothing had happened; nothing has, as far as the provider is concerned. */
 export function backInQueue(mail: ClaimedMail, recipient: ClaimedRecipient, delaySeconds = 0): Change {
-  const { queueId, token } = mail;
+  const { queueId, emailId, token } = mail;
   const { ordinal, resends } = recipient;
-  return { queueId, ordinal, token, markedAt: null, resends, status: 'queued', delaySeconds };
+  return { queueId, emailId, ordinal, token, markedAt: null, resends, status: 'queued', delaySeconds };
 }
 
 /** What the relay decides without a word to the provider. */
@@ -73,6 +73,7 @@ export function changeOf(
   const expires = isExpired && status === 'deferred';
   return {
     queueId: mail.queueId,
+    emailId: mail.emailId,
     ordinal: recipient.ordinal,
     token: mail.token,
     markedAt: marked?.markedAt ?? null,

@@ -4,7 +4,7 @@ import type { Transaction } from '../../smtp/transaction.ts';
 import type { Judgement } from '../../verdict/failure.ts';
 import type { FailedAttempt } from '../lanes/dial.ts';
 import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
-import type { Change, TimelineEntry } from '../queue/results.ts';
+import type { Batch, Change, TimelineEntry } from '../queue/results.ts';
 import type { Route } from '../settings.ts';
 import { enhancedIn } from './change.ts';
 import type { Decision, Disposition } from './decide.ts';
@@ -47,16 +47,23 @@ export function transactionEntry(
   });
 }
 
-/** What a transaction leaves: where everybody was sent, the attempt goes with the first of them. */
-export function entriesOf(attempt: TimelineEntry, outcomes: readonly TimelineEntry[]): TimelineEntry[] {
-  const [first, ...others] = outcomes;
-  if (!first || attempt.detail.stage !== 'accepted' || outcomes.some(({ type }) => type !== 'sent'))
-    return [attempt, ...outcomes];
-  const { lane, host, port, tlsMode, timings } = attempt.detail;
-  return [
-    { ...first, detail: { ...first.detail, attempt: { lane, host, port, tlsMode, timings } } },
-    ...others,
-  ];
+/**
+ * What a transaction leaves. Where everybody was sent it is no row: the recipients keep it, the first of them what is
+ * about the attempt (relay/client/email/timeline.ts).
+ */
+export function batchOf(
+  attempt: TimelineEntry,
+  outcomes: readonly TimelineEntry[],
+  changes: readonly Change[],
+): Batch {
+  const { lane, host, port, tlsMode, timings, stage } = attempt.detail;
+  if (stage !== 'accepted' || changes.some(({ status }) => status !== 'sent'))
+    return { changes, entries: [attempt, ...outcomes] };
+  const ofAttempt = { attempt: { lane, host, port, tlsMode, timings } };
+  return {
+    changes: changes.map((change, index) => ({ ...change, sentBy: index === 0 ? ofAttempt : {} })),
+    entries: [],
+  };
 }
 
 /** What became of a recipient. Going back into the queue is not an outcome: the attempt says why. */

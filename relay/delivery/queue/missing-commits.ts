@@ -78,11 +78,7 @@ async function findLost(q: Queryable, queueIds: readonly string[]): Promise<Read
 }
 
 const emailsOf = (results: readonly KnownResult[], queueIds: ReadonlySet<string>): string[] => [
-  ...new Set(
-    results.flatMap(({ change, entries }) =>
-      queueIds.has(change.queueId) ? entries.flatMap(({ emailId }) => emailId ?? []) : [],
-    ),
-  ),
+  ...new Set(results.flatMap(({ change }) => (queueIds.has(change.queueId) ? (change.emailId ?? []) : []))),
 ];
 
 /**

@@ -9,6 +9,8 @@ import type { Status } from '../../client/vocabulary.ts';
 export type Change = {
   readonly queueId: string;
   readonly ordinal: number;
+  /** Null for what another application submitted. */
+  readonly emailId: string | null;
   /** The claim it was carried under. */
   readonly token: string;
   /** The mark it bears, if any: after the lease is gone it is what still identifies our attempt. */
@@ -30,6 +32,8 @@ export type Change = {
   readonly providerQueueId?: string | null;
   /** The provider has taken over what the submitter wants to hear (RFC 3461): no notice of ours for its 250. */
   readonly dsnPassedOn?: boolean;
+  /** The attempt that sent it, where the timeline has no row for that (attempt/timeline.ts). */
+  readonly sentBy?: Readonly<Record<string, unknown>>;
   /** Its refusal shows that the address is not worth writing to again, or that it may not be. */
   readonly suppression?: { readonly spellings: readonly string[]; readonly takesTwo: boolean } | undefined;
 };
@@ -168,7 +172,7 @@ const storeResults = `
       "queueId" text, ordinal smallint, token uuid, "markedAt" timestamptz, resends smallint, status mail_status,
       reason text, "reasonDetail" text, "delaySeconds" float8, counts boolean, route text, stage text,
       "replyCode" smallint, "enhancedCode" text, reply text, "providerQueueId" text, "dsnPassedOn" boolean,
-      suppression jsonb)
+      "sentBy" jsonb, suppression jsonb)
   ), ours as materialized (
     select c.*, r.email_id, r.notify
     from (select * from c order by "queueId" collate "C", ordinal) c
@@ -199,7 +203,7 @@ const storeResults = `
           then coalesce(case when $3 then ours."markedAt" end, r.marked_at) end,
         route = coalesce(ours.route, r.route), stage = ours.stage,
         reply_code = ours."replyCode", enhanced_code = ours."enhancedCode", reply = ours.reply,
-        provider_queue_id = ours."providerQueueId",
+        provider_queue_id = ours."providerQueueId", sent_by = ours."sentBy",
         finished_at = case when ours.status in ('bounced', 'suppressed', 'expired', 'captured', 'sent') then now() end
     from ours where r.queue_id = ours."queueId" and r.ordinal = ours.ordinal
     returning r.queue_id, r.ordinal

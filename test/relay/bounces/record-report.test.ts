@@ -51,6 +51,27 @@ test('mail that was sent and came back is bounced, with what the report says and
   });
 });
 
+test('the words of the 250 stay in the timeline, before what the reports say', async () => {
+  await using postern = await startPostern();
+  const { id, messageId } = await taken(postern, [{ status: 'sent', marked: true }]);
+  const attempt = { lane: 'SMTP', host: 'smtp.example.com', port: 465, tlsMode: 'implicit', timings: {} };
+  await postern.db.query(
+    `update recipient set reply_code = 250, reply = '250 2.0.0 taken', enhanced_code = '2.0.0', sent_by = $2
+     where email_id = $1`,
+    [id, JSON.stringify({ attempt })],
+  );
+  await recorded(postern, reportAbout(`Message-ID: ${messageId}`, 'Action: delayed\nStatus: 4.4.1'));
+  await recorded(postern, reportAbout(`Message-ID: ${messageId}`));
+  const timeline = await readTimeline(postern.database, id);
+  expect(timeline.slice(-4)).toMatchObject([
+    { type: 'attempt', detail: { host: 'smtp.example.com', stage: 'accepted', reply: '250 2.0.0 taken' } },
+    { type: 'sent', recipient: address, detail: { code: 250, enhanced: '2.0.0', reply: '250 2.0.0 taken' } },
+    { type: 'delayed' },
+    { type: 'bounced', detail: { reply: '550 5.1.1 no such user' } },
+  ]);
+  expect(timeline.at(-3)?.detail).not.toHaveProperty('attempt');
+});
+
 test('a report counts once, wherever it lies', async () => {
   await using postern = await startPostern();
   const { id, messageId } = await taken(postern, [{ status: 'sent', marked: true }]);

@@ -44,6 +44,7 @@ const answerTo = (
   more: Partial<Change> = {},
 ): Change => ({
   queueId: mail.queueId,
+  emailId: null,
   ordinal: 0,
   token: mail.token,
   markedAt,

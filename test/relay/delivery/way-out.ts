@@ -1,11 +1,11 @@
 // Delivery in this process, on a database and a provider of one's own, and mail that is queued without a front door.
 import { randomUUID } from 'node:crypto';
-import { openDatabase } from '../../../deploy/database.ts';
+import { openDatabase, type Queryable, type Statement } from '../../../deploy/database.ts';
 import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
 import type { Alert } from '../../../relay/alerts/alerts.ts';
-import { unfold } from '../../../relay/client/email/folded-attempt.ts';
-import type { TimelineEvent } from '../../../relay/client/vocabulary.ts';
+import { readMessageTimeline, readTimeline } from '../../../relay/client/email/timeline.ts';
+
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
 import type { Timeouts } from '../../../relay/delivery/timeouts.ts';
 import { newQueueId } from '../../../relay/queue-id.ts';
@@ -205,16 +205,20 @@ export function settled(
   );
 }
 
-/** The timeline as everybody reads it. */
+/** What the timeline of a mail says of its way through the relay. */
 export async function eventsOf(
   query: Query,
   queueId: string,
 ): Promise<{ type: string; recipient: string | null; detail: Record<string, unknown> }[]> {
-  const { rows } = await query<Pick<TimelineEvent, 'type' | 'recipient' | 'detail'>>(
-    'select type, recipient, detail from event where queue_id = $1 order by id',
+  const { rows } = await query<{ id: string | null }>(
+    'select email_id as id from message where queue_id = $1',
     [queueId],
   );
-  return unfold(rows);
+  const ask = ({ text, values }: Statement) => query(text, values);
+  const q = { query: ask } as unknown as Queryable;
+  const emailId = rows[0]?.id;
+  const events = await (emailId ? readTimeline(q, emailId) : readMessageTimeline(q, queueId));
+  return events.filter((event) => event.queueId === queueId);
 }
 
 export async function countByStatus(query: Query): Promise<Record<string, number>> {

@@ -5,6 +5,7 @@ import { freshDatabase, ownPostgres } from '../../kit/database.ts';
 import type { Stack } from '../../kit/stack.ts';
 import { connect } from '../../kit/transcript.ts';
 import { until } from '../../kit/until.ts';
+import { eventsOf } from '../delivery/way-out.ts';
 import { startLossyProxy } from './lossy-proxy.ts';
 import { countRows, logIn, messageWith, startRelay, submitted } from './submitting.ts';
 
@@ -207,9 +208,6 @@ test('mail without any provider is held with the reason, and the log says what i
   expect(stack.relay.output).toContain(
     'Email NOT configured. Missing: SMTP_HOST, SMTP_USER, SMTP_PASSWORD, SMTP_FROM_EMAIL',
   );
-  const { rows: events } = await stack.database.query(
-    'select type from event where queue_id = $1 order by id',
-    [queueId],
-  );
+  const events = await eventsOf(stack.database.query, queueId);
   expect(events.map(({ type }) => type)).toEqual(['queued', 'held']);
 });

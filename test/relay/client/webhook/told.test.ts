@@ -65,7 +65,19 @@ async function claim() {
 async function settle(status: Change['status'], more: Partial<Change> = {}) {
   const { queueId, token } = await claim();
   await openResults(relay, silentLog, () => {}).store({
-    changes: [{ queueId, token, ordinal: 0, markedAt: null, resends: 0, status, counts: true, ...more }],
+    changes: [
+      {
+        queueId,
+        emailId: null,
+        token,
+        ordinal: 0,
+        markedAt: null,
+        resends: 0,
+        status,
+        counts: true,
+        ...more,
+      },
+    ],
     entries: [],
   });
 }
