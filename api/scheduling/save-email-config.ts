@@ -60,7 +60,7 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
         traceparent,
       });
       if (saved.outcome === 'saved') {
-        await countRecipients(tx, principal, saved.scheduled.created * body.recipients.length);
+        await countRecipients(tx, principal, saved.newRecipients);
       }
       if (saved.outcome === 'of-another-key') throw noSuchConfig(path.client_id);
       if (saved.outcome === 'in-the-past') {

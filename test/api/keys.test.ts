@@ -171,6 +171,27 @@ test('recipients of a day, and what is refused or repeated does not count', asyn
   expect((await api.post('/api/v1/emails', mail, { key })).status).toBe(202);
 });
 
+test('a form: recipients of new entries count, and those that old ones get', async () => {
+  const { secret: key, id } = await keyWith({ per_day: 6 });
+  const save = (recipients: string[], subject: string) =>
+    api.put(
+      '/api/v1/client/grows/email-config',
+      {
+        enabled: true,
+        recipients,
+        emails: ['a', 'b'].map((name) => ({ key: name, text: 'Hello.', subject, ...later })),
+      },
+      { key },
+    );
+  const many = ['a', 'b', 'c', 'd'].map((name) => `${name}@example.net`);
+  const used = async () => (await viewOf(id)).used.day;
+  expect([(await save(many.slice(0, 1), 'One')).status, await used()]).toEqual([200, 2]);
+  expect([(await save(many.slice(0, 1), 'Two')).status, await used()]).toEqual([200, 2]);
+  expect([(await save(many, 'Two')).status, await used()]).toEqual([429, 2]);
+  expect([(await save(many.slice(0, 3), 'Two')).status, await used()]).toEqual([200, 6]);
+  expect([(await save(many.slice(0, 1), 'Two')).status, await used()]).toEqual([200, 6]);
+});
+
 test('fifty requests at once get exactly what the limit lets through', async () => {
   const { secret: key } = await keyWith({ per_hour: 20 });
   const replies = await Promise.all(

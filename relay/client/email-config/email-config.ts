@@ -41,7 +41,11 @@ export type SavedConfig = {
 };
 
 export type SaveResult =
-  | ({ readonly outcome: 'saved' } & SavedConfig)
+  | ({
+      readonly outcome: 'saved';
+      /** Of new entries, and those that old ones got. */
+      readonly newRecipients: number;
+    } & SavedConfig)
   /** Entries that are new or changed and due more than five minutes ago, by their position; nothing was saved. */
   | { readonly outcome: 'in-the-past'; readonly entries: readonly number[] }
   /** Nothing was saved. */
@@ -147,9 +151,18 @@ export async function saveEmailConfigWithin(
       created: plan.create.length,
       cancelled,
     },
+    newRecipients: countNewRecipients(plan, config),
     warnings,
     emails: await readEntries(tx, clientId),
   };
+}
+
+function countNewRecipients(
+  { create, update }: Pick<ReturnType<typeof planReconciliation>, 'create' | 'update'>,
+  { recipients }: EmailConfig,
+): number {
+  const grown = update.map(({ email }) => Math.max(0, recipients.length - email.recipients.length));
+  return grown.reduce((sum, more) => sum + more, create.length * recipients.length);
 }
 
 /** The form as it was saved last, with what became of its mails; undefined when there is none. */
