@@ -44,7 +44,7 @@ export const grants: Grants = {
       bounce_report: 'select(read_at, outcome, why)',
       cause: 'select',
       database_identity: 'select',
-      message: 'select update(sender, header_from, message_id, envid, submitted)',
+      message: 'select update(sender, header_from, message_id, subject, envid, submitted)',
       // What a provider said, where it names a person who is erased; and whoever tries a mail again asks for a probe.
       lane: 'select(key, detail, state, since, probed_at, next_probe_at) update(detail, next_probe_at)',
       sender_hold:

@@ -189,7 +189,8 @@ create table email (
   traceparent text,
   tags jsonb not null default '[]'::jsonb,
   stream text,
-  ignore_suppression boolean not null default false
+  ignore_suppression boolean not null default false,
+  again_of uuid
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table email_attachment (
   email_id uuid not null,
@@ -315,7 +316,8 @@ create table message (
   tags jsonb not null default '[]'::jsonb,
   stream text,
   ignore_suppression boolean not null default false,
-  submitted jsonb
+  submitted jsonb,
+  subject text
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
@@ -727,6 +729,7 @@ CREATE INDEX email_by_status ON public.email USING btree (status, id DESC);
 CREATE INDEX email_by_stream ON public.email USING btree (stream, id DESC) WHERE (stream IS NOT NULL);
 CREATE INDEX email_by_tag ON public.email USING gin (tags jsonb_path_ops) WHERE (tags <> '[]'::jsonb);
 CREATE INDEX email_finished ON public.email USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX email_sent_again ON public.email USING btree (again_of, id) WHERE (again_of IS NOT NULL);
 CREATE INDEX email_waiting_for_hand_over ON public.email USING btree (next_hand_over_at) WHERE ((status = 'pending'::mail_status) AND (NOT paused));
 CREATE INDEX email_with_a_body ON public.email USING btree (finished_at) WHERE ((finished_at IS NOT NULL) AND (erased_at IS NULL));
 CREATE INDEX email_without_sender ON public.email USING btree (id) WHERE ((status = 'held'::mail_status) AND (reason = 'not-configured'::text) AND (queue_id IS NULL) AND (from_address = ''::text));
@@ -1248,7 +1251,7 @@ grant select on table public.database_identity to postern_worker;
 grant delete, insert, select, update on table public.doctor_run to postern_api;
 grant select, update on table public.doctor_run to postern_relay;
 grant insert, select, update on table public.email to postern_api;
-grant select (accepted_at, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, ignore_suppression, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, stream, tags, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
+grant select (accepted_at, again_of, api_key_id, client_id, created_at, customer_id, due_at, entry_key, erased_at, finished_at, from_address, hand_over_attempts, id, ignore_suppression, kind, local_time, max_lateness, message_id, next_hand_over_at, on_uncertain, paused, priority, queue_id, reason, reason_detail, recipients, revision, status, stream, tags, time_zone, token, traceparent, updated_at), update (accepted_at, finished_at, next_hand_over_at, queue_id, reason, reason_detail, status, updated_at) on table public.email to postern_relay;
 grant delete, select, update on table public.email to postern_worker;
 grant delete, insert, select on table public.email_attachment to postern_api;
 grant delete, select on table public.email_attachment to postern_worker;
@@ -1274,7 +1277,7 @@ grant delete, select (key, since) on table public.login_failure to postern_worke
 grant delete, insert, select, update on table public.login_proof to postern_relay;
 grant delete, select (succeeded_at) on table public.login_proof to postern_worker;
 grant delete, insert, select, update on table public.mail_minute to postern_api;
-grant select, update (envid, header_from, message_id, sender, submitted) on table public.message to postern_api;
+grant select, update (envid, header_from, message_id, sender, subject, submitted) on table public.message to postern_api;
 grant insert, select on table public.message to postern_relay;
 grant delete, select, update (priority) on table public.message to postern_worker;
 grant delete, select (part, queue_id) on table public.message_part to postern_api;

@@ -70,6 +70,7 @@ const shape = {
   api_key: apiKeyView.nullable().meta({
     description: 'The key that asked for it; null for API_KEY and the dashboard.',
   }),
+  again_of: id.nullable().meta({ description: 'The email that this one sends again.' }),
   revision: z.int(),
   created_at: instant,
   updated_at: instant,
@@ -166,6 +167,7 @@ export function toListItem(given: Email): z.output<typeof emailListItem> {
     key: email.entryKey,
     api_key_id: email.apiKeyId,
     api_key: toApiKeyView(email.apiKeyId, email.apiKeyName),
+    again_of: email.againOf,
     revision: email.revision,
     created_at: email.createdAt.toISOString(),
     updated_at: email.updatedAt.toISOString(),

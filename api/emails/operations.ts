@@ -11,6 +11,7 @@ import { listSubmittedEmails } from './list-submitted-emails.ts';
 import { resolveEmail } from './resolve-email.ts';
 import { retryEmail } from './retry-email.ts';
 import { sendEmail } from './send-email.ts';
+import { sendEmailAgain } from './send-email-again.ts';
 import { sendEmails } from './send-emails.ts';
 
 export const emailOperations = (given: { database: Database; sending: Sending }): Operation[] => [
@@ -24,4 +25,5 @@ export const emailOperations = (given: { database: Database; sending: Sending })
   cancelEmail(),
   retryEmail(),
   resolveEmail(),
+  sendEmailAgain(given),
 ];

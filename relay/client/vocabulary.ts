@@ -92,6 +92,7 @@ export type TimelineEvent = {
     | 'captured'
     | 'suppressed'
     | 'resolved'
+    | 'sent-again'
     | 'notified'
     // What delivery reports told after the provider's 250.
     | 'delayed'

@@ -8,6 +8,7 @@ import { type Labels, readLabels } from './labels.ts';
 import { messageIdFor } from './received.ts';
 import { type Refusal, refuse, senderNotAllowed } from './refusal.ts';
 import { type RewrittenSenders, rewriteSenders } from './rewrite.ts';
+import { subjectOf } from './subject.ts';
 
 /** The header section must fit; a mailing list archive once fitted into 100 KB. */
 const longestHeader = 131_072;
@@ -24,6 +25,8 @@ export type Admission = {
   readonly were: RewrittenSenders;
   readonly headerFrom: string;
   readonly messageId: string;
+  /** Undefined for mail of the api, whose row has it. */
+  readonly subject: string | undefined;
   /** Whether the client brought it. Without one, nothing tells a repeat from a second mail with the same words. */
   readonly broughtMessageId: boolean;
   /** Fields that were missing or replaced, each with its CRLF; they go before the others, behind Received. */
@@ -107,6 +110,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
     were,
     headerFrom,
     messageId,
+    subject: email ? undefined : subjectOf(bytes, fields),
     broughtMessageId: idField !== undefined && messageId !== '',
     added,
     kept: without(

@@ -84,8 +84,8 @@ const commitStatement = `
   with incoming as materialized (
     select * from json_to_recordset($1) as i (
       queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
-      sender text, header_from text, message_id text, size integer, smtputf8 boolean, eight_bit boolean,
-      status mail_status, reason text, reason_detail text, submitted jsonb, ret text, envid text,
+      sender text, header_from text, message_id text, subject text, size integer, smtputf8 boolean,
+      eight_bit boolean, status mail_status, reason text, reason_detail text, submitted jsonb, ret text, envid text,
       start_at integer, length integer, may_be_handed boolean, tags jsonb, stream text)
   ), asked as materialized (
     select e.id, e.token, e.status, e.paused, e.queue_id, e.priority, e.on_uncertain, e.traceparent, e.due_at,
@@ -135,10 +135,10 @@ const commitStatement = `
     where position <= coalesce(($9::integer[])[priority + 1], 0)
       and priority < coalesce((select most_urgent from waiting), 32767)
   ), new_message as (
-    insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority,
+    insert into message (queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
                          smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression,
                          submitted)
-    select queue_id, email_id, credential, sender, header_from, message_id, size, priority,
+    select queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
            smtputf8, eight_bit, on_uncertain, ret, envid, coalesce(tags, '[]'), coalesce(stream_of_email, stream),
            ignore_suppression, submitted
     from taken
@@ -222,6 +222,7 @@ function parametersOf(
       sender: submission.sender,
       header_from: submission.headerFrom,
       message_id: submission.messageId,
+      subject: submission.subject,
       size: submission.size,
       smtputf8: submission.smtputf8,
       eight_bit: submission.eightBit,

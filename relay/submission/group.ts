@@ -22,6 +22,8 @@ export type Submission = MessageRequest &
     readonly were: RewrittenSenders;
     readonly headerFrom: string;
     readonly messageId: string;
+    /** Of mail that has no row in email. */
+    readonly subject?: string | undefined;
     readonly size: number;
     /** Whether the header needs SMTPUTF8 on the way; addresses speak for themselves. */
     readonly smtputf8: boolean;

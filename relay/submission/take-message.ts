@@ -130,6 +130,7 @@ async function answerFor(
     were: admission.were,
     headerFrom: admission.headerFrom,
     messageId: admission.messageId,
+    subject: admission.subject,
     size: message.size,
     smtputf8: smtputf8Asked && admission.eightBitHeader,
     eightBit: message.eightBit,

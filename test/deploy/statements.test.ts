@@ -14,8 +14,17 @@ const names = ['api', 'relay', 'worker'] as const;
 /** They are put together from more than constants; what they say is tested where they run. */
 const composedAsTheyRun = [
   'deploy/database.ts prepareSession',
+  'api/dashboard/search.ts amongNewest',
   'api/dashboard/search.ts amongNewestOfStatus',
+  'api/dashboard/search.ts byWords',
+  'api/dashboard/search.ts countByWords',
+  'api/dashboard/search.ts countOf',
+  'api/dashboard/search.ts newest',
   'api/dashboard/search.ts newestOfStatus',
+  'api/dashboard/search.ts readNewest',
+  'api/dashboard/submitted-search.ts candidates',
+  'api/dashboard/submitted-search.ts countSubmitted',
+  'api/dashboard/submitted-search.ts found',
   'relay/client/erasure/erase-mentions.ts countOnTheirWay',
   'relay/client/erasure/erase-mentions.ts eraseKeysAndAddresses',
   'relay/client/erasure/erase-mentions.ts eraseXtext',

@@ -35,6 +35,8 @@ export type Email = Omit<EmailContent, 'from'> & {
   readonly customerId: string | null;
   readonly clientId: string | null;
   readonly entryKey: string | null;
+  /** The email that this one sends again. */
+  readonly againOf: string | null;
   /** Null while no From address is configured. */
   readonly from: Address | null;
   readonly timeZone: string | null;

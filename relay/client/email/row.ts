@@ -17,6 +17,7 @@ export type EmailRow = {
   customer_id: string | null;
   client_id: string | null;
   entry_key: string | null;
+  again_of: string | null;
   from_address: string;
   from_name: string | null;
   reply_to: AddressRow[];
@@ -55,6 +56,7 @@ type RecipientRow = AddressRow & { kind: Recipient['kind'] };
 export const summaryColumns = `
   e.id, e.kind, e.status, e.reason, e.reason_detail, e.api_key_id,
   (select k.name from api_key k where k.id = e.api_key_id) as api_key_name, e.customer_id, e.client_id, e.entry_key,
+  e.again_of,
   e.from_address, e.from_name, e.reply_to, e.recipients, e.subject, e.headers, e.message_id, e.due_at, e.time_zone,
   e.local_time, e.max_lateness, e.on_uncertain, e.priority, e.paused, e.queue_id, e.hand_over_attempts, e.revision,
   e.tags, e.stream, e.ignore_suppression, e.created_at, e.updated_at, e.accepted_at, e.finished_at, e.erased_at, e.traceparent,
@@ -83,6 +85,7 @@ export function toEmail(row: EmailRow): Email {
     customerId: row.customer_id,
     clientId: row.client_id,
     entryKey: row.entry_key,
+    againOf: row.again_of,
     from: row.from_address === '' ? null : toAddress({ address: row.from_address, name: row.from_name }),
     timeZone: row.time_zone,
     localTime: row.local_time,

@@ -101,6 +101,7 @@ export const mailTables = {
       sender: 'words',
       header_from: 'words',
       message_id: 'words',
+      subject: 'words',
       on_uncertain: fixed,
       ret: fixed,
       tags: tag,

@@ -1,7 +1,7 @@
 // Cancelling all that waits of one key, because the key leaked: what it asked for over HTTP and over SMTP. Each mail is
 // cancelled by itself, as if a person did it, so what is on its way stays what it is.
 import type { Database, Queryable } from '../../../deploy/database.ts';
-import { cancelEmailWithin, cancelMessageWithin } from './cancel.ts';
+import { cancelEmailWithin, cancelSubmittedWithin } from './cancel.ts';
 
 export type CancelledOfKey = {
   readonly cancelled: number;
@@ -39,7 +39,7 @@ export async function cancelWaitingOfKey(
 
   try {
     const isDone =
-      (await all(findEmails, cancelEmailWithin)) && (await all(findMessages, cancelMessageWithin));
+      (await all(findEmails, cancelEmailWithin)) && (await all(findMessages, cancelSubmittedWithin));
     return { cancelled, more: !isDone };
   } catch (error) {
     database.log?.warn({ err: error, keyId }, 'Not all waiting mail of a key could be cancelled');

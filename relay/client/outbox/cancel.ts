@@ -39,19 +39,36 @@ export async function cancelEmailWithin(tx: Queryable, id: string, actor: string
   if (!email) return { outcome: 'unknown' };
   if (email.status === 'cancelled') return { outcome: 'already-cancelled', status: 'cancelled' };
   if (email.queue_id === null) return { outcome: 'too-late', status: email.status };
-  return cancelAtRelay(tx, { id, queueId: email.queue_id }, detail);
+  return cancelAtRelay(tx, { emailId: id, queueId: email.queue_id }, detail);
 }
+
+/** The same for a mail that another application submitted over SMTP. */
+export async function cancelSubmittedWithin(
+  tx: Queryable,
+  queueId: string,
+  actor: string,
+): Promise<CancelResult> {
+  if ((await submittedStatus(tx, queueId)) === undefined) return { outcome: 'unknown' };
+  return cancelAtRelay(tx, { emailId: null, queueId }, JSON.stringify({ actor }));
+}
+
+/** The worst of its recipients, as for an email; undefined when there is no such mail. */
+export async function submittedStatus(q: Queryable, queueId: string): Promise<Status | undefined> {
+  const { rows } = await q.query<{ status: Status }>(
+    `select r.status from message m join recipient r using (queue_id)
+     where m.queue_id = $1 and m.email_id is null order by r.status limit 1`,
+    [queueId],
+  );
+  return rows[0]?.status;
+}
+
+export type AtRelay = { readonly emailId: string | null; readonly queueId: string };
 
 type RecipientState = { ordinal: number; address: string; status: Status; mayBeOut: boolean };
 
-/** The same for mail that was submitted over SMTP, which has no email row. */
-export function cancelMessageWithin(tx: Queryable, queueId: string, actor: string): Promise<CancelResult> {
-  return cancelAtRelay(tx, { id: null, queueId }, JSON.stringify({ actor }));
-}
-
 async function cancelAtRelay(
   tx: Queryable,
-  { id, queueId }: { readonly id: string | null; readonly queueId: string },
+  { emailId, queueId }: AtRelay,
   detail: string,
 ): Promise<CancelResult> {
   const { rows: recipients } = await tx.query<RecipientState>(
@@ -70,11 +87,11 @@ async function cancelAtRelay(
        )
        insert into event (type, email_id, queue_id, recipient, detail)
        select 'cancelled', $3, $1, address, $4 from cancelled`,
-      [queueId, recipients.filter(isWaiting).map(({ ordinal }) => ordinal), id, detail],
+      [queueId, recipients.filter(isWaiting).map(({ ordinal }) => ordinal), emailId, detail],
     );
-    return { outcome: 'cancelled', status: await statusOf(tx, id) };
+    return { outcome: 'cancelled', status: await statusOf(tx, { emailId, queueId }) };
   }
-  const status = id === null ? (recipients[0]?.status ?? 'cancelled') : await statusOf(tx, id);
+  const status = await statusOf(tx, { emailId, queueId });
   return { outcome: status === 'cancelled' ? 'already-cancelled' : 'too-late', status };
 }
 
@@ -88,7 +105,8 @@ const mayHaveLeft = ({ status, mayBeOut }: RecipientState) =>
 const isWaiting = ({ status }: Pick<RecipientState, 'status'>) =>
   status === 'queued' || status === 'deferred' || status === 'held';
 
-async function statusOf(tx: Queryable, id: string | null): Promise<Status> {
+async function statusOf(tx: Queryable, { emailId: id, queueId }: AtRelay): Promise<Status> {
+  if (id === null) return (await submittedStatus(tx, queueId)) ?? 'cancelled';
   const { rows } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
   return rows[0]?.status ?? 'cancelled';
 }

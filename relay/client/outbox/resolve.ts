@@ -3,6 +3,7 @@
 import { ring } from '../../../deploy/bell.ts';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Status } from '../vocabulary.ts';
+import { submittedStatus } from './cancel.ts';
 
 /** It did arrive; or it did not, and is to be sent again; or it did not, and is no longer wanted. */
 export type Resolution = 'sent' | 'resend' | 'cancelled';
@@ -34,6 +35,34 @@ export async function resolveEmailWithin(
   const email = rows[0];
   if (!email) return { outcome: 'unknown' };
 
+  const resolved = await settle(tx, { emailId: id, queueId: email.queue_id }, resolution, actor);
+  const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
+  return { outcome: resolved ? 'resolved' : 'nothing-uncertain', status: after[0]?.status ?? email.status };
+}
+
+/** The same for a mail that another application submitted over SMTP. */
+export async function resolveSubmittedWithin(
+  tx: Queryable,
+  queueId: string,
+  resolution: Resolution,
+  actor: string,
+): Promise<ResolveResult> {
+  const before = await submittedStatus(tx, queueId);
+  if (before === undefined) return { outcome: 'unknown' };
+  const resolved = await settle(tx, { emailId: null, queueId }, resolution, actor);
+  return {
+    outcome: resolved ? 'resolved' : 'nothing-uncertain',
+    status: (await submittedStatus(tx, queueId)) ?? before,
+  };
+}
+
+/** Whether there was a recipient to decide about. */
+async function settle(
+  tx: Queryable,
+  { emailId, queueId }: { readonly emailId: string | null; readonly queueId: string | null },
+  resolution: Resolution,
+  actor: string,
+): Promise<boolean> {
   const { rowCount } = await tx.query(
     `with open as (
        select ordinal from recipient
@@ -52,16 +81,12 @@ export async function resolveEmailWithin(
      insert into event (type, email_id, queue_id, recipient, detail)
      select 'resolved', $3, $1, address, $4 from resolved`,
     [
-      email.queue_id,
+      queueId,
       resolution === 'resend' ? 'queued' : resolution,
-      id,
+      emailId,
       JSON.stringify({ actor, outcome: resolution }),
     ],
   );
   if (rowCount > 0 && resolution === 'resend') await ring(tx, 'relay');
-  const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
-  return {
-    outcome: rowCount > 0 ? 'resolved' : 'nothing-uncertain',
-    status: after[0]?.status ?? email.status,
-  };
+  return rowCount > 0;
 }

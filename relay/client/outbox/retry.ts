@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ring } from '../../../deploy/bell.ts';
 import type { Database, Queryable } from '../../../deploy/database.ts';
 import type { Status } from '../vocabulary.ts';
+import { type AtRelay, submittedStatus } from './cancel.ts';
 import { probeLanesNow, probeSenderWith } from './probe.ts';
 
 export type RetryResult =
@@ -46,7 +47,34 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
   if (!email) return { outcome: 'unknown' };
   if (email.queue_id === null) return { outcome: 'not-retryable', status: email.status };
 
-  await probeSenderWith(tx, email.queue_id);
+  const { atRelay, isLaneAsked } = await requeue(tx, { emailId: id, queueId: email.queue_id }, detail);
+  const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
+  return outcomeOf(after[0]?.status ?? email.status, { atRelay, isLaneAsked });
+}
+
+/** The same for a mail that another application submitted over SMTP. */
+export async function retrySubmittedWithin(
+  tx: Queryable,
+  queueId: string,
+  actor: string,
+): Promise<RetryResult> {
+  const before = await submittedStatus(tx, queueId);
+  if (before === undefined) return { outcome: 'unknown' };
+  const tried = await requeue(tx, { emailId: null, queueId }, JSON.stringify({ actor }));
+  return outcomeOf((await submittedStatus(tx, queueId)) ?? before, tried);
+}
+
+type Tried = { readonly atRelay: number; readonly isLaneAsked: boolean };
+
+// Queued mail waits for its lane: to ask whether that is open again is all that can be tried.
+const outcomeOf = (status: Status, { atRelay, isLaneAsked }: Tried): RetryResult => ({
+  outcome: atRelay > 0 || (isLaneAsked && status === 'queued') ? 'retried' : 'not-retryable',
+  status,
+});
+
+/** Puts those recipients back into the queue that were not served. */
+async function requeue(tx: Queryable, { emailId, queueId }: AtRelay, detail: string): Promise<Tried> {
+  await probeSenderWith(tx, queueId);
   const isLaneAsked = await probeLanesNow(tx);
 
   const { rowCount: atRelay } = await tx.query(
@@ -69,12 +97,8 @@ export async function retryEmailWithin(tx: Queryable, id: string, actor: string)
      )
      insert into event (type, email_id, queue_id, recipient, detail)
      select 'requeued', $2, $1, address, $3 from requeued`,
-    [email.queue_id, id, detail],
+    [queueId, emailId, detail],
   );
   if (atRelay > 0) await ring(tx, 'relay');
-  const { rows: after } = await tx.query<{ status: Status }>('select status from email where id = $1', [id]);
-  const status = after[0]?.status ?? email.status;
-  // Queued mail waits for its lane: to ask whether that is open again is all that can be tried.
-  const isTried = atRelay > 0 || (isLaneAsked && status === 'queued');
-  return { outcome: isTried ? 'retried' : 'not-retryable', status };
+  return { atRelay, isLaneAsked };
 }

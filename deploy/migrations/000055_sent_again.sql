@@ -1,0 +1,2 @@
+-- The email that this one sends again.
+alter table email add column again_of uuid;
