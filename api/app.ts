@@ -1,16 +1,18 @@
 // Builds the app out of its parts: what every request passes, the pages, and the operations. It never listens, so tests
 // can hold it.
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { Budget } from '../deploy/budget.ts';
 import { allowOrigins } from './cors.ts';
 import { answerErrors } from './error-answer.ts';
 import { bodyBudget } from './json-body.ts';
 import type { Operation } from './operation.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
+import { sendPage } from './pages/page.ts';
 import { Problem } from './problem.ts';
 import { logRequests } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
 import { type AppDependencies, serve } from './serve.ts';
+import { escapeHtml } from './templates/render.ts';
 import { openTurns } from './turns.ts';
 
 /**
@@ -52,7 +54,8 @@ export function buildApp({
     app[operation.method](routeOf(operation), handle);
   }
   for (const [route, methods] of methodsByRoute(operations)) app.all(route, refuseMethod(methods));
-  app.use((request) => {
+  app.use((request, response) => {
+    if (isPersonLooking(request)) return sendNotFound(response, request.path);
     throw new Problem('not-found', `Nothing is at ${request.path}.`);
   });
   app.use(answerErrors(dependencies.log));
@@ -63,6 +66,22 @@ const onlyCsv: RequestHandler = (request, _response, next) => {
   const type = request.method === 'POST' ? request.is('text/csv') : request.accepts(['json', 'text/csv']);
   next(type === 'text/csv' || type === 'csv' ? undefined : 'route');
 };
+
+/** A browser asks for HTML first, and never below /api. */
+const isPersonLooking = (request: Request) =>
+  ['GET', 'HEAD'].includes(request.method) &&
+  !/^\/(?:api|dashboard)\//.test(request.path) &&
+  request.accepts(['json', 'html']) === 'html';
+
+function sendNotFound(response: Response, path: string): void {
+  sendPage(response, {
+    title: 'Page not found',
+    status: 404,
+    body:
+      `<h1>Page not found</h1><p>Nothing is at <code>${escapeHtml(path)}</code>.</p>` +
+      '<p><a href="/">Dashboard</a> · <a href="/docs">Manual</a></p>',
+  });
+}
 
 /** `/api/customers/{id}` of OpenAPI is `/api/customers/:id` of Express. */
 const routeOf = ({ path }: Operation) => path.replaceAll(/\{(\w+)\}/g, ':$1');

@@ -1,11 +1,20 @@
 // What a person does to mail, one by one or to all that a search finds. Every act is one of relay/client's fenced
 // changes, so an act that comes too late changes nothing and says so.
-import type { Database } from '../../deploy/database.ts';
-import { cancelEmail } from '../../relay/client/outbox/cancel.ts';
+import type { Database, Queryable } from '../../deploy/database.ts';
+import {
+  cancelEmailWithin,
+  cancelSubmittedWithin,
+  submittedStatus,
+} from '../../relay/client/outbox/cancel.ts';
 import { editEmail } from '../../relay/client/outbox/edit.ts';
-import { resolveEmail } from '../../relay/client/outbox/resolve.ts';
-import { retryEmail } from '../../relay/client/outbox/retry.ts';
+import {
+  type Resolution,
+  resolveEmailWithin,
+  resolveSubmittedWithin,
+} from '../../relay/client/outbox/resolve.ts';
+import { retryEmailWithin, retrySubmittedWithin } from '../../relay/client/outbox/retry.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
+import { isEmailId } from './place.ts';
 import { administrator } from './session.ts';
 
 export const acts = [
@@ -28,25 +37,51 @@ export type ActResult = {
 
 const actor = administrator.id;
 
-/** Does it to one email; what cannot be done any more is an answer, not an error. */
-export async function act(database: Database, id: string, wanted: Act): Promise<ActResult> {
+/** Does it to one mail, of the api or of SMTP; what cannot be done any more is an answer, not an error. */
+export function act(database: Database, id: string, wanted: Act): Promise<ActResult> {
+  return database.transaction((tx) =>
+    isEmailId(id) ? actOnEmail(tx, id, wanted) : actOnSubmitted(tx, id, wanted),
+  );
+}
+
+async function actOnEmail(tx: Queryable, id: string, wanted: Act): Promise<ActResult> {
   switch (wanted) {
     case 'retry':
-      return resultOf(await retryEmail(database, id, actor), 'retried');
+      return resultOf(await retryEmailWithin(tx, id, actor), 'retried');
     case 'cancel':
-      return resultOf(await cancelEmail(database, id, actor), 'cancelled', 'already-cancelled');
-    case 'resolve-sent':
-      return resultOf(await resolveEmail(database, id, 'sent', actor), 'resolved');
-    case 'resolve-resend':
-      return resultOf(await resolveEmail(database, id, 'resend', actor), 'resolved');
-    case 'resolve-cancelled':
-      return resultOf(await resolveEmail(database, id, 'cancelled', actor), 'resolved');
+      return resultOf(await cancelEmailWithin(tx, id, actor), 'cancelled', 'already-cancelled');
     case 'hold':
-      return edit(database, id, { paused: true });
+      return edit(tx, id, { paused: true });
     case 'release':
-      return edit(database, id, { paused: false });
+      return edit(tx, id, { paused: false });
     case 'send-now':
-      return edit(database, id, { dueAt: 'now', paused: false });
+      return edit(tx, id, { dueAt: 'now', paused: false });
+    default:
+      return resultOf(await resolveEmailWithin(tx, id, resolutions[wanted], actor), 'resolved');
+  }
+}
+
+const resolutions: Readonly<Record<`resolve-${Resolution}`, Resolution>> = {
+  'resolve-sent': 'sent',
+  'resolve-resend': 'resend',
+  'resolve-cancelled': 'cancelled',
+};
+
+async function actOnSubmitted(tx: Queryable, queueId: string, wanted: Act): Promise<ActResult> {
+  switch (wanted) {
+    case 'retry':
+      return resultOf(await retrySubmittedWithin(tx, queueId, actor), 'retried');
+    case 'cancel':
+      return resultOf(await cancelSubmittedWithin(tx, queueId, actor), 'cancelled', 'already-cancelled');
+    case 'hold':
+    case 'release':
+    case 'send-now': {
+      // The relay took it to send it; nothing of it waits for a time.
+      const status = await submittedStatus(tx, queueId);
+      return status === undefined ? { outcome: 'unknown', status: null } : { outcome: 'too-late', status };
+    }
+    default:
+      return resultOf(await resolveSubmittedWithin(tx, queueId, resolutions[wanted], actor), 'resolved');
   }
 }
 
@@ -58,12 +93,8 @@ function resultOf(
   return { outcome: good.includes(result.outcome) ? 'done' : 'too-late', status: result.status ?? null };
 }
 
-async function edit(
-  database: Database,
-  id: string,
-  changes: Parameters<typeof editEmail>[2],
-): Promise<ActResult> {
-  const result = await database.transaction((tx) => editEmail(tx, id, changes, { actor }));
+async function edit(tx: Queryable, id: string, changes: Parameters<typeof editEmail>[2]): Promise<ActResult> {
+  const result = await editEmail(tx, id, changes, { actor });
   if (result.outcome === 'unknown') return { outcome: 'unknown', status: null };
   return { outcome: result.outcome === 'updated' ? 'done' : 'too-late', status: result.email.status };
 }

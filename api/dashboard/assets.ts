@@ -1,11 +1,12 @@
-// The files of the pages: ours and those of Preact, htm and uPlot from node_modules, as they are. They are served
-// under an address that names their content, so that browsers keep them for good and never mix two versions.
+// The files of the pages: ours and those of Preact, htm and uPlot from node_modules, each kind in one file. They are
+// served under an address that names their content, so that browsers keep them for good and never mix two versions.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { RequestHandler, Response } from 'express';
+import { bundle } from './bundle.ts';
 
 const pages = join(import.meta.dirname, 'pages');
 
@@ -17,17 +18,10 @@ const libraries: Readonly<Record<string, string>> = {
   preact: library('preact'),
   'preact/hooks': library('preact/hooks'),
   htm: library('htm'),
-  uplot: join(uplot, 'uPlot.esm.js'),
 };
 
 /** In the order in which they have the last word. */
 const sheets = ['base', 'shell', 'controls', 'status', 'overview', 'lists', 'mail', 'diagnosis', 'narrow'];
-
-const types: Readonly<Record<string, string>> = {
-  js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml; charset=utf-8',
-};
 
 type Asset = { readonly type: string; readonly content: Buffer; gzipped?: Buffer };
 
@@ -35,30 +29,37 @@ export type Assets = {
   /** Serves /dashboard/files/VERSION/… */
   readonly serve: RequestHandler;
   /** Answers with the one document that all pages live in. */
-  sendDocument(response: Response): void;
+  sendDocument(response: Response, known: { isSignedIn: boolean | undefined }): void;
 };
+
+const read = (path: string) => readFileSync(path, 'utf8');
+
+/** All scripts as one. */
+function script(): string {
+  const modules = new Map(Object.entries(libraries).map(([name, path]) => [name, read(path)]));
+  // Its small build is a script that sets a variable, and no module.
+  modules.set('uplot', `${read(join(uplot, 'uPlot.iife.min.js'))}\nexport { uPlot as default };`);
+  for (const name of readdirSync(pages).filter((each) => each.endsWith('.js')))
+    modules.set(name, read(join(pages, name)));
+  return bundle(modules, 'main.js');
+}
 
 export function openAssets(): Assets {
   const files = new Map<string, Asset>();
-  const add = (name: string, path: string) => {
-    const type = types[name.slice(name.lastIndexOf('.') + 1)];
-    if (type !== undefined) files.set(name, { type, content: readFileSync(path) });
-  };
-  for (const name of readdirSync(pages)) add(name, join(pages, name));
-  for (const [name, path] of Object.entries(libraries)) add(`library/${name}.js`, path);
-  add('library/uplot.css', join(uplot, 'uPlot.min.css'));
+  const styles = [
+    read(join(uplot, 'uPlot.min.css')),
+    ...sheets.map((name) => read(join(pages, `${name}.css`))),
+  ];
+  files.set('main.js', { type: 'text/javascript; charset=utf-8', content: Buffer.from(script()) });
+  files.set('main.css', { type: 'text/css; charset=utf-8', content: Buffer.from(styles.join('\n')) });
 
   const digest = createHash('sha256');
   for (const [name, { content }] of files) digest.update(name).update(content);
   const base = `/dashboard/files/${digest.digest('hex').slice(0, 16)}`;
 
-  const importMap = JSON.stringify({
-    imports: Object.fromEntries(Object.keys(libraries).map((name) => [name, `${base}/library/${name}.js`])),
-  });
-  const importMapHash = createHash('sha256').update(importMap).digest('base64');
   const policy = [
     "default-src 'none'",
-    `script-src 'self' 'sha256-${importMapHash}'`,
+    "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
     "connect-src 'self'",
@@ -67,21 +68,17 @@ export function openAssets(): Assets {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-  const document = `<!doctype html>
+  // In the document, so that it costs no request.
+  const icon = `data:image/svg+xml,${encodeURIComponent(read(join(pages, 'postern.svg')))}`;
+  const document = (isSignedIn: boolean | undefined) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Postern</title>
-<link rel="icon" href="${base}/postern.svg" type="image/svg+xml">
-<link rel="stylesheet" href="${base}/library/uplot.css">
-${sheets.map((name) => `<link rel="stylesheet" href="${base}/${name}.css">`).join('\n')}
-<script type="importmap">${importMap}</script>
-${[...files.keys()]
-  .filter((name) => name.endsWith('.js'))
-  .map((name) => `<link rel="modulepreload" href="${base}/${name}">`)
-  .join('\n')}
+${isSignedIn === undefined ? '' : `<meta name="signed-in" content="${isSignedIn}">\n`}<title>Postern</title>
+<link rel="icon" href="${icon}" type="image/svg+xml">
+<link rel="stylesheet" href="${base}/main.css">
 <script type="module" src="${base}/main.js"></script>
 </head>
 <body><div id="page"><p class="late">This page is still loading. If it stays so, reload it.</p></div><noscript>The dashboard needs JavaScript in this browser.</noscript></body>
@@ -100,14 +97,14 @@ ${[...files.keys()]
       asset.gzipped ??= gzipSync(asset.content);
       response.set('content-encoding', 'gzip').end(asset.gzipped);
     },
-    sendDocument(response) {
+    sendDocument(response, { isSignedIn }) {
       response
         .set({
           'content-type': 'text/html; charset=utf-8',
           'cache-control': 'no-store',
           'content-security-policy': policy,
         })
-        .end(document);
+        .end(document(isSignedIn));
     },
   };
 }

@@ -10,6 +10,7 @@ import type { CountRefused } from '../sign-in-measures.ts';
 import { openAssets } from './assets.ts';
 import { emailListRoutes } from './email-list-routes.ts';
 import { emailRoutes } from './email-routes.ts';
+import { leaveRoutes } from './links.ts';
 import { countMinutes } from './minutes.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { writeDocuments } from './search-documents.ts';
@@ -24,6 +25,7 @@ const documents = [
   '/emails/:id',
   '/submitted',
   '/submitted/:id',
+  '/refusals',
   '/scheduled',
   '/customers',
   '/applications',
@@ -88,7 +90,12 @@ function switchedOn({
 
   const router = Router();
   router.use(assets.serve);
-  router.get(documents, (_request, response) => assets.sendDocument(response));
+  router.use(leaveRoutes());
+  router.get(documents, async (request, response) => {
+    // Told with the document, so that the page need not ask first; without the database it asks.
+    const isSignedIn = await sessions.isSignedIn(request).catch(() => undefined);
+    assets.sendDocument(response, { isSignedIn });
+  });
   // The others come after these, which refuse whoever is not signed in.
   router.use(signInRoutes({ sessions, stream, log }));
   router.use(overviewRoutes({ database, limit, sessions, stream }));

@@ -1,5 +1,5 @@
-// What the list of emails asks for: searching, counting, and acting on many at once.
-import { Router } from 'express';
+// What the list of mail asks for: searching, counting, a file of what matches, and acting on many at once.
+import { type Response, Router } from 'express';
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
@@ -9,12 +9,18 @@ import { emailKinds } from '../emails/email.ts';
 import { id, toPage } from '../fields.ts';
 import { act, acts } from './act.ts';
 import { readInput, sendJson } from './exchange.ts';
-import { countEmails, findEmails, findIds } from './search.ts';
+import { countMail, findMail, findMailIds } from './mail-list.ts';
+import { mostRows, sendTable } from './mail-table.ts';
+import { inOrder, isEmailId, isQueueId } from './place.ts';
+import type { MailSearch } from './search.ts';
 import { writeDocuments } from './search-documents.ts';
 
 const pageSize = 50;
 // Each is a transaction of its own; this many take well under a second and leave the person able to stop.
 const actedOnAtOnce = 100;
+
+const mailId = z.string().refine((given) => isEmailId(given) || isQueueId(given), 'must be the id of a mail');
+const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 const searchShape = {
   text: z.string().max(300).optional(),
@@ -24,9 +30,20 @@ const searchShape = {
     .pipe(z.array(z.enum(statuses)))
     .optional(),
   kind: z.enum(emailKinds).optional(),
+  source: z.enum(['api', 'smtp']).optional(),
+  tag: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,256}:[A-Za-z0-9_-]{1,256}$/, 'must be name:value')
+    .transform((text) => ({ name: text.split(':')[0] ?? '', value: text.split(':')[1] ?? '' }))
+    .optional(),
+  key: z.string().min(1).max(200).optional(),
+  customer: id.optional(),
+  client: z.string().min(1).max(200).optional(),
+  from: instant.optional(),
+  before: instant.optional(),
 };
 const searchFields = z.strictObject(searchShape);
-const listQuery = z.strictObject({ ...searchShape, after: z.uuid().optional() });
+const listQuery = z.strictObject({ ...searchShape, after: mailId.optional() });
 
 const causesQuery = z.strictObject({
   named: z
@@ -36,14 +53,11 @@ const causesQuery = z.strictObject({
 });
 
 const actBody = z.union([
-  z.strictObject({ act: z.enum(acts), ids: z.array(id).min(1).max(actedOnAtOnce) }).transform((body) => ({
-    ...body,
-    search: {},
-    newest: '',
-    after: undefined,
-  })),
   z
-    .strictObject({ act: z.enum(acts), search: searchFields, newest: id, after: id.optional() })
+    .strictObject({ act: z.enum(acts), ids: z.array(mailId).min(1).max(actedOnAtOnce) })
+    .transform((body) => ({ ...body, search: {}, newest: '', after: undefined })),
+  z
+    .strictObject({ act: z.enum(acts), search: searchFields, newest: mailId, after: mailId.optional() })
     .transform((body) => ({ ...body, ids: undefined, after: body.after })),
 ]);
 
@@ -52,12 +66,15 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
   router.get('/dashboard/emails', async (request, response) => {
     const { after, ...search } = readInput(request, 'query', listQuery);
     await catchUp(database, log);
-    const found = await findEmails(database, search, { limit: pageSize + 1, after });
+    const found = await findMail(database, search, { limit: pageSize + 1, after });
     const causes = await readCauses(
       database,
       found.map(({ reason }) => reason),
     );
     sendJson(response, { ...toPage(found, pageSize), causes });
+  });
+  router.get('/dashboard/emails.csv', async (request, response) => {
+    await sendFound(response, readInput(request, 'query', searchFields));
   });
   router.get('/dashboard/causes', async (request, response) => {
     const { named } = readInput(request, 'query', causesQuery);
@@ -67,10 +84,10 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     const { after: _, ...search } = readInput(request, 'query', listQuery);
     await catchUp(database, log);
     const [{ count, countedUpTo }, [newest]] = await Promise.all([
-      countEmails(database, search),
-      findIds(database, search, { limit: 1 }),
+      countMail(database, search),
+      findMailIds(database, search, { limit: 1 }),
     ]);
-    sendJson(response, { count, counted_up_to: countedUpTo, newest: newest ?? null });
+    sendJson(response, { count, counted_up_to: countedUpTo, newest: newest ?? null, most_rows: mostRows });
   });
   router.post('/dashboard/emails/act', async (request, response) => {
     const body = readInput(request, 'body', actBody);
@@ -90,9 +107,14 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
   return router;
 
   /** What the search finds, without mail that arrived after the person had confirmed the number. */
-  async function idsUpTo(search: z.output<typeof searchFields>, newest: string, after: string | undefined) {
-    const ids = await findIds(database, search, { limit: actedOnAtOnce, after });
-    return ids.filter((each) => each <= newest);
+  async function idsUpTo(search: MailSearch, newest: string, after: string | undefined) {
+    const ids = await findMailIds(database, search, { limit: actedOnAtOnce, after });
+    return ids.filter((each) => inOrder(newest, each) <= 0);
+  }
+
+  async function sendFound(response: Response, search: MailSearch) {
+    await catchUp(database, log);
+    await sendTable(response, database, (edge) => findMail(database, search, edge));
   }
 }
 

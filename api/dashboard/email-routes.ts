@@ -1,9 +1,11 @@
 // What the page of one email asks for: everything about it, how it looks, its source and its attachments.
 import { type Request, Router } from 'express';
+import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { openAttachments } from '../../relay/client/email/attachment.ts';
 import { readDeliveries } from '../../relay/client/email/delivery.ts';
 import { readEmail } from '../../relay/client/email/row.ts';
+import { readSentAgain } from '../../relay/client/email/send-again.ts';
 import { readTimeline } from '../../relay/client/email/timeline.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
 import { readHeardOfEmail } from '../../relay/client/webhook/delivery.ts';
@@ -13,25 +15,30 @@ import { shownEmail } from '../emails/invitation-link.ts';
 import { noSuchEmail } from '../emails/owner.ts';
 import { id } from '../fields.ts';
 import { Problem } from '../problem.ts';
-import { sendJson } from './exchange.ts';
+import { readInput, sendJson } from './exchange.ts';
 import {
   countRemote,
+  isPicture,
   listAttachments,
   openSource,
   sendAttachment,
+  sendPicture,
   sendPreview,
   sendSource,
 } from './message.ts';
+
+const previewQuery = z.strictObject({ remote: z.literal('1').optional(), dark: z.literal('1').optional() });
 
 export function emailRoutes({ database }: { database: Database }): Router {
   const router = Router();
   router.get('/dashboard/emails/:id', async (request, response) => {
     const email = await findEmail(request);
-    const [deliveries, events, attachments, heard] = await Promise.all([
+    const [deliveries, events, attachments, heard, sentAgain] = await Promise.all([
       readDeliveries(database, email.id),
       readTimeline(database, email.id),
       listAttachments(database, email.id),
       readHeardOfEmail(database, email.id),
+      readSentAgain(database, email.id),
     ]);
     const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
     sendJson(response, {
@@ -42,12 +49,17 @@ export function emailRoutes({ database }: { database: Database }): Router {
       events: events.map(toEventView),
       attachments,
       heard,
+      sent_again: sentAgain,
       remote: countRemote(email.html),
       causes: await readCauses(database, named),
     });
   });
   router.get('/dashboard/emails/:id/preview', async (request, response) => {
-    await sendPreview(database, response, shownEmail(await findEmail(request)));
+    const { remote, dark } = readInput(request, 'query', previewQuery);
+    await sendPreview(database, response, shownEmail(await findEmail(request)), {
+      remote: remote === '1',
+      dark: dark === '1',
+    });
   });
   router.get('/dashboard/emails/:id/source', async (request, response) => {
     const source = await openSource(database, await findEmail(request));
@@ -59,6 +71,12 @@ export function emailRoutes({ database }: { database: Database }): Router {
     const attachment = (await openAttachments(database, email.id))[Number(request.params.ordinal)];
     if (!attachment) throw new Problem('not-found', 'Attachment not found.');
     await sendAttachment(response, attachment);
+  });
+  router.get('/dashboard/emails/:id/attachments/:ordinal/picture', async (request, response) => {
+    const email = await findEmail(request);
+    const attachment = (await openAttachments(database, email.id))[Number(request.params.ordinal)];
+    if (!attachment || !isPicture(attachment)) throw new Problem('not-found', 'Picture not found.');
+    await sendPicture(response, attachment);
   });
   return router;
 

@@ -9,22 +9,35 @@ import { type AttachedFile, openAttachments } from '../../relay/client/email/att
 import type { Email } from '../../relay/client/email/email.ts';
 import { openMessageSource } from '../../relay/client/email/source.ts';
 import { hidesLink } from '../emails/invitation-link.ts';
+import { withShownLinks } from './links.ts';
 
 // As a document of its own: no script, no plug-in, no form, no frame, no address outside of the document.
-const isolation =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; " +
-  "form-action 'none'; frame-ancestors 'self'; sandbox";
+// A link opens a window of its own, with a page of ours that shows where it leads.
+const isolation = (images: string) =>
+  `default-src 'none'; style-src 'unsafe-inline'; img-src ${images}; font-src data:; base-uri 'none'; ` +
+  "form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
 
-/** Answers with the HTML of the mail, or its text, as a document that can do nothing. */
-export async function sendPreview(q: Queryable, response: Response, email: Email): Promise<void> {
+export type PreviewWishes = {
+  /** Remote images are loaded by the browser itself: the sender sees it. */
+  readonly remote?: boolean;
+  readonly dark?: boolean;
+};
+
+/** Answers with the HTML of the mail as a document that can do nothing. */
+export async function sendPreview(
+  q: Queryable,
+  response: Response,
+  email: Email,
+  wishes: PreviewWishes = {},
+): Promise<void> {
   const files = email.html?.includes('cid:') ? await openAttachments(q, email.id) : [];
   response.set({
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': isolation,
+    'content-security-policy': isolation(wishes.remote ? 'data: https: http:' : 'data:'),
     'cache-control': 'private, no-store',
     'referrer-policy': 'no-referrer',
   });
-  await sendPieces(response, written(isolatedHtml(email.html ?? '', files)));
+  await sendPieces(response, written(isolatedHtml(email.html ?? '', files, wishes)));
 }
 
 /** So many octets of images are shown; behind them, the HTML keeps their `cid:` addresses. */
@@ -34,8 +47,14 @@ const mostImageBytes = 64 * 1024 * 1024;
  * The policy already blocks what is loaded; these elements are taken out of use because some of what they do, such as
  * resolving a name ahead of time or moving to another address, is not loading.
  */
-export function isolatedHtml(html: string, files: readonly AttachedFile[]): (string | AttachedFile)[] {
-  const tame = html.replaceAll(/<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi, '<$1x-$2');
+export function isolatedHtml(
+  html: string,
+  files: readonly AttachedFile[],
+  { dark = false }: PreviewWishes = {},
+): (string | AttachedFile)[] {
+  const tame = withShownLinks(
+    html.replaceAll(/<(\/?)(link|base|meta|iframe|frame|object|embed|portal)\b/gi, '<$1x-$2'),
+  );
   const images = new Map(
     files.flatMap((file) =>
       file.contentId !== undefined && /^image\/(?:png|jpeg|gif|webp)$/i.test(file.contentType)
@@ -44,7 +63,7 @@ export function isolatedHtml(html: string, files: readonly AttachedFile[]): (str
     ),
   );
   const parts: (string | AttachedFile)[] = [
-    '<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light"><style>html{background:#fff}</style>',
+    `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="${dark ? 'dark' : 'light'}"><style>html{background:${dark ? '#1b1b1b' : '#fff'}}</style>`,
   ];
   let at = 0;
   let bytes = 0;
@@ -142,6 +161,25 @@ export async function listAttachments(q: Queryable, emailId: string): Promise<At
     [emailId],
   );
   return rows;
+}
+
+const pictures = /^image\/(?:png|jpeg|gif|webp)$/i;
+const largestPicture = 5_000_000;
+
+/** Whether it can be shown small: a kind of picture that runs nothing. */
+export const isPicture = ({ contentType, size }: AttachedFile): boolean =>
+  pictures.test(contentType) && size <= largestPicture;
+
+/** Answers with a picture to show beside its name. */
+export async function sendPicture(response: Response, file: AttachedFile): Promise<void> {
+  response.set({
+    'content-type': file.contentType,
+    'content-length': String(file.size),
+    'content-security-policy': "default-src 'none'; sandbox",
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'private, no-store',
+  });
+  await sendPieces(response, file.pieces());
 }
 
 /** Answers with one attachment, always as a file to keep: none is ever shown as a page of ours. */

@@ -2,7 +2,6 @@
 import type { Queryable } from '../../deploy/database.ts';
 import { readMessageTimeline } from '../../relay/client/email/timeline.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
-import type { CauseWords } from '../../relay/client/status/own-causes.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { readHeardOfSubmitted } from '../../relay/client/webhook/delivery.ts';
 import { toEventView } from '../emails/email.ts';
@@ -27,6 +26,11 @@ type Row = {
   sender: string;
   header_from: string;
   message_id: string;
+  /** Null for mail from before subjects were kept. */
+  subject: string | null;
+  /** That of the worst of its recipients, as for an email; and why. */
+  status: Status;
+  reason: string | null;
   size: number;
   received_at: Date;
   /** Null when none is kept any more. */
@@ -34,34 +38,18 @@ type Row = {
 };
 
 const columns = `
+  (select min(status) from recipient where recipient.queue_id = m.queue_id) as status,
+  (select reason from recipient where recipient.queue_id = m.queue_id order by status, ordinal limit 1) as reason,
   m.queue_id as id, m.credential, (
     select json_build_object('id', k.id, 'name', k.name) from api_key k
     where k.id = case when m.credential ~ '^key:[0-9a-f-]{36}$' then substr(m.credential, 5)::uuid end
-  ) as api_key, m.sender, m.header_from, m.message_id, m.size, m.received_at,
+  ) as api_key, m.sender, m.header_from, m.message_id, m.subject, m.size, m.received_at,
   (select json_agg(json_build_object('address', r.address, 'status', r.status, 'reason', r.reason,
      'reason_detail', r.reason_detail, 'attempts', r.attempts, 'next_attempt_at', r.next_attempt_at, 'route', r.route,
      'reply', r.reply, 'finished_at', r.finished_at) order by r.status, r.ordinal)
    from (select * from recipient where recipient.queue_id = m.queue_id order by status limit 100) r) as recipients`;
 
 /** The newest first. */
-export async function listSubmitted(
-  q: Queryable,
-  given: SubmittedPage,
-): Promise<{
-  data: Row[];
-  has_more: boolean;
-  next: string | null;
-  causes: Readonly<Record<string, CauseWords>>;
-}> {
-  const page = await findSubmitted(q, given);
-  const causes = await readCauses(
-    q,
-    page.data.flatMap(({ recipients }) => recipients?.map(({ reason }) => reason) ?? []),
-  );
-  return { ...page, causes };
-}
-
-/** The same without the words for causes. */
 export async function findSubmitted(q: Queryable, page: SubmittedPage) {
   const rows = await (page.keyId === undefined ? readPage(q, page) : readPageOfKey(q, page, page.keyId));
   const data = rows.slice(0, page.limit);
@@ -118,4 +106,12 @@ export async function readSubmitted(q: Queryable, queueId: string) {
     heard,
     causes: await readCauses(q, named),
   };
+}
+
+/** Mail of the api has a page of its own, which hides the links of invitations. */
+export async function isSubmitted(q: Queryable, queueId: string): Promise<boolean> {
+  const { rowCount } = await q.query('select from message where queue_id = $1 and email_id is null', [
+    queueId,
+  ]);
+  return rowCount > 0;
 }

@@ -360,6 +360,22 @@ describe('requests that are none', () => {
   });
 });
 
+test('a person who looks at a wrong address gets a page, and a program a problem', async () => {
+  const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+  const page = await fetch(`${api.base}/nowhere/<b>`, { headers: { accept } });
+  expect(page.status).toBe(404);
+  expect(page.headers.get('content-type')).toContain('text/html');
+  expect(await page.text()).toContain('Nothing is at <code>/nowhere/%3Cb%3E</code>');
+  for (const [path, headers] of [
+    ['/nowhere', { accept: '*/*' }],
+    ['/api/v1/nowhere', { accept }],
+  ] as const) {
+    const problem = await fetch(api.base + path, { headers });
+    expect(problem.status).toBe(404);
+    expect(problem.headers.get('content-type')).toContain('application/problem+json');
+  }
+});
+
 test('while PostgreSQL is unavailable requests answer 503 with Retry-After, and recover by themselves', async () => {
   await using postgres = await ownPostgres();
   await using ours = await startApi({ url: postgres.url });

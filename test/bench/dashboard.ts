@@ -137,7 +137,7 @@ async function questions({ database }: Stack): Promise<Record<string, string>> {
     'count: a word, bounced': count({ text: 'receipt', statuses: 'bounced' }),
     'count: no match': count({ text: 'xylophone' }),
     'one email': `/dashboard/emails/${middle}`,
-    'mail over SMTP': '/dashboard/submitted',
+    'mail over SMTP': list({ source: 'smtp' }),
     'scheduled, waiting': '/api/v1/scheduled-emails?status=pending&limit=50',
     'scheduled, not finished':
       '/api/v1/scheduled-emails?status=pending,held,queued,sending,deferred,uncertain&limit=50',

@@ -1,8 +1,8 @@
 // Whether years of finished mail make anything slow: the way of new mail, what people ask, and the forgetting itself.
 // BENCH_RECIPIENTS says how much is finished; what is said of more is extrapolated in deploy/years.md.
 
+import { countMail, findMail } from '../../api/dashboard/mail-list.ts';
 import { readOverview } from '../../api/dashboard/overview.ts';
-import { countEmails, findEmails } from '../../api/dashboard/search.ts';
 import { addressQuery } from '../../api/dashboard/search-words.ts';
 import { type Database, openDatabase } from '../../deploy/database.ts';
 import { listEmails } from '../../relay/client/email/list.ts';
@@ -174,11 +174,11 @@ function questions(
     'a claim of 10': () => claimDueMail(q, { limit: 10, instance, leaseMs: 60_000 }),
     'API: emails to an address': () =>
       listEmails(q, { recipient: address, recipientWords: addressQuery(address) }, page),
-    'dashboard: search of an address': () => findEmails(q, { text: address }, page),
-    'dashboard: search without a match': () => findEmails(q, { text: 'xylophone' }, page),
-    'dashboard: words that never meet': () => findEmails(q, { text: 'receipt invoice' }, page),
-    'dashboard: count of a frequent word': () => countEmails(q, { text: 'receipt' }),
-    'dashboard: count of all': () => countEmails(q, {}),
+    'dashboard: search of an address': () => findMail(q, { text: address }, page),
+    'dashboard: search without a match': () => findMail(q, { text: 'xylophone' }, page),
+    'dashboard: words that never meet': () => findMail(q, { text: 'receipt invoice' }, page),
+    'dashboard: count of a frequent word': () => countMail(q, { text: 'receipt' }),
+    'dashboard: count of all': () => countMail(q, {}),
     overview: () => readOverview(q),
     'timeline of an email': () => readTimeline(q, id),
     'timeline of a mail over SMTP': () => readMessageTimeline(q, submitted),

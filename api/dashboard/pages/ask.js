@@ -16,8 +16,8 @@ export function whenSignedOut(does) {
 }
 
 /** Resolves with the answer's JSON (undefined when there is none). Rejects with a Problem. */
-export async function ask(path, { method = 'GET', body, signal } = {}) {
-  const options = { method, headers: { accept: 'application/json' }, signal };
+export async function ask(path, { method = 'GET', body, signal, keepalive } = {}) {
+  const options = { method, headers: { accept: 'application/json' }, signal, keepalive };
   if (method !== 'GET') {
     options.headers['x-postern-dashboard'] = '1';
     if (method === 'POST')

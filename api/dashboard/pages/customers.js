@@ -17,7 +17,7 @@ export function Customers({ query: { q = '', after, id } }) {
   const type = (event) => {
     const text = event.target.value.trim();
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => goWith({ q: text, text: undefined, after: undefined }), 250);
+    timer.current = setTimeout(() => goWith({ q: text, after: undefined }, { replace: true }), 250);
   };
   return html`
     <header class="title"><h1>Customers</h1>

@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Applications } from './applications.js';
-import { ask, whenSignedOut } from './ask.js';
+import { ask, whenSignedOut, withQuery } from './ask.js';
 import { Customers } from './customers.js';
 import { Diagnosis } from './diagnosis.js';
 import { EmailPage } from './email.js';
@@ -11,11 +11,12 @@ import { html } from './html.js';
 import { Keys } from './keys.js';
 import { connect, disconnect, useOverview } from './live.js';
 import { Overview } from './overview.js';
-import { Empty, Questions } from './parts.js';
+import { Dialog, Empty, Questions } from './parts.js';
+import { Refusals } from './refusals.js';
 import { go, useRoute } from './route.js';
 import { Scheduled } from './scheduled.js';
 import { SignIn } from './sign-in.js';
-import { Submitted, SubmittedPage } from './submitted.js';
+import { SubmittedPage } from './submitted.js';
 import { Suppressions } from './suppressions.js';
 import { verdictOf } from './verdict.js';
 import { WebhookPage, Webhooks } from './webhooks.js';
@@ -23,23 +24,41 @@ import { WebhookPage, Webhooks } from './webhooks.js';
 const sections = [
   { path: '/', name: 'Overview', page: Overview },
   { path: '/emails', name: 'Emails', page: Emails, one: EmailPage },
-  { path: '/submitted', name: 'Over SMTP', page: Submitted, one: SubmittedPage },
   { path: '/scheduled', name: 'Scheduled', page: Scheduled },
   { path: '/customers', name: 'Customers', page: Customers },
   { path: '/applications', name: 'Applications', page: Applications },
   { path: '/suppressions', name: 'Suppressions', page: Suppressions },
+  { path: '/refusals', name: 'SMTP refusals', page: Refusals },
   { path: '/webhooks', name: 'Webhooks', page: Webhooks, one: WebhookPage },
   { path: '/diagnosis', name: 'Diagnosis', page: Diagnosis },
   { path: '/keys', name: 'Keys', page: Keys },
 ];
 
+// The page of one mail that came over SMTP; the list of them is a part of Emails.
+const submitted = {
+  path: '/submitted',
+  name: 'Email',
+  page: ToEmails,
+  one: SubmittedPage,
+  within: '/emails',
+};
+
+function ToEmails({ query: { key } }) {
+  useEffect(() => go(withQuery('/emails', { source: 'smtp', key }), { replace: true }), []);
+  return null;
+}
+
+// The document says it, unless the database was away.
+const told = { true: true, false: false }[document.querySelector('meta[name=signed-in]')?.content];
+
 function App() {
-  const [signedIn, setSignedIn] = useState();
+  const [signedIn, setSignedIn] = useState(told);
   useEffect(() => {
     whenSignedOut(() => {
       disconnect();
       setSignedIn(false);
     });
+    if (told !== undefined) return;
     ask('/dashboard/session').then(
       ({ signed_in: isSignedIn }) => setSignedIn(isSignedIn),
       // An api that is away is shown by the pages; only a session that is missing is asked for.
@@ -59,13 +78,18 @@ function Shell({ onSignOut }) {
   const { path, query } = useRoute();
   const { overview, connected, isDatabaseAway } = useOverview();
   const [, first = '', id] = path.split('/');
-  const section = sections.find((each) => each.path === `/${first}`);
+  const section = [...sections, submitted].find((each) => each.path === `/${first}`);
   const tone = overview || isDatabaseAway ? verdictOf(overview ?? {}, { isDatabaseAway }).tone : 'quiet';
 
   useEffect(() => {
-    document.title = `${section?.name ?? 'Postern'}${section?.path === '/' ? '' : ' · Postern'}`;
-  }, [section]);
-  useShortcuts();
+    // The page of one thing says itself what it is about.
+    if (!id)
+      document.title = `${section?.name ?? 'Page not found'}${section?.path === '/' ? '' : ' · Postern'}`;
+  }, [section, id]);
+  const [isOpen, setOpen] = useState(false);
+  const [isHelp, setHelp] = useState(false);
+  useEffect(() => setOpen(false), [path]);
+  useShortcuts(() => setHelp(true));
 
   const signOut = async () => {
     disconnect();
@@ -90,24 +114,28 @@ function Shell({ onSignOut }) {
         </svg>
         <span>Postern</span>
       </a>
-      <nav aria-label="Sections">
-        ${sections.map(
+      <nav aria-label="Sections" class=${isOpen ? 'open' : ''}>
+        <button type="button" class="menu" aria-expanded=${isOpen} aria-controls="sections" onClick=${() => setOpen(!isOpen)}>
+          ${section?.name ?? 'Sections'}<span class=${`dot ${tone}`} aria-hidden="true"></span></button>
+        <div class="links" id="sections">${sections.map(
           (each) => html`<a href=${each.path} key=${each.path}
-            aria-current=${each === section ? 'page' : undefined}>
+            aria-current=${[section?.path, section?.within].includes(each.path) ? 'page' : undefined}>
             ${each.name}
             ${each.path === '/' && html`<span class=${`dot ${tone}`} aria-hidden="true"></span>`}
           </a>`,
-        )}
+        )}</div>
       </nav>
       <div class="foot">
         <p class=${`live ${connected ? 'on' : 'off'}`} role="status">${connected ? 'Live' : 'Connecting …'}</p>
         <a href="/docs" target="_blank" rel="noopener">Manual</a>
+        <button type="button" class="plain help" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => setHelp(true)}>?</button>
         <${Theme} />
         <button type="button" class="plain" onClick=${signOut}>Sign out</button>
       </div>
     </header>
     <main id="main" tabindex="-1">${page}</main>
-    <${Questions} />`;
+    <${Questions} />
+    ${isHelp && html`<${Keyboard} onClose=${() => setHelp(false)} />`}`;
 }
 
 const themes = ['system', 'light', 'dark'];
@@ -127,8 +155,35 @@ function applyTheme(theme) {
   dispatchEvent(new Event('theme'));
 }
 
-/** `/` looks for mail; `g` and a letter goes somewhere. */
-function useShortcuts() {
+const places = {
+  o: '/',
+  e: '/emails',
+  s: '/scheduled',
+  c: '/customers',
+  a: '/applications',
+  u: '/suppressions',
+  r: '/refusals',
+  w: '/webhooks',
+  d: '/diagnosis',
+  k: '/keys',
+};
+
+const keys = [
+  ['/', 'Search'],
+  ['j, k or ↓, ↑', 'Next and previous email of the list'],
+  ['Enter', 'Open the email'],
+  ['x', 'Choose the email'],
+  ['?', 'This page'],
+  ...sections.map(({ path, name }) => [`g ${Object.keys(places).find((key) => places[key] === path)}`, name]),
+];
+
+const Keyboard = ({ onClose }) => html`<${Dialog} title="Keyboard shortcuts" onClose=${onClose}>
+  <dl class="keys">${keys.map(([key, does]) => html`<dt key=${key}><kbd>${key}</kbd></dt><dd>${does}</dd>`)}</dl>
+  <footer><button type="button" class="primary" onClick=${onClose}>Close</button></footer>
+</${Dialog}>`;
+
+/** `/` looks for mail; `g` and a letter goes somewhere; `?` tells all of them. */
+function useShortcuts(help) {
   useEffect(() => {
     let armed = false;
     const press = (event) => {
@@ -139,18 +194,8 @@ function useShortcuts() {
         event.target.closest?.('input, textarea, select, dialog')
       )
         return;
-      const target = {
-        o: '/',
-        e: '/emails',
-        s: '/scheduled',
-        c: '/customers',
-        a: '/applications',
-        d: '/diagnosis',
-        k: '/keys',
-        u: '/suppressions',
-        w: '/webhooks',
-      };
-      if (armed && target[event.key]) go(target[event.key]);
+      if (armed && places[event.key]) go(places[event.key]);
+      if (event.key === '?') help();
       armed = event.key === 'g';
       if (event.key === '/') {
         event.preventDefault();

@@ -6,7 +6,7 @@ import { useOverview } from './live.js';
 import { Fault, Prose, Status, Time, useLoaded } from './parts.js';
 import { LatenessPlot, ThroughputPlot } from './plots.js';
 import { verdictOf } from './verdict.js';
-import { ago, causeWords, count, plural, span, upTo } from './words.js';
+import { ago, causeWords, count, mailPath, plural, span, upTo } from './words.js';
 
 export function Overview() {
   const { overview, isDatabaseAway } = useOverview();
@@ -117,13 +117,13 @@ function Attention() {
     <header class="bar"><h2>Needs attention</h2><a href="/emails?statuses=held,uncertain,bounced,deferred">Show all</a></header>
     <ul class="list">
       ${emails.map(
-        (email) => html`<li key=${email.id}><a href=${`/emails/${email.id}`}>
+        (email) => html`<li key=${email.id}><a href=${mailPath(email)}>
           <${Status} status=${email.status} />
-          <span class="what"><b>${email.subject}</b> <span class="soft">to ${email.recipients[0]?.address}${
-            email.recipients.length > 1 ? ` and ${email.recipients.length - 1} more` : ''
+          <span class="what"><b>${email.subject ?? `From ${email.from}`}</b> <span class="soft">to ${email.recipients[0]?.address}${
+            email.recipient_count > 1 ? ` and ${email.recipient_count - 1} more` : ''
           }</span></span>
           <span class="why">${causeWords(email.reason, value.causes)?.title}</span>
-          <span class="soft"><${Time} time=${email.updated_at} relative /></span>
+          <span class="soft"><${Time} time=${email.finished_at ?? email.created_at} relative /></span>
         </a></li>`,
       )}
     </ul>

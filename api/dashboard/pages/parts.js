@@ -2,7 +2,8 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { useChanges } from './live.js';
-import { ago, at, inFull, statusWords } from './words.js';
+import { cameBack, cameFrom } from './route.js';
+import { ago, at, inFull, statusWords, withZone } from './words.js';
 
 export const Status = ({ status, paused = false }) => html`
   <span class=${`status ${paused ? 'quiet' : (statusWords[status]?.tone ?? 'quiet')}`}
@@ -14,6 +15,19 @@ export const Time = ({ time, relative = false }) =>
   time
     ? html`<time datetime=${new Date(time).toISOString()} title=${inFull(time)}>${relative ? ago(time) : at(time)}</time>`
     : html`<span class="soft">–</span>`;
+
+/** A time for whoever has to name it to somebody: with its zone, how long ago, and to copy. */
+export const Moment = ({
+  time,
+}) => html`<time datetime=${new Date(time).toISOString()}>${withZone(time)}</time>
+  ${' '}<span class="soft">${ago(time)}</span> <${Copy} text=${new Date(time).toISOString()} label="Copy" what="the time" />`;
+
+/** What the tab of the browser is called. */
+export function useTitle(title) {
+  useEffect(() => {
+    if (title) document.title = `${title} · Postern`;
+  }, [title]);
+}
 
 /** Sentences with their `code` and their NAMES_OF_VARIABLES set apart. */
 export const Prose = ({ text }) =>
@@ -33,6 +47,14 @@ export const Fault = ({ error }) =>
       </div>`
     : null;
 
+/** Back to the list as it was left, where one came from it. */
+export const Crumbs = () =>
+  html`<nav class="crumbs" aria-label="Where this is"><a href="/emails" onClick=${(event) => {
+    if (!cameFrom('/emails')) return;
+    event.preventDefault();
+    history.back();
+  }}>Emails</a></nav>`;
+
 export const Empty = ({ title, children }) =>
   html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
 
@@ -40,15 +62,19 @@ export const Empty = ({ title, children }) =>
  * What `load` resolves with, loaded again whenever something happened (`about`: to that one thing).
  * While it loads again, the old one stays.
  */
-export function useLoaded(load, dependencies, { about, live = true } = {}) {
-  const [state, setState] = useState({ loading: true });
+export function useLoaded(load, dependencies, { about, live = true, keep } = {}) {
+  const [state, setState] = useState(() =>
+    cameBack() && kept.has(keep) ? { value: kept.get(keep), loading: true } : { loading: true },
+  );
   const turn = useRef(0);
   const look = useCallback(async () => {
     turn.current += 1;
     const mine = turn.current;
     try {
       const value = await load();
-      if (mine === turn.current) setState({ value, loading: false });
+      if (mine !== turn.current) return;
+      setState({ value, loading: false });
+      if (keep) remember(keep, value);
     } catch (error) {
       if (mine === turn.current) setState((before) => ({ ...before, error, loading: false }));
     }
@@ -65,6 +91,16 @@ export function useLoaded(load, dependencies, { about, live = true } = {}) {
 }
 
 const nothing = () => {};
+
+/** What lists showed, for whoever comes back to one: a few, because each may hold fifty rows. */
+const kept = new Map();
+const mostKept = 10;
+
+function remember(name, value) {
+  kept.delete(name);
+  kept.set(name, value);
+  if (kept.size > mostKept) kept.delete(kept.keys().next().value);
+}
 
 /** A button that waits for what it does, and a place for what went wrong. */
 export function Action({ does, children, kind = '', confirm, onError, disabled = false, title }) {
@@ -132,7 +168,7 @@ export function Dialog({ title, onClose, children }) {
 export const Field = ({ label, hint, children }) =>
   html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
 
-export function Copy({ text, label = 'Copy' }) {
+export function Copy({ text, label = 'Copy', what }) {
   const [said, setSaid] = useState();
   const press = async ({ currentTarget }) => {
     setSaid(
@@ -143,7 +179,7 @@ export function Copy({ text, label = 'Copy' }) {
     );
     setTimeout(() => setSaid(undefined), 1_500);
   };
-  return html`<button type="button" class="small" onClick=${press}>${said ?? label}</button>`;
+  return html`<button type="button" class="small" onClick=${press} aria-label=${what && !said ? `${label} ${what}` : undefined}>${said ?? label}</button>`;
 }
 
 /** Browsers give the clipboard only to pages over HTTPS or on localhost; elsewhere a selection beside the button is copied. */

@@ -6,10 +6,24 @@ const tell = () => {
   for (const listener of listeners) listener();
 };
 
-addEventListener('popstate', tell);
+let isBack = false;
+let previous;
+addEventListener('popstate', () => {
+  isBack = true;
+  previous = undefined;
+  tell();
+});
+
+/** Whether the page before in the browser's history is this one. */
+export const cameFrom = (path) => previous === path;
+
+/** Whether the page that is shown was returned to: then it looks as it was left. */
+export const cameBack = () => isBack;
 
 export function go(path, { replace = false } = {}) {
   if (path === location.pathname + location.search) return;
+  isBack = false;
+  if (!replace) previous = location.pathname;
   history[replace ? 'replaceState' : 'pushState'](null, '', path);
   if (!replace) scrollTo(0, 0);
   tell();
@@ -44,12 +58,12 @@ export function useRoute() {
 }
 
 /** The same page with other words in its query. */
-export function goWith(changes) {
+export function goWith(changes, { replace = changes.text !== undefined } = {}) {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined || value === '') query.delete(name);
     else query.set(name, value);
   }
   const text = query.toString().replaceAll('%2C', ',');
-  go(location.pathname + (text ? `?${text}` : ''), { replace: 'text' in changes });
+  go(location.pathname + (text ? `?${text}` : ''), { replace });
 }

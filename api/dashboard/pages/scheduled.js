@@ -85,7 +85,7 @@ function localIn(time, timeZone) {
   return parts.format(new Date(time)).replace(' ', 'T');
 }
 
-function Move({ email, onClose }) {
+export function Move({ email, onClose }) {
   const [error, setError] = useState();
   const zone = email.time_zone ?? ownZone;
   const zones = [...new Set([zone, ownZone, 'UTC', ...(Intl.supportedValuesOf?.('timeZone') ?? [])])];

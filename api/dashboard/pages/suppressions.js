@@ -75,7 +75,7 @@ function Search({ q, reason }) {
     // Half an address is none: the api would only say so.
     if (address !== '' && !/.@./.test(address)) return;
     timer.current = setTimeout(
-      () => goWith({ q: address, reason: undefined, after: undefined, text: undefined }),
+      () => goWith({ q: address, reason: undefined, after: undefined }, { replace: true }),
       300,
     );
   };
@@ -111,12 +111,14 @@ function Entry({ entry, causes, look }) {
     reason,
     stream,
     cause,
-    source_email_id: source,
+    source_email_id: emailId,
+    source_queue_id: queueId,
     reply,
     note,
     created_at: since,
     expires_at: until,
   } = entry;
+  const source = emailId ? `/emails/${emailId}` : queueId ? `/submitted/${queueId}` : undefined;
   const words = causeWords(cause, causes);
   const remove = async () => {
     await ask(pathOf(address, stream), { method: 'DELETE' });
@@ -128,7 +130,7 @@ function Entry({ entry, causes, look }) {
     <td class="main"><b>${address}</b>
       ${stream && html` <span class="soft">only the stream <code>${stream}</code></span>`}
       <div class="why">${words ? html`${words.title}. ` : html`${says} `}${
-        source && html`<a href=${`/emails/${source}`}>The email that showed it</a>`
+        source && html`<a href=${source}>The email that showed it</a>`
       }</div>
       ${reply && html`<pre class="said">${reply}</pre>`}
       ${note && html`<div class="soft">${note}</div>`}

@@ -55,6 +55,7 @@ const titles = {
       resend: 'Sent again by a person',
       cancelled: 'Cancelled by a person',
     })[outcome] ?? 'Decided by a person',
+  'sent-again': () => 'Sent again, as a new email',
   notified: () => 'The sender was notified',
 };
 
@@ -101,6 +102,7 @@ function Entry({ event, first, causes }) {
     ${said && !(isEcho && detail.stage) && html`<pre class="said">${said}</pre>`}
     ${type === 'queued' && html`<${Rewritten} detail=${detail} />`}
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
+    ${detail.emailId && html`<p><a href=${`/emails/${detail.emailId}`}>The new email</a></p>`}
     ${detail.actor && html`<p class="soft">by ${detail.actor}</p>`}
     ${detail.queueId && html`<p class="soft">queue id <code>${detail.queueId}</code></p>`}
     ${detail.providerQueueId && html`<p class="soft">the provider’s id <code>${detail.providerQueueId}</code></p>`}
@@ -126,7 +128,9 @@ function Conversation({ detail }) {
   );
   const ended = shown.indexOf(stage);
   const isGood = stage === 'accepted';
-  const timed = Object.entries(timings).filter(([, ms]) => ms >= 0.05);
+  const timed = Object.entries(timings)
+    .filter(([, ms]) => ms >= 0.05)
+    .sort(([one], [other]) => stages.indexOf(one) - stages.indexOf(other));
   const total = timed.reduce((sum, [, ms]) => sum + ms, 0);
   // A session that is used again begins at MAIL.
   const isReused = !('tcp' in timings) && shown.indexOf(stage) >= shown.indexOf('mail');

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { DeliveryStatus } from './heard.js';
 import { html } from './html.js';
-import { Action, Copy, Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
+import { Action, Copy, Dialog, Empty, Fault, Field, Time, useLoaded, useTitle } from './parts.js';
 import { go, goWith } from './route.js';
 import { ago, at, count, plural, span } from './words.js';
 
@@ -145,6 +145,7 @@ const Secret = ({
 
 export function WebhookPage({ id }) {
   const { value: webhook, error, look } = useLoaded(() => ask(`/api/v1/webhooks/${id}`), [id]);
+  useTitle(webhook?.url ?? 'Webhook');
   const crumbs = html`<nav class="crumbs" aria-label="Where this is"><a href="/webhooks">Webhooks</a></nav>`;
   if (error && !webhook) return html`${crumbs}<h1>Endpoint not found</h1><${Fault} error=${error} />`;
   if (!webhook) return html`<h1 class="unseen">Webhook</h1><p class="soft" role="status">Loading …</p>`;

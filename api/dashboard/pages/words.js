@@ -53,6 +53,12 @@ export function at(time) {
   return date.toDateString() === new Date().toDateString() ? clock.format(date) : dayAndClock.format(date);
 }
 export const inFull = (time) => (time ? full.format(new Date(time)) : '');
+const zoned = new Intl.DateTimeFormat(undefined, {
+  ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
+  ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+});
+/** `Mon, 3 Mar 2026, 10:02:07 CET`. */
+export const withZone = (time) => zoned.format(new Date(time));
 export const utc = (time) => `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** A time in somebody's zone, such as `Mon 3 Mar, 09:00`. */
@@ -109,5 +115,8 @@ export function bytes(size) {
   if (size < 1_000_000) return `${(size / 1_000).toFixed(1)} kB`;
   return `${(size / 1_000_000).toFixed(1)} MB`;
 }
+
+/** The page of a mail, whichever way it came. */
+export const mailPath = ({ id, source }) => `/${source === 'smtp' ? 'submitted' : 'emails'}/${id}`;
 
 export const mailbox = ({ address, name }) => (name ? `${name} <${address}>` : address);

@@ -1,5 +1,6 @@
 // Finding mail, doing things to many mails at once, and looking at what a mail contains without being seen.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withShownLinks } from '../../../api/dashboard/links.ts';
 import { countRemote, isolatedHtml } from '../../../api/dashboard/message.ts';
 import { countMinutes, readMinutes } from '../../../api/dashboard/minutes.ts';
 import { writeDocuments } from '../../../api/dashboard/search-documents.ts';
@@ -224,8 +225,19 @@ describe('looking at a mail', () => {
     const response = await fetch(`${dashboard.base}/dashboard/emails/${id}/preview`, { headers: { cookie } });
     const policy = response.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
-    expect(policy).toMatch(/; sandbox$/);
-    expect(policy).not.toMatch(/script-src|allow-|https?:/);
+    expect(policy).toMatch(/; sandbox allow-popups allow-popups-to-escape-sandbox$/);
+    expect(policy).not.toMatch(/script-src|allow-(?!popups)|https?:/);
+    const remote = await fetch(`${dashboard.base}/dashboard/emails/${id}/preview?remote=1`, {
+      headers: { cookie },
+    });
+    expect(remote.headers.get('content-security-policy')).toBe(
+      policy.replace('img-src data:', 'img-src data: https: http:'),
+    );
+    const picture = await fetch(`${dashboard.base}/dashboard/emails/${id}/attachments/0/picture`, {
+      headers: { cookie },
+    });
+    expect(picture.headers.get('content-type')).toBe('image/png');
+    expect(picture.headers.get('content-security-policy')).toContain('sandbox');
     const body = await response.text();
     expect(body).toContain(`src="data:image/png;base64,${Buffer.from('png').toString('base64')}"`);
     expect(body).not.toMatch(/<(base|meta http-equiv|link)\b/i);
@@ -239,6 +251,40 @@ describe('looking at a mail', () => {
     expect(isolatedHtml('<p>a link, a base</p>', []).join('')).toContain('<p>a link, a base</p>');
   });
 
+  test.each([
+    [
+      '<a href="https://example.com/?a=1&amp;b=2" target=_top>x</a>',
+      '/dashboard/leave?to=https%3A%2F%2Fexample.com%2F%3Fa%3D1%26b%3D2',
+    ],
+    [
+      "<A class=b HREF='javascript:alert(1)' ping=https://evil.example.com>x</A>",
+      '/dashboard/leave?to=javascript%3Aalert(1)',
+    ],
+    ['<area href=//example.com/x shape=rect>', '/dashboard/leave?to=%2F%2Fexample.com%2Fx'],
+  ])('lets %s show where it leads', (html, shown) => {
+    const rewritten = withShownLinks(html);
+    expect(rewritten).toContain(` href="${shown}" target="_blank" rel="noopener noreferrer">`);
+    expect(rewritten).not.toMatch(/_top(?<!x-target=_top)|ping=/);
+    expect(rewritten.match(/href=/gi)).toHaveLength(1);
+  });
+
+  test('leaves links within the mail alone, and gives no window to a link that is written oddly', () => {
+    expect(withShownLinks('<a href="#top">x</a>')).toBe('<a href="#top">x</a>');
+    expect(withShownLinks('<a title=">" href="https://evil.example.com" target="_blank">x</a>')).not.toMatch(
+      /(?<!x-)target="_blank"/,
+    );
+  });
+
+  test('shows where a link leads, to anybody, and goes there only when asked', async () => {
+    const leave = async (to: string) =>
+      (await fetch(`${dashboard.base}/dashboard/leave?to=${encodeURIComponent(to)}`)).text();
+    expect(await leave('https://example.com/?a="><script>')).toContain(
+      'href="https://example.com/?a=&quot;&gt;&lt;script&gt;"',
+    );
+    for (const target of ['javascript:alert(1)', 'data:text/html,x', '//example.com', ''])
+      expect(await leave(target)).not.toContain('<a ');
+  });
+
   test('counts what would have been loaded', () => {
     expect(countRemote(html)).toBe(2);
     expect(countRemote('<p style="background:url(https://example.com/a.png)">')).toBe(1);
@@ -248,10 +294,15 @@ describe('looking at a mail', () => {
   });
 
   // An expression that begins again at each of them would take hours.
-  test.each(['src=', 'url(', '<link href='])('megabytes of blanks behind %s are counted at once', (start) => {
-    expect(countRemote(`${start}${' '.repeat(5_000_000)}x`)).toBe(0);
-    expect(countRemote(start.repeat(1_000_000))).toBe(0);
-  });
+  test.each(['src=', 'url(', '<link href=', '<a href=', "target='"])(
+    'megabytes of blanks behind %s are counted at once',
+    (start) => {
+      expect(countRemote(`${start}${' '.repeat(5_000_000)}x`)).toBe(0);
+      expect(countRemote(start.repeat(1_000_000))).toBe(0);
+      withShownLinks(`<a ${start}${' '.repeat(5_000_000)}x`);
+      withShownLinks(`<a ${start.repeat(1_000_000)}>`);
+    },
+  );
 
   test('an attachment is only ever a file to keep', async () => {
     const id = await insert({
@@ -267,6 +318,10 @@ describe('looking at a mail', () => {
       headers: { cookie },
     });
     expect(response.headers.get('content-disposition')).toMatch(/^attachment;/);
+    const picture = await fetch(`${dashboard.base}/dashboard/emails/${id}/attachments/0/picture`, {
+      headers: { cookie },
+    });
+    expect(picture.status).toBe(404);
     expect(response.headers.get('content-type')).toBe('application/octet-stream');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     expect(await response.text()).toBe('<script>alert(1)</script>');
@@ -359,7 +414,8 @@ test('the lists bring the words of their causes: one wording, that of the catalo
   );
   const causes = async () => ({
     ...(await get('/dashboard/emails?text=Kept')).body.causes,
-    ...(await get('/dashboard/submitted')).body.causes,
+    ...(await get('/dashboard/emails?source=smtp')).body.causes,
+    ...(await get('/dashboard/submitted/Q1')).body.causes,
   });
   const { 'relay-refused': refused, 'database-restored': restored } = ownCauses;
   expect(await causes()).toEqual({ 'relay-refused': refused, 'database-restored': restored });

@@ -10,7 +10,7 @@ import { adminPassword, hasChromium, keepScreenshot, openBrowser, openPage, sign
 const sections = [
   ['/', 'overview'],
   ['/emails', 'emails'],
-  ['/submitted', 'over-smtp'],
+  ['/refusals', 'refusals'],
   ['/scheduled', 'scheduled'],
   ['/customers', 'customers'],
   ['/applications', 'applications'],
@@ -108,7 +108,12 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await frame.getByText('Your order is on its way').waitFor();
     await page.getByText('2 remote resources not loaded').waitFor();
     expect(await faultsOf(page)).toEqual([]);
+    const opened = page.context().waitForEvent('page');
     await frame.locator('#away').click();
+    const leaving = await opened;
+    await leaving.getByText('https://evil.example.com/', { exact: true }).waitFor();
+    expect(new URL(leaving.url()).origin).toBe(stack.api.url);
+    await leaving.close();
     await frame.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('tab', { name: 'Source' }).click();
     await page.getByText('Subject: Evil order').waitFor();

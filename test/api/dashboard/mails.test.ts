@@ -1,0 +1,178 @@
+// The list of all mail and the page of one, in a real browser.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EmailDraft } from '../../../relay/client/email/draft.ts';
+import { insertEmail } from '../../../relay/client/email/insert.ts';
+import { until } from '../../kit/until.ts';
+import { faultsOf } from './axe.ts';
+import { hasChromium, openBrowser, openPage, signIn } from './chromium.ts';
+import { type Dashboard, startDashboard } from './dashboard.ts';
+
+describe.skipIf(!hasChromium)('all mail in a browser', () => {
+  let dashboard: Dashboard;
+  let browser: Awaited<ReturnType<typeof openBrowser>>;
+  let page: Awaited<ReturnType<typeof openPage>>;
+  beforeAll(async () => {
+    [dashboard, browser] = await Promise.all([startDashboard(), openBrowser()]);
+    await fill();
+    page = await openPage(browser);
+    await signIn(page, dashboard.base, '/emails');
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await dashboard?.[Symbol.asyncDispose]();
+  });
+
+  const insert = async (draft: Partial<EmailDraft>) => {
+    const { id } = await dashboard.database.transaction((tx) =>
+      insertEmail(tx, {
+        kind: 'single',
+        from: { address: 'hello@example.com' },
+        recipients: [{ kind: 'to', address: 'ann@example.com', name: 'Ann Example' }],
+        subject: 'Hello',
+        text: 'Hello',
+        dueAt: new Date(Date.now() + 3_600_000),
+        ...draft,
+      }),
+    );
+    return id;
+  };
+
+  /** What the relay would have written. */
+  async function fill() {
+    for (let n = 0; n < 30; n++) await insert({ subject: `Letter ${n}` });
+    const unsure = await insert({ subject: 'Unsure', tags: [{ name: 'app', value: 'shop' }] });
+    await dashboard.query(
+      `update email set status = 'uncertain', queue_id = 'UNSURE', accepted_at = now(), next_hand_over_at = null where id = $1`,
+      [unsure],
+    );
+    await dashboard.query(
+      `insert into message (queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority)
+       select 'UNSURE', id, 'postern', 'hello@example.com', 'hello@example.com', message_id, null, 900, 1 from email where subject = 'Unsure'
+       union all
+       values ('1M8PD79SR22PCMSZ', null::uuid, 'printer', 'scan@example.com', 'scan@example.com', '<1@scan>', 'Scan 7', 900, 1)`,
+    );
+    await dashboard.query(
+      `insert into recipient (queue_id, ordinal, email_id, address, status, priority, marked_at, reason, finished_at, reply)
+       select 'UNSURE', 0, id, 'ann@example.com', 'uncertain'::mail_status, 1, now(), 'reply-lost', null, null from email where subject = 'Unsure'
+       union all
+       select '1M8PD79SR22PCMSZ', n, null::uuid, 'kim' || n || '@example.net', 'bounced'::mail_status, 1, null, 'user-unknown', now(), '550 5.1.1 User unknown'
+       from generate_series(0, 2) n`,
+    );
+    await dashboard.query(
+      `insert into message_part (queue_id, part, content) values ('1M8PD79SR22PCMSZ', 0, 'Subject: Scan 7')`,
+    );
+    await dashboard.query(
+      `insert into cause (slug, title, meaning, fix) values ('user-unknown', 'No such mailbox', 'm', 'Correct the address.')
+       on conflict (slug) do update set title = excluded.title, fix = excluded.fix`,
+    );
+  }
+
+  test('one list, narrowed in the address; rows and focus are there on the way back; the page of a mail acts', async () => {
+    await until(async () => (await page.locator('.total').innerText()) === '32');
+    await page.getByRole('button', { name: 'Filters' }).click();
+    await page.getByLabel('Source').selectOption('smtp');
+    const scan = page.getByRole('link', { name: 'Scan 7' });
+    await until(async () => (await page.locator('tbody tr').count()) === 1);
+    expect(new URL(page.url()).search).toBe('?source=smtp');
+    await page.getByText('No such mailbox').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+
+    await scan.click();
+    await page.getByRole('heading', { name: 'Scan 7' }).waitFor();
+    expect(await page.title()).toBe('Scan 7 · Postern');
+    // Three recipients with one fate: the advice and the reply stand there once.
+    await page.getByText('3 recipients').waitFor();
+    expect(await page.getByText('Correct the address.').count()).toBe(1);
+    expect(await page.getByText('550 5.1.1 User unknown').count()).toBe(1);
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('link', { name: '← Emails' }).click();
+    await until(async () => (await page.locator('tbody tr').count()) === 1);
+
+    await page.goto(`${dashboard.base}/emails?text=letter`);
+    await page.getByRole('link', { name: 'Letter 7' }).click();
+    await page.getByRole('heading', { name: 'Letter 7' }).waitFor();
+    // Rows of before are shown at once: the answer to the new question is kept back until then.
+    const shown = Promise.withResolvers<void>();
+    await page.route('**/dashboard/emails?*', (route) => shown.promise.then(() => route.continue()));
+    await page.goBack();
+    await page.getByRole('link', { name: 'Letter 8' }).waitFor();
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Letter 7');
+    shown.resolve();
+    await page.unrouteAll({ behavior: 'wait' });
+
+    const csv = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'CSV' }).click();
+    expect((await csv).suggestedFilename()).toMatch(/^emails-.*\.csv$/);
+    expect(page.complaints).toEqual([]);
+  }, 60_000);
+
+  test('the first view costs six requests and 120 kB; all sections are a press away on a phone; ? tells the keys', async () => {
+    const fresh = await openPage(browser, { storageState: await page.context().storageState() });
+    const sizes: Promise<number>[] = [];
+    fresh.on('requestfinished', (request) =>
+      sizes.push(request.sizes().then((each) => each.responseBodySize)),
+    );
+    let requests = 0;
+    fresh.on('request', () => {
+      requests += 1;
+    });
+    await fresh.goto(dashboard.base);
+    await fresh.getByText('Live', { exact: true }).waitFor();
+    await fresh.getByRole('heading', { name: 'Throughput' }).waitFor();
+    await fresh.waitForLoadState('load');
+    expect(requests).toBeLessThanOrEqual(6);
+    const total = (await Promise.all(sizes)).reduce((sum, each) => sum + each, 0);
+    expect(total).toBeLessThanOrEqual(120_000);
+    await fresh.keyboard.press('?');
+    await fresh.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Suppressions').waitFor();
+    expect(await faultsOf(fresh)).toEqual([]);
+    await fresh.keyboard.press('Escape');
+
+    await fresh.setViewportSize({ width: 390, height: 844 });
+    const menu = fresh.getByRole('button', { name: 'Overview' });
+    await menu.click();
+    const links = await fresh.getByRole('navigation', { name: 'Sections' }).getByRole('link').all();
+    expect(links.length).toBeGreaterThan(9);
+    for (const link of links) {
+      const box = await link.boundingBox();
+      expect((box?.x ?? 999) + (box?.width ?? 999)).toBeLessThanOrEqual(390);
+      expect((box?.y ?? 999) + (box?.height ?? 999)).toBeLessThanOrEqual(844);
+    }
+    expect(await faultsOf(fresh)).toEqual([]);
+    await fresh.getByRole('link', { name: 'Suppressions' }).click();
+    await fresh.getByRole('button', { name: 'Suppressions', expanded: false }).waitFor();
+
+    const lost = await fresh.goto(`${dashboard.base}/nowhere`);
+    expect(lost?.status()).toBe(404);
+    await fresh.getByRole('link', { name: 'Dashboard' }).waitFor();
+    await fresh.context().close();
+  }, 60_000);
+
+  test('what nobody knows is decided by a person, who may take it back for a moment; sending again leads to the new mail', async () => {
+    await page.goto(`${dashboard.base}/emails?tag=app:shop`);
+    await page.getByRole('link', { name: 'Unsure' }).click();
+    const resolve = page.getByRole('region', { name: 'Did it arrive?' });
+    await resolve.getByRole('button', { name: 'It arrived' }).click();
+    await resolve.getByRole('button', { name: 'Undo' }).click();
+    await resolve.getByRole('button', { name: 'It arrived' }).waitFor();
+    const status = async () =>
+      (await dashboard.query<{ status: string }>(`select status from recipient where queue_id = 'UNSURE'`))
+        .rows[0]?.status;
+    expect(await status()).toBe('uncertain');
+    expect(await faultsOf(page)).toEqual([]);
+    await resolve.getByRole('button', { name: 'It arrived' }).click();
+    await resolve.getByText('marked as arrived').waitFor();
+    // Whoever goes on has decided.
+    await page.getByRole('link', { name: 'Keys' }).click();
+    await until(async () => (await status()) === 'sent');
+
+    await page.goBack();
+    await page.getByRole('button', { name: 'Send again' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Send again' }).click();
+    await page.getByRole('link', { name: 'an earlier email' }).click();
+    await page.getByText('Sent again, as a new email').waitFor();
+    const { rows } = await dashboard.query('select from email where again_of is not null');
+    expect(rows).toHaveLength(1);
+    expect(page.complaints).toEqual([]);
+  }, 60_000);
+});
