@@ -44,10 +44,12 @@ test('a suppressed recipient ends, and the others of the mail are served', async
   await expect.poll(statuses, { timeout: 20_000 }).toEqual(['sent', 'suppressed', 'sent']);
   const [, ben] = await recipientsOf(db.query, queueId);
   expect(ben).toMatchObject({ reason: 'address-suppressed', attempts: 0, reply: null });
-  expect(await eventsOf(db.query, queueId)).toContainEqual({
-    ...{ type: 'suppressed', recipient: 'Ben@Example.ORG' },
-    detail: expect.objectContaining({ cause: 'address-suppressed' }),
-  });
+  expect(await eventsOf(db.query, queueId)).toContainEqual(
+    expect.objectContaining({
+      ...{ type: 'suppressed', recipient: 'Ben@Example.ORG' },
+      detail: expect.objectContaining({ cause: 'address-suppressed' }),
+    }),
+  );
   const { rows } = await db.query('select finished_at is not null as over from recipient where ordinal = 1');
   expect(rows).toEqual([{ over: true }]);
 });
@@ -107,17 +109,19 @@ test('mail of the API shows it, and endpoints hear of it', async () => {
   });
 });
 
-test('an entry for a stream stops mail of that stream only', async () => {
+test('an entry for a stream stops mail of that stream only, and none that ignores the list', async () => {
   await suppress('ann@example.org', { stream: 'news' });
-  const mails = await queueMails(db.query, [{}, {}, {}]);
-  const [news, password, other] = mails.map(({ queueId }) => queueId) as [string, string, string];
+  const mails = await queueMails(db.query, [{}, {}, {}, {}]);
+  const [news = '', password = '', other = '', all = ''] = mails.map(({ queueId }) => queueId);
   await db.query(`update message set stream = 'news' where queue_id = $1`, [news]);
   await db.query(`update message set stream = 'passwords' where queue_id = $1`, [password]);
+  await db.query(`update message set stream = 'news', ignore_suppression = true where queue_id = $1`, [all]);
   await start();
   for (const [queueId, status] of [
     [news, 'suppressed'],
     [password, 'sent'],
     [other, 'sent'],
+    [all, 'sent'],
   ] as const) {
     await settled(db.query, queueId, final);
     expect((await recipientsOf(db.query, queueId))[0]).toMatchObject({ status });
