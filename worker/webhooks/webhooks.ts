@@ -8,6 +8,12 @@ import { findDueWebhooks } from '../../relay/client/webhook/outgoing.ts';
 import { type Delivering, drainEndpoint, type Outcome } from './drain-endpoint.ts';
 
 const lookEveryMs = 1_000;
+/**
+ * For a second after a drain: a transaction that began while the last event was under way wakes nobody
+ * (a_webhook_is_idle), and may be committed just after we found nothing more.
+ */
+const lookAfterDrainMs = 100;
+const drainLastsMs = 1_000;
 /** While there is no endpoint at all. */
 const lookWithoutEndpointMs = 30_000;
 const listenAgainMs = 5_000;
@@ -41,10 +47,12 @@ export function startWebhooks({
     ...{ stopping: stopping.signal, ending: ending.signal },
   };
   let isAway = false;
+  let drainedAt = Number.NEGATIVE_INFINITY;
 
   async function look(): Promise<number> {
     const { due, isAnyEnabled } = await findDueWebhooks(database);
-    let nextMs = isAnyEnabled ? lookEveryMs : lookWithoutEndpointMs;
+    const isWarm = performance.now() - drainedAt < drainLastsMs;
+    let nextMs = isWarm ? lookAfterDrainMs : isAnyEnabled ? lookEveryMs : lookWithoutEndpointMs;
     for (const { id, dueInMs } of due) {
       if (draining.has(id)) continue;
       if (dueInMs > 0) nextMs = Math.min(nextMs, dueInMs);
@@ -62,6 +70,7 @@ export function startWebhooks({
       log.warn({ err: error, webhook: id }, 'Deliveries to a webhook were interrupted');
     } finally {
       draining.delete(id);
+      drainedAt = performance.now();
       // What was written while the last request was under way woke nobody.
       if (isThrough) alarm.abort();
     }
