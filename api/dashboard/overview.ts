@@ -119,7 +119,9 @@ async function countWaiting(q: Queryable): Promise<Pick<Overview, 'waiting' | 's
         union all (select status, email_id from recipient where status = 'held' limit $2)
       ) looked_at
       where email_id is null
-        and exists (select from message where email_id is null order by queue_id desc limit 1) group by status`,
+        -- Not "exists": that forgets the order, and may read all of the table where nothing came over SMTP.
+        and (select queue_id from message where email_id is null order by queue_id desc limit 1) is not null
+      group by status`,
     values: [countedUpTo, lookedAtUpTo],
   });
   const of = (wanted: StatusCount['source']) =>

@@ -191,9 +191,16 @@ async function deliver(
 
 const insertMessage = (queueId: string, emailId: string | null, sender = 'hello@example.com') =>
   api.query(
-    `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority, submitted)
-     values ($1, $2, 'shop', $3, $3, $4, 10, 0, $5)`,
-    [queueId, emailId, sender, `<${sender}>`, JSON.stringify({ fromWas: `Her <${sender}>` })],
+    `insert into message (queue_id, email_id, credential, sender, header_from, message_id, size, priority, submitted, subject)
+     values ($1, $2, 'shop', $3, $3, $4, 10, 0, $5, $6)`,
+    [
+      queueId,
+      emailId,
+      sender,
+      `<${sender}>`,
+      JSON.stringify({ fromWas: `Her <${sender}>` }),
+      `From ${sender}`,
+    ],
   );
 
 const insertPart = (queueId: string, part: number, content: string) =>
