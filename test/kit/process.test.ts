@@ -37,7 +37,7 @@ async function startMiniature(environment: Record<string, string> = {}) {
 
 test('is ready when its address answers, sees only its own environment, and stops when told', async () => {
   await using process = await startMiniature();
-  expect(process.log[0]).toEqual({ msg: 'Started', seen: ['PATH', 'PORT'] });
+  expect(process.log[0]).toEqual({ msg: 'Started', seen: ['NODE_COMPILE_CACHE', 'PATH', 'PORT'] });
   await until(() => process.log.some(({ msg }) => msg === 'a plain line'));
   expect(await process.stop()).toEqual({ code: 0, signal: null });
   expect(process.log.at(-1)).toEqual({ msg: 'Stopped' });

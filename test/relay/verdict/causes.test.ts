@@ -15,7 +15,8 @@ const literals = [
   /\b(?:then|else) '([a-z]+(?:-[a-z]+)+)'/g,
   /"cause": "([a-z-]+)"/g,
 ];
-// In the same notation, but a result, a right, the name of the next column, a reason of a refusal at submission, or the state of a webhook.
+// In the same notation, but a result, a right, the name of a column, a reason of a refusal at submission or of a suppression,
+// the state of a webhook, or the cause of an alert that brings its own words.
 const notCauses = new Set([
   'locked',
   'detail',
@@ -25,6 +26,12 @@ const notCauses = new Set([
   'tls-in-vain',
   'enabled',
   'by-hand',
+  'unsubscribe',
+  'bounce',
+  'suppressionreason',
+  'note',
+  'source',
+  'too-many-reports',
 ]);
 
 test('every cause that is written anywhere has an entry', () => {
