@@ -28,7 +28,7 @@ export const accept: Benchmark = async (say) => {
     {
       what: `durable accept, ${sessions} reused sessions`,
       reuse: true,
-      target: '≥ 4 × Postfix',
+      target: '≥ 3 × Postfix',
       messages: { postern: 15_000, postfix: 4_000 },
     },
     {

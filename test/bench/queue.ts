@@ -112,7 +112,7 @@ async function drain(sink: Sink): Promise<number> {
 
 /** Empties the queue, and fills it with mail that was deferred and waits for a time in the next three days. */
 async function fill({ query }: TestDatabase, count: number, say: (line: string) => void): Promise<void> {
-  await query('truncate message, message_part, recipient, event, submission');
+  await query('truncate message, message_part, recipient, event, submission cascade');
   for (let from = 0; from < count; from += seedBatch) {
     const range = [from, Math.min(from + seedBatch, count) - 1];
     await query(
