@@ -17,7 +17,7 @@ export type ChangeReader = {
 
 type Mark = {
   readonly event: string;
-  /** Queue ids of the newest messages, the newest first. */
+  /** A queue id: what is newer is looked at. */
   readonly message: string;
   readonly at: Date;
 };
