@@ -14,6 +14,8 @@ const executable = [
 export const hasChromium = executable !== undefined;
 if (!hasChromium) console.info('Skipping the tests in a browser: there is no Chromium here.');
 
+export const plainHost = 'postern.test';
+
 export async function openBrowser(): Promise<Browser & AsyncDisposable> {
   const browser = await chromium.launch({
     executablePath: executable ?? '',
@@ -26,6 +28,8 @@ export async function openBrowser(): Promise<Browser & AsyncDisposable> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // A page of that host comes over plain HTTP as from another machine: browsers trust 127.0.0.1 more than that.
+      `--host-resolver-rules=MAP ${plainHost} 127.0.0.1`,
     ],
   });
   return browser;

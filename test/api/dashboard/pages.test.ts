@@ -6,6 +6,7 @@ import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { faultsOf } from './axe.ts';
 import { adminPassword, hasChromium, keepScreenshot, openBrowser, openPage, signIn } from './chromium.ts';
+import { smallTargetsOf } from './targets.ts';
 
 const sections = [
   ['/', 'overview'],
@@ -98,6 +99,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await settle(page);
     const width = await page.evaluate('document.documentElement.scrollWidth');
     expect(width).toBeLessThanOrEqual(360);
+    expect(await smallTargetsOf(page)).toEqual([]);
     if (name === 'overview') await keepScreenshot(page, 'phone');
     await page.context().close();
   });
