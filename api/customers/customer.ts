@@ -85,7 +85,7 @@ export function toOwnerView(row: CustomerRow): OwnerView {
   };
 }
 
-const toInvitationView = (row: InvitationRow): InvitationView => ({
+export const toInvitationView = (row: InvitationRow): InvitationView => ({
   email_id: row.email_id,
   status: row.status,
   expires_at: row.expires_at.toISOString(),

@@ -27,6 +27,23 @@ export async function readLatestInvitation(
   return rows[0];
 }
 
+/** The latest invitation of each of these owners, by owner. */
+export async function readLatestInvitations(
+  q: Queryable,
+  ownerIds: readonly string[],
+): Promise<ReadonlyMap<string, InvitationRow>> {
+  const { rows } = await q.query<InvitationRow & { owner_id: string }>(
+    `select asked.owner_id, latest.* from unnest($1::uuid[]) as asked (owner_id)
+     cross join lateral (
+       select i.email_id, e.status, i.expires_at, i.accepted_at, i.revoked_at
+       from invitation i left join email e on e.id = i.email_id
+       where i.owner_id = asked.owner_id order by i.id desc limit 1
+     ) latest`,
+    [ownerIds],
+  );
+  return new Map(rows.map((row) => [row.owner_id, row]));
+}
+
 export type InvitationTerms = { readonly expires_at: Date; readonly template: Template | null };
 
 /** Until when an invitation of now lasts, by the database's clock, and the administrator's template for it. */

@@ -28,6 +28,7 @@ const documents = [
   '/refusals',
   '/scheduled',
   '/customers',
+  '/customers/:id',
   '/applications',
   '/diagnosis',
   '/keys',

@@ -220,6 +220,8 @@ describe('inviting', () => {
     const { customer, invitation, token } = await invited();
     const again = await api.post(`/api/customers/${customer.id}/invitation`);
     expect(again.status).toBe(201);
+    const { body: list } = await api.get(`/api/customers?q=${encodeURIComponent(customer.email)}`);
+    expect(list.data[0].invitation).toEqual(again.body.invitation);
     expect(await mailOf(invitation.email_id)).toMatchObject({ status: 'cancelled' });
 
     const old = await api.post('/api/invitations/accept', { token }, { key: null });

@@ -1,8 +1,8 @@
 // Applications: from somebody who asks to a customer who is invited, with a way out of every refusal.
 import { useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
-import { Invitation } from './customers.js';
 import { html } from './html.js';
+import { Invitation } from './invitation.js';
 import { Action, Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
 import { sentence } from './words.js';
@@ -86,7 +86,7 @@ function Application({ id, onClose, onChange }) {
       <dt>Contact</dt><dd>${application.contact_name} <span class="soft">${application.email}</span></dd>
       ${line('Phone', application.phone)}${line('Website', application.website)}${line('Message', application.message)}
       ${line('Reason', application.reason)}${line('Note', application.note)}
-      ${customerId && html`<dt>Customer</dt><dd><a href=${`/customers?id=${customerId}`}>${made?.customer.name ?? 'its customer'}</a></dd>`}
+      ${customerId && html`<dt>Customer</dt><dd><a href=${`/customers/${customerId}`}>${made?.customer.name ?? 'its customer'}</a></dd>`}
       ${made?.invitation && html`<dt>Invitation</dt><dd><${Invitation} invitation=${made.invitation} /></dd>`}
     </dl>
     ${

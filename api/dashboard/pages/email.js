@@ -107,7 +107,7 @@ function Envelope({ email, sentAgain }) {
     }
     ${email.api_key && html`<dt>Key</dt><dd>${email.api_key.name}</dd>`}
     ${email.client_id && html`<dt>Client</dt><dd>${email.client_id}${email.key ? `, ${email.key}` : ''}</dd>`}
-    ${email.customer_id && html`<dt>Customer</dt><dd><a href=${`/customers?id=${email.customer_id}`}>${email.customer_id}</a></dd>`}
+    ${email.customer_id && html`<dt>Customer</dt><dd><a href=${`/customers/${email.customer_id}`}>${email.customer_id}</a></dd>`}
     <dt>Kind</dt><dd>${email.kind}${email.tags.map(({ name, value }) => html` <a class="tag" key=${name} href=${withQuery('/emails', { tag: `${name}:${value}` })}>${name}:${value}</a>`)}</dd>
     ${email.again_of && html`<dt>Sends again</dt><dd><a href=${`/emails/${email.again_of}`}>an earlier email</a></dd>`}
     ${

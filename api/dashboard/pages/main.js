@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Applications } from './applications.js';
 import { ask, whenSignedOut, withQuery } from './ask.js';
+import { CustomerPage } from './customer.js';
 import { Customers } from './customers.js';
 import { Diagnosis } from './diagnosis.js';
 import { EmailPage } from './email.js';
@@ -25,7 +26,7 @@ const sections = [
   { path: '/', name: 'Overview', page: Overview },
   { path: '/emails', name: 'Emails', page: Emails, one: EmailPage },
   { path: '/scheduled', name: 'Scheduled', page: Scheduled },
-  { path: '/customers', name: 'Customers', page: Customers },
+  { path: '/customers', name: 'Customers', page: Customers, one: CustomerPage },
   { path: '/applications', name: 'Applications', page: Applications },
   { path: '/suppressions', name: 'Suppressions', page: Suppressions },
   { path: '/refusals', name: 'SMTP refusals', page: Refusals },

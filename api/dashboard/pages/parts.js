@@ -48,12 +48,12 @@ export const Fault = ({ error }) =>
     : null;
 
 /** Back to the list as it was left, where one came from it. */
-export const Crumbs = () =>
-  html`<nav class="crumbs" aria-label="Where this is"><a href="/emails" onClick=${(event) => {
-    if (!cameFrom('/emails')) return;
+export const Crumbs = ({ to = '/emails', name = 'Emails' }) =>
+  html`<nav class="crumbs" aria-label="Where this is"><a href=${to} onClick=${(event) => {
+    if (!cameFrom(to)) return;
     event.preventDefault();
     history.back();
-  }}>Emails</a></nav>`;
+  }}>${name}</a></nav>`;
 
 export const Empty = ({ title, children }) =>
   html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
