@@ -113,6 +113,9 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     expect(first.asked.length).toBeLessThanOrEqual(6);
     expect(first.asked).toContainEqual(expect.stringContaining('/dashboard/files/'));
     expect(first.bytes).toBeLessThanOrEqual(120_000);
+    const encoded = await sizesOf(first.asked.find((path) => path.endsWith('.js')) ?? '');
+    expect(encoded.map(([encoding]) => encoding)).toEqual(['br', 'gzip', null]);
+    expect(new Set(encoded.map(([, length]) => length)).size).toBe(1);
     // Who was here before has the files.
     const again = await viewOf(fresh.context(), dashboard.base);
     expect(again.asked).not.toContainEqual(expect.stringContaining('/dashboard/files/'));
@@ -142,6 +145,17 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     await fresh.getByRole('link', { name: 'Dashboard' }).waitFor();
     await fresh.context().close();
   }, 60_000);
+
+  /** The encodings a file is sent in, and the length of what is read from each. */
+  const sizesOf = async (path: string) => {
+    const read = await Promise.all(
+      ['gzip, deflate, br, zstd', 'gzip', 'identity'].map(async (accepted) => {
+        const response = await fetch(dashboard.base + path, { headers: { 'accept-encoding': accepted } });
+        return [response.headers.get('content-encoding'), (await response.text()).length] as const;
+      }),
+    );
+    return read;
+  };
 
   test('what nobody knows is decided by a person, who may take it back for a moment; sending again leads to the new mail', async () => {
     await page.goto(`${dashboard.base}/emails?tag=app:shop`);
