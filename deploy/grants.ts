@@ -29,6 +29,7 @@ export const grants: Grants = {
       rate_window: everything,
       dashboard_session: everything,
       mail_minute: everything,
+      mail_hour: everything,
       search_document: everything,
       // Through relay/client.
       email: 'select insert update',

@@ -289,6 +289,17 @@ create table login_proof (
   network text not null,
   succeeded_at timestamp with time zone not null default now()
 );
+create table mail_hour (
+  hour timestamp with time zone not null,
+  counted_until timestamp with time zone not null,
+  accepted integer not null,
+  refused integer not null,
+  expired integer not null,
+  returned integer not null,
+  waiting_most integer,
+  waiting_last integer,
+  delays integer[] not null
+);
 create table mail_minute (
   minute timestamp with time zone not null,
   sent integer not null,
@@ -634,6 +645,7 @@ alter table lane_usage add constraint lane_usage_lane_fkey FOREIGN KEY (lane) RE
 alter table lane_usage add constraint lane_usage_pkey PRIMARY KEY (lane, minute);
 alter table login_failure add constraint login_failure_pkey PRIMARY KEY (key);
 alter table login_proof add constraint login_proof_pkey PRIMARY KEY (credential, network);
+alter table mail_hour add constraint mail_hour_pkey PRIMARY KEY (hour);
 alter table mail_minute add constraint mail_minute_pkey PRIMARY KEY (minute);
 alter table message add constraint message_email_id_fkey FOREIGN KEY (email_id) REFERENCES email(id) ON DELETE CASCADE;
 alter table message add constraint message_email_id_key UNIQUE (email_id);
@@ -1276,6 +1288,7 @@ grant delete, insert, select, update on table public.login_failure to postern_re
 grant delete, select (key, since) on table public.login_failure to postern_worker;
 grant delete, insert, select, update on table public.login_proof to postern_relay;
 grant delete, select (succeeded_at) on table public.login_proof to postern_worker;
+grant delete, insert, select, update on table public.mail_hour to postern_api;
 grant delete, insert, select, update on table public.mail_minute to postern_api;
 grant select, update (envid, header_from, message_id, sender, subject, submitted) on table public.message to postern_api;
 grant insert, select on table public.message to postern_relay;

@@ -1,8 +1,8 @@
-// The files of the pages: ours and those of Preact, htm and uPlot from node_modules, each kind in one file. They are
+// The files of the pages: ours and those of Preact and htm from node_modules, each kind in one file. They are
 // served under an address that names their content, so that browsers keep them for good and never mix two versions.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
@@ -12,7 +12,6 @@ import { bundle } from './bundle.ts';
 const pages = join(import.meta.dirname, 'pages');
 
 const library = (name: string) => fileURLToPath(import.meta.resolve(name));
-const uplot = dirname(library('uplot'));
 
 /** What the pages import by name, and the file behind it. */
 const libraries: Readonly<Record<string, string>> = {
@@ -53,8 +52,6 @@ const forBrowsers = (source: string) =>
 /** All scripts as one. */
 function script(): string {
   const modules = new Map(Object.entries(libraries).map(([name, path]) => [name, read(path)]));
-  // Its small build is a script that sets a variable, and no module.
-  modules.set('uplot', `${read(join(uplot, 'uPlot.iife.min.js'))}\nexport { uPlot as default };`);
   for (const name of readdirSync(pages).filter((each) => each.endsWith('.js')))
     modules.set(name, forBrowsers(read(join(pages, name))));
   return bundle(modules, 'main.js');
@@ -62,10 +59,7 @@ function script(): string {
 
 export function openAssets(): Assets {
   const files = new Map<string, Asset>();
-  const styles = [
-    read(join(uplot, 'uPlot.min.css')),
-    ...sheets.map((name) => forBrowsers(read(join(pages, `${name}.css`)))),
-  ];
+  const styles = sheets.map((name) => forBrowsers(read(join(pages, `${name}.css`))));
   const add = (name: string, type: string, content: string) =>
     files.set(name, { type: `${type}; charset=utf-8`, content: Buffer.from(content), encoded: {} });
   add('main.js', 'text/javascript', script());

@@ -10,6 +10,7 @@ import type { CountRefused } from '../sign-in-measures.ts';
 import { openAssets } from './assets.ts';
 import { emailListRoutes } from './email-list-routes.ts';
 import { emailRoutes } from './email-routes.ts';
+import { countHistory } from './history.ts';
 import { leaveRoutes } from './links.ts';
 import { countMinutes } from './minutes.ts';
 import { overviewRoutes } from './overview-routes.ts';
@@ -40,6 +41,8 @@ const documents = [
 const writesEveryMs = 5_000;
 // While there is nothing to write and nobody looks.
 const writesAtRestMs = 60_000;
+// Minutes are counted when they are over; asking more often finds nothing.
+const countsEveryMs = 60_000;
 
 type DashboardOptions = {
   readonly database: Database;
@@ -109,9 +112,14 @@ function switchedOn({
 /** Writes what searches look at, behind the mail, for as long as this process runs. */
 function keepWriting(database: Database, log: Log, stopping: AbortSignal): Repeating {
   let isAtRest = false;
+  let countedAt = Number.NEGATIVE_INFINITY;
   const write = async () => {
     try {
       await countMinutes(database);
+      if (performance.now() - countedAt >= countsEveryMs) {
+        countedAt = performance.now();
+        await countHistory(database);
+      }
       let written = await writeDocuments(database);
       isAtRest = written === 0;
       while (!stopping.aborted && written > 0) written = await writeDocuments(database);

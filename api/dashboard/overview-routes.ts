@@ -5,6 +5,7 @@ import type { Database } from '../../deploy/database.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { sendExamination } from './doctor.ts';
 import { readInput, sendJson } from './exchange.ts';
+import { readHistory } from './history.ts';
 import { readMinutes } from './minutes.ts';
 import type { Sessions } from './session.ts';
 import type { Stream } from './stream.ts';
@@ -37,6 +38,9 @@ export function overviewRoutes({
       z.strictObject({ hours: z.coerce.number().int().min(1).max(168) }),
     );
     sendJson(response, await readMinutes(database, hours));
+  });
+  router.get('/dashboard/history', async (_request, response) => {
+    sendJson(response, await readHistory(database));
   });
   router.post('/dashboard/doctor', async (_request, response) => {
     await limit('doctor', examinationsPerMinute);

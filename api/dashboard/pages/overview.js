@@ -1,14 +1,13 @@
 // Overview: can mail leave, how much waits where, how fast it went, and who is running.
-import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
+import { History } from './history.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
-import { Fault, Prose, Status, Time, useLoaded } from './parts.js';
-import { LatenessPlot, ThroughputPlot } from './plots.js';
+import { Prose, Status, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
 import { ago, causeWords, count, mailPath, plural, span, upTo } from './words.js';
 
-export function Overview() {
+export function Overview({ query }) {
   const { overview, isDatabaseAway } = useOverview();
   if (!overview && !isDatabaseAway)
     return html`<h1 class="unseen">Overview</h1><p class="soft" role="status">Loading …</p>`;
@@ -19,7 +18,7 @@ export function Overview() {
       html`
         <${Way} overview=${overview} />
         <${Attention} />
-        <${Plots} />
+        <${History} hours=${query.hours} />
         <div class="pair">
           <${Routes} overview=${overview} />
           <${Processes} overview=${overview} />
@@ -127,35 +126,6 @@ function Attention() {
         </a></li>`,
       )}
     </ul>
-  </section>`;
-}
-
-const windows = [
-  [1, '1 hour'],
-  [24, '24 hours'],
-];
-
-function Plots() {
-  const [hours, setHours] = useState(1);
-  const { value, error } = useLoaded(() => ask(`/dashboard/minutes?hours=${hours}`), [hours]);
-  return html`<section>
-    <header class="bar">
-      <h2>Throughput</h2>
-      <div class="choice" role="group" aria-label="Time span">
-        ${windows.map(
-          ([each, name]) => html`<button type="button" key=${each} aria-pressed=${each === hours}
-            onClick=${() => setHours(each)}>${name}</button>`,
-        )}
-      </div>
-    </header>
-    <${Fault} error=${error} />
-    ${
-      value &&
-      html`<div class="pair plots">
-        <${ThroughputPlot} minutes=${value} hours=${hours} />
-        <${LatenessPlot} minutes=${value} hours=${hours} />
-      </div>`
-    }
   </section>`;
 }
 

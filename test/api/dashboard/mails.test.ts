@@ -120,7 +120,7 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     const again = await viewOf(fresh.context(), dashboard.base);
     expect(again.asked).not.toContainEqual(expect.stringContaining('/dashboard/files/'));
     await fresh.goto(dashboard.base);
-    await fresh.getByRole('heading', { name: 'Throughput' }).waitFor();
+    await fresh.getByRole('heading', { name: 'History' }).waitFor();
     await fresh.keyboard.press('?');
     await fresh.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Suppressions').waitFor();
     expect(await faultsOf(fresh)).toEqual([]);
