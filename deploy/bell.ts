@@ -7,25 +7,26 @@ const channels = { relay: 'postern_relay', worker: 'postern_worker' } as const;
 
 export type Bell = keyof typeof channels;
 
-/** Rings when the transaction is committed. */
-export async function ring(q: Queryable, bell: Bell): Promise<void> {
-  await q.query(`select pg_notify($1, '')`, [channels[bell]]);
+/** Rings when the transaction is committed. @param about for those who would look at everything; nothing means that */
+export async function ring(q: Queryable, bell: Bell, about: 'mail' | '' = ''): Promise<void> {
+  await q.query(`select pg_notify($1, $2)`, [channels[bell], about]);
 }
 
-const connectAgainMs = 5_000;
+/** After a promotion of a standby nobody may be late who knows what was committed: this is how they notice at rest. */
+const connectAgainMs = 1_000;
 
 /**
  * Listens for as long as it is open, on a connection of its own.
  *
  * @param heard called whenever somebody rang, and whenever somebody may have rung while there was no connection
  */
-export function listenTo(bell: Bell, database: Database, heard: () => void): AsyncDisposable {
+export function listenTo(bell: Bell, database: Database, heard: (about: string) => void): AsyncDisposable {
   const stopping = Promise.withResolvers<undefined>();
   const listening = every(connectAgainMs, async () => {
     try {
       await using connection = await database.connect();
       await connection.listen(channels[bell], heard);
-      heard();
+      heard('');
       await Promise.race([connection.ended, stopping.promise]);
     } catch (error) {
       // Whoever cannot listen looks by itself; the pool says that the database is away.

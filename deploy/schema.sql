@@ -113,7 +113,7 @@ create table connection_slot (
   slot smallint not null,
   instance uuid not null,
   lease_until timestamp with time zone not null
-);
+) with (fillfactor=50);
 create table customer (
   id uuid not null,
   name text not null,
@@ -214,8 +214,8 @@ create table heartbeat (
   process text not null,
   started_at timestamp with time zone not null default now(),
   seen_at timestamp with time zone not null default now(),
-  report jsonb not null default '{}'::jsonb
-);
+  report jsonb storage 'e' not null default '{}'::jsonb
+) with (toast_tuple_target=256, fillfactor=50);
 create table idempotency_key (
   principal text not null,
   method text not null,
@@ -273,7 +273,7 @@ create table lane_replica (
   instance uuid not null,
   busy boolean not null,
   seen_at timestamp with time zone not null default now()
-);
+) with (fillfactor=50);
 create table lane_usage (
   lane text not null,
   minute timestamp with time zone not null,
@@ -357,7 +357,7 @@ create table oauth2_grant (
 create table open_clock (
   only_row boolean not null default true,
   last_open_at timestamp with time zone not null default now()
-);
+) with (fillfactor=50);
 create table owner (
   id uuid not null,
   customer_id uuid not null,

@@ -176,8 +176,9 @@ await runProcess(
     });
     stops.push(domains);
     resources.use(
-      listenTo('relay', database, () => {
+      listenTo('relay', database, (about) => {
         started.look();
+        if (about === 'mail') return;
         preflight?.lookForRequests();
         domains.look();
         submission?.lookAtKeys();

@@ -13,7 +13,6 @@ import type { Agenda } from './queue/agenda.ts';
 import { configurationBatch, holdUnconfigured, releaseUnconfigured } from './queue/configuration.ts';
 import { reapLeases } from './queue/leases.ts';
 import { releaseLifted } from './queue/lifted-holds.ts';
-import { tickOpen } from './queue/open-time.ts';
 import { holdRestored } from './queue/restored.ts';
 import { resendUncertain } from './queue/uncertain.ts';
 
@@ -111,12 +110,6 @@ function perLane({ context, lanes }: Maintained): Chore[] {
   const { pollMs } = timeouts;
   const startedAt = performance.now();
   return [
-    {
-      name: 'counting the time in which mail can leave',
-      everyMs: 2 * slow(pollMs),
-      isDue: () => lanes.some(({ isOpen }) => isOpen),
-      run: () => tickOpen(database),
-    },
     {
       name: 'renewing access tokens',
       everyMs: slow(pollMs),

@@ -1,13 +1,16 @@
 // Everything delivery does by the clock. One look at a time tells the database that this relay lives and asks what there
 // is to do (agenda.ts); what is due is then done beside it (chores.ts), so that nothing waits for anything else. While mail
-// is under way a look follows every half second; else when something is due, and three times in a lease.
+// is under way a look follows every half second; else when something is due, and every five seconds.
+import { ring } from '../../deploy/bell.ts';
+import type { Queryable } from '../../deploy/database.ts';
 import { every } from '../../deploy/repeat.ts';
 import { type Chores, holdBackup, openChores } from './chores.ts';
 import { probe } from './lanes/probes.ts';
-import { refreshLanes, shareConnections } from './lanes/share-connections.ts';
+import { refreshLanes, type Share, shareConnections } from './lanes/share-connections.ts';
 import type { Maintained } from './maintained.ts';
 import { type Agenda, readAgenda } from './queue/agenda.ts';
 import { renewLeases } from './queue/leases.ts';
+import { tickOpen } from './queue/open-time.ts';
 import { openTempo } from './tempo.ts';
 
 export type Maintenance = {
@@ -29,11 +32,12 @@ export function startMaintenance(maintained: Maintained): Maintenance {
   );
   const chores = openChores(maintained);
   const tempo = openTempo(timeouts);
+  const rarely = openRarely(maintained);
   const looking = every(
     () => tempo.pauseMs(),
     async () => {
       try {
-        const agenda = await look(maintained, chores);
+        const agenda = await look(maintained, chores, rarely);
         tempo.looked(agenda, {
           isBusy: isBusy(maintained),
           canSend: lanes.some(({ isOpen, lowestPriority }) => isOpen && lowestPriority >= 0),
@@ -66,8 +70,38 @@ async function renew({ context, attempts, dispatcher, leaseWatch }: Maintained):
 const isBusy = ({ dispatcher, lanes }: Maintained) =>
   dispatcher.hasMail || lanes.some(({ active }) => active > 0);
 
+/** What is done in the transaction of a look, but not in every one. */
+type Rarely = {
+  /** Counts the time in which mail can leave. */
+  tick(tx: Queryable): Promise<void>;
+  /** Tells the other relays, which may be at rest, that mail is due and all connections of this one are in use. */
+  callForHelp(tx: Queryable, agenda: Agenda, share: Share | undefined): Promise<void>;
+};
+
+function openRarely({ context, lanes }: Maintained): Rarely {
+  const { pollMs, quietMs } = context.timeouts;
+  let tickedAt = Number.NEGATIVE_INFINITY;
+  let calledAt = Number.NEGATIVE_INFINITY;
+  return {
+    async tick(tx) {
+      const now = performance.now();
+      if (now - tickedAt < 40 * pollMs || !lanes.some(({ isOpen }) => isOpen)) return;
+      await tickOpen(tx);
+      tickedAt = now;
+    },
+    async callForHelp(tx, { mail }, share) {
+      const now = performance.now();
+      const isAlone = share === undefined || share.met.replicas.length < 2;
+      if (isAlone || mail === null || mail > 0 || now - calledAt < quietMs) return;
+      if (lanes.some(({ capacity }) => capacity > 0)) return;
+      await ring(tx, 'relay', 'mail');
+      calledAt = now;
+    },
+  };
+}
+
 /** One transaction, because a system at rest does hardly anything but this. */
-async function look(maintained: Maintained, chores: Chores): Promise<Agenda> {
+async function look(maintained: Maintained, chores: Chores, rarely: Rarely): Promise<Agenda> {
   const { context, identity, lanes, dispatcher, background, beat } = maintained;
   const { from } = context.settings;
   await identity.confirm();
@@ -76,10 +110,12 @@ async function look(maintained: Maintained, chores: Chores): Promise<Agenda> {
     const shared = await shareConnections(context, tx, lanes, isBusy(maintained));
     await refreshLanes(tx, lanes);
     await beat(tx);
+    await rarely.tick(tx);
     const read = await readAgenda(
       tx,
       lanes.map(({ key }) => key),
     );
+    await rarely.callForHelp(tx, read, shared);
     // Without a From no notice can be written.
     return { share: shared, agenda: from ? read : { ...read, notice: null } };
   });

@@ -14,7 +14,7 @@ export type Timeouts = SmtpTimeouts &
     readonly leaseMs: number;
     /** How often the queue and the state of the lanes are looked at while mail is under way. */
     readonly pollMs: number;
-    /** The same while there is none: a third of a lease, which is renewed then. */
+    /** The same while there is none. What nobody tells this relay waits for so long. */
     readonly quietMs: number;
     /** How long an unused session is kept open. */
     readonly idleMs: number;
@@ -38,7 +38,7 @@ export const usualTimeouts: Timeouts = {
   markMs: 2 * second,
   leaseMs: 5 * second,
   pollMs: second / 2,
-  quietMs: (5 * second) / 3,
+  quietMs: 5 * second,
   idleMs: 10 * second,
   resendMs: 15 * minute,
   holdDownMs: 5 * minute,

@@ -6,7 +6,7 @@ import type { MailboxAddress } from './mailbox.ts';
 
 export type ProcessName = 'api' | 'relay' | 'worker';
 
-/** The relay beats this often, because others show what it says … */
+/** The relay beats at least this often, because others show what it says … */
 export const beatIntervalMs = 5_000;
 /** … api and worker, of which there is little to say, this often … */
 export const slowBeatMs = 10_000;
@@ -30,7 +30,9 @@ export async function beat(
     name: 'beat',
     text: `
       insert into heartbeat (instance, process, report) values ($1, $2, $3)
-      on conflict (instance) do update set seen_at = now(), report = excluded.report`,
+      on conflict (instance) do update set seen_at = now(),
+        -- What it says is stored apart, and written again only when it is something else.
+        report = case when heartbeat.report = excluded.report then heartbeat.report else excluded.report end`,
     values: [instance, process, JSON.stringify(report)],
   });
 }

@@ -26,13 +26,13 @@ export type Share = {
 
 /** Counts once `q` is committed. @param busy whether this relay has mail for its connections */
 export async function shareConnections(
-  { instance, timeouts: { leaseMs } }: DeliveryContext,
+  { instance, timeouts: { leaseMs, quietMs } }: DeliveryContext,
   q: Queryable,
   lanes: readonly Lane[],
   busy: boolean,
 ): Promise<Share | undefined> {
   if (lanes.length === 0) return undefined;
-  const met = await meetReplicas(q, { instance, busy }, leaseMs);
+  const met = await meetReplicas(q, { instance, busy }, { leaseMs, quietMs });
   const slots: number[] = [];
   for (const { key, provider, active } of lanes) {
     const total = provider.maxConnections;
@@ -43,8 +43,9 @@ export async function shareConnections(
       total,
       wanted,
       inUse: active,
-      // What a killed relay had must be free long before its mail is given up.
-      leaseMs: leaseMs / 2,
+      // What a killed relay had must be free long before its mail is given up. One that has no mail looks rarely, and
+      // beside others it has one connection.
+      leaseMs: leaseMs / 2 + (busy ? 0 : quietMs),
     });
     slots.push(leased);
   }

@@ -28,8 +28,17 @@ export type Met = {
   readonly previousSeenAt: Date | null;
 };
 
-/** Says that this relay lives and whether it has mail waiting. */
-export async function meetReplicas(q: Queryable, { instance, busy }: Replica, leaseMs: number): Promise<Met> {
+/**
+ * Says that this relay lives and whether it has mail waiting.
+ *
+ * @param leaseMs how long a busy one counts as alive after it said so
+ * @param quietMs one that has nothing to do speaks only this often
+ */
+export async function meetReplicas(
+  q: Queryable,
+  { instance, busy }: Replica,
+  { leaseMs, quietMs }: { leaseMs: number; quietMs: number },
+): Promise<Met> {
   type Row = Replica & { seenAt: Date | null; previousSeenAt: Date | null };
   const { rows } = await q.query<Row>({
     name: 'meet-replicas',
@@ -46,8 +55,9 @@ export async function meetReplicas(q: Queryable, { instance, busy }: Replica, le
       select instance, busy, seen_at as "seenAt", (select seen_at from before) as "previousSeenAt" from me
       union all
       select instance, busy, null, null from lane_replica
-      where instance <> $1 and seen_at > now() - $3 * interval '1 millisecond'`,
-    values: [instance, busy, leaseMs],
+      where instance <> $1
+        and seen_at > now() - ($3::float8 + case when busy then 0 else $4::float8 end) * interval '1 millisecond'`,
+    values: [instance, busy, leaseMs, quietMs],
   });
   const [me] = rows;
   if (!me?.seenAt) throw new Error('PostgreSQL did not keep that this relay lives');
