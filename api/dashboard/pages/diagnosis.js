@@ -7,7 +7,7 @@ import { eventsOf } from './events.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
 import { Verdict } from './overview.js';
-import { Copy, Fault, Field, Time, useLoaded } from './parts.js';
+import { Copy, Fault, Field, Prose, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
 import { bytes, sentence, span } from './words.js';
 
@@ -18,7 +18,7 @@ export function Diagnosis() {
     ${(overview || isDatabaseAway) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { isDatabaseAway })} level="h2" />`}
     <${Doctor} />
     <${TestMail} />
-    ${overview?.relay?.preflight && html`<${Examined} examined=${overview.relay.preflight} />`}
+    ${overview?.relay?.preflight?.walks.length > 0 && html`<${Examined} examined=${overview.relay.preflight} />`}
     <${Domains} />
     <${Settings} />
     <${UnknownReplies} />
@@ -78,11 +78,11 @@ const Walked = ({ walk: { host, port, family, steps }, busy }) => html`<section 
 function Found({ outcome: { name, data } }) {
   const found = data.diagnosis ?? (name === 'problem' ? data : null);
   return html`<section class=${`now ${name === 'result' && data.ok ? 'good' : 'bad'} outcome`}>
-    <p class="lead">${found ? found.title : `Mail can leave through ${data.route}.`}</p>
-    ${found && html`<p>${found.meaning ?? found.detail}</p>`}
+    <p class="lead">${found ? html`<${Prose} text=${found.title} />` : `Mail can leave through ${data.route}.`}</p>
+    ${found && html`<p><${Prose} text=${found.meaning ?? found.detail} /></p>`}
     ${found?.because && html`<p class="soft">${found.because}</p>`}
-    ${found?.fix && html`<p class="fix"><b>Do this:</b> ${found.fix}</p>`}
-    ${found?.where && html`<p>${found.where}</p>`}
+    ${found?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${found.fix} /></p>`}
+    ${found?.where && html`<p><${Prose} text=${found.where} /></p>`}
     ${found?.reply && html`<pre class="said">${found.reply}</pre>`}
     ${data.notes?.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
   </section>`;
@@ -135,7 +135,7 @@ function Outcome({ outcome: { name, data } }) {
   return html`<section class=${`now ${isSent ? 'good' : 'bad'} outcome`}>
     <p class="lead">${isSent ? `Sent. The provider said: ${data.reply}` : (data.title ?? data.detail)}</p>
     ${!isSent && data.title && data.detail !== data.title && html`<p>${data.detail}</p>`}
-    ${!isSent && data.fix && html`<p class="fix"><b>Do this:</b> ${data.fix}</p>`}
+    ${!isSent && data.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${data.fix} /></p>`}
     ${!isSent && data.reply && html`<pre class="said">${data.reply}</pre>`}
     ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Show this email</a></p>`}
   </section>`;

@@ -53,8 +53,8 @@ function Now({ email, causes }) {
   const hold = heldSenderOf(email, overview);
   const isTrouble = ['held', 'bounced', 'deferred', 'uncertain', 'expired'].includes(email.status);
   return html`<section class=${`now ${tone}`}>
-    <p class="lead">${sentenceOf(email)}</p>
-    ${blocked && html`<p><b>${blocked.title}.</b> <a href="/">What to do about it</a></p>`}
+    <p class="lead">${blocked ? 'Waits until mail can leave. Nothing is lost.' : sentenceOf(email)}</p>
+    ${blocked && html`<p><b><${Prose} text=${blocked.title} />.</b> <a href="/">What to do about it</a></p>`}
     ${isTrouble && words && html`<p><b>${words.title}.</b> <${Prose} text=${words.meaning} /></p>`}
     ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${words.fix} /></p>`}
     ${
@@ -67,7 +67,7 @@ function Now({ email, causes }) {
       !replies.some(({ reply }) => email.reason_detail.includes(reply)) &&
       html`<pre class="said">${email.reason_detail}</pre>`
     }
-    ${email.recipients.length > 0 && html`<${Recipients} recipients=${email.recipients} causes=${causes} isSaid=${(cause) => isTrouble && cause === email.reason} />`}
+    ${email.recipients.length > 0 && html`<${Recipients} recipients=${email.recipients} causes=${causes} isSaid=${(cause) => isTrouble && cause === email.reason} isBlocked=${blocked !== undefined} />`}
   </section>`;
 }
 

@@ -32,7 +32,7 @@ export function useTitle(title) {
 /** Sentences with their `code` and their NAMES_OF_VARIABLES set apart. */
 export const Prose = ({ text }) =>
   (text ?? '')
-    .split(/`([^`]+)`|\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/)
+    .split(/`([^`]+)`|\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+_?)\b/)
     .map((part, index) => (part === undefined ? null : index % 3 === 0 ? part : html`<code>${part}</code>`));
 
 /** What went wrong, said where it happened. */

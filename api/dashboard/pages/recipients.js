@@ -6,8 +6,11 @@ import { causeWords, nextAttempt, plural } from './words.js';
 const mostShown = 10;
 const troubled = ['held', 'bounced', 'deferred', 'uncertain', 'expired', 'suppressed'];
 
-/** @param isSaid the advice of this cause stands above already */
-export function Recipients({ recipients, causes, isSaid }) {
+/**
+ * @param isSaid the advice of this cause stands above already
+ * @param isBlocked no mail leaves, so that nobody's turn comes
+ */
+export function Recipients({ recipients, causes, isSaid, isBlocked }) {
   const groups = Map.groupBy
     ? Map.groupBy(recipients, outcomeOf)
     : recipients.reduce(
@@ -15,13 +18,13 @@ export function Recipients({ recipients, causes, isSaid }) {
         new Map(),
       );
   return html`<div class="recipients">
-    ${[...groups].map(([outcome, group]) => html`<${Group} key=${outcome} group=${group} causes=${causes} isSaid=${isSaid} isOnly=${recipients.length === 1} />`)}
+    ${[...groups].map(([outcome, group]) => html`<${Group} key=${outcome} group=${group} causes=${causes} isSaid=${isSaid} isBlocked=${isBlocked} isOnly=${recipients.length === 1} />`)}
   </div>`;
 }
 
 const outcomeOf = ({ status, reason, after_sent: isLate }) => `${status} ${reason ?? ''} ${isLate ?? ''}`;
 
-function Group({ group, causes, isSaid, isOnly }) {
+function Group({ group, causes, isSaid, isBlocked, isOnly }) {
   const [{ status, reason }] = group;
   const words = troubled.includes(status) && !isSaid?.(reason) ? causeWords(reason, causes) : undefined;
   const replies = new Set(group.map(({ reply }) => reply).filter(Boolean));
@@ -30,6 +33,7 @@ function Group({ group, causes, isSaid, isOnly }) {
     <span class="who">${recipient.address}</span>
     ${
       recipient.next_attempt_at &&
+      !isBlocked &&
       ['queued', 'deferred'].includes(recipient.status) &&
       html` <span class="soft">${nextAttempt(recipient)}</span>`
     }

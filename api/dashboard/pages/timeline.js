@@ -77,17 +77,19 @@ const tones = {
 export function Timeline({ events, causes }) {
   const first = events.length > 0 ? new Date(events[0].at).getTime() : 0;
   return html`<ol class="timeline">
-    ${events.map((event, index) => html`<${Entry} key=${index} event=${event} first=${first} causes=${causes} />`)}
+    ${events.map((event, index) => html`<${Entry} key=${index} event=${event} before=${events[index - 1]} first=${first} causes=${causes} />`)}
   </ol>`;
 }
 
-function Entry({ event, first, causes }) {
+function Entry({ event, before, first, causes }) {
   const { type, detail, recipient, at } = event;
   const words =
     type === 'attempt' && detail.stage === 'accepted' ? undefined : causeWords(detail.cause, causes);
   const said = detail.reply ?? detail.error ?? detail.why;
   // An outcome after its attempt would say everything twice.
-  const isEcho = ['sent', 'bounced', 'deferred', 'uncertain'].includes(type);
+  const isEcho =
+    ['sent', 'bounced', 'deferred', 'uncertain'].includes(type) &&
+    (detail.stage || (before?.type === 'attempt' && before.detail.reply === said));
   const after = new Date(at).getTime() - first;
   const tone =
     type === 'attempt' ? (detail.stage === 'accepted' ? 'good' : 'care') : (tones[type] ?? 'waiting');
@@ -98,8 +100,8 @@ function Entry({ event, first, causes }) {
       <span class="soft at"><${Time} time=${at} />${after > 0 ? html` <span>+${span(after)}</span>` : ''}</span>
     </div>
     ${type === 'attempt' && html`<${Conversation} detail=${detail} />`}
-    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix} /></p>`}
-    ${said && !(isEcho && detail.stage) && html`<pre class="said">${said}</pre>`}
+    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix === 'Nothing.' ? '' : words.fix} /></p>`}
+    ${said && !isEcho && html`<pre class="said">${said}</pre>`}
     ${type === 'queued' && html`<${Rewritten} detail=${detail} />`}
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
     ${detail.emailId && html`<p><a href=${`/emails/${detail.emailId}`}>The new email</a></p>`}
