@@ -75,7 +75,7 @@ export const grants: Grants = {
   postern_relay: {
     tables: {
       postern_migration: 'select',
-      message: 'select insert',
+      message: 'select insert update(digest)',
       message_part: 'select insert delete',
       recipient: 'select insert update',
       submission: 'select insert update',

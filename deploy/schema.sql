@@ -328,7 +328,8 @@ create table message (
   stream text,
   ignore_suppression boolean not null default false,
   submitted jsonb,
-  subject text
+  subject text,
+  digest uuid
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
@@ -648,7 +649,6 @@ alter table login_proof add constraint login_proof_pkey PRIMARY KEY (credential,
 alter table mail_hour add constraint mail_hour_pkey PRIMARY KEY (hour);
 alter table mail_minute add constraint mail_minute_pkey PRIMARY KEY (minute);
 alter table message add constraint message_email_id_fkey FOREIGN KEY (email_id) REFERENCES email(id) ON DELETE CASCADE;
-alter table message add constraint message_email_id_key UNIQUE (email_id);
 alter table message add constraint message_pkey PRIMARY KEY (queue_id);
 alter table message add constraint ret_is_known CHECK ((ret = ANY (ARRAY['FULL'::text, 'HDRS'::text])));
 alter table message add constraint stream_is_one_word CHECK (((stream ~ '^[A-Za-z0-9_-]+$'::text) AND (length(stream) <= 256))) NOT VALID;
@@ -762,12 +762,12 @@ CREATE UNIQUE INDEX one_customer_per_address ON public.customer USING btree (low
 CREATE UNIQUE INDEX one_doctor_run_at_a_time ON public.doctor_run USING btree ((true)) WHERE (finished_at IS NULL);
 CREATE UNIQUE INDEX one_live_email_per_entry ON public.email USING btree (client_id, entry_key) WHERE ((entry_key IS NOT NULL) AND (status <> 'cancelled'::mail_status));
 CREATE UNIQUE INDEX one_live_invitation_per_owner ON public.invitation USING btree (owner_id) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
+CREATE UNIQUE INDEX one_message_per_email ON public.message USING btree (email_id) WHERE (email_id IS NOT NULL);
 CREATE INDEX owner_by_address ON public.owner USING btree (lower(email));
 CREATE INDEX recipient_bounced ON public.recipient USING btree (lower((address COLLATE "C"))) WHERE (status = 'bounced'::mail_status);
 CREATE INDEX recipient_bounced_after_sending ON public.recipient USING btree (bounced_at) WHERE (bounced_at IS NOT NULL);
 CREATE INDEX recipient_due ON public.recipient USING btree (priority, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::mail_status, 'deferred'::mail_status]));
 CREATE INDEX recipient_finished ON public.recipient USING btree (finished_at) WHERE (finished_at IS NOT NULL);
-CREATE INDEX recipient_held ON public.recipient USING btree (reason) WHERE (status = 'held'::mail_status);
 CREATE INDEX recipient_held_by_reason ON public.recipient USING btree (reason, queue_id, ordinal) WHERE (status = 'held'::mail_status);
 CREATE INDEX recipient_lease ON public.recipient USING btree (lease_until) WHERE (status = 'sending'::mail_status);
 CREATE INDEX recipient_renamed ON public.recipient USING hash (provider_queue_id) WHERE ((provider_queue_id ~~ '%@%'::text) OR (provider_queue_id ~~ '%-000000'::text));
@@ -780,8 +780,8 @@ CREATE INDEX search_document_to_write ON public.search_document USING btree (ema
 CREATE INDEX sender_domain_asks_for_canary ON public.sender_domain USING btree (canary_asked_at) WHERE (canary_asked_at IS NOT NULL);
 CREATE INDEX sender_domain_due ON public.sender_domain USING btree (next_check_at);
 CREATE INDEX submission_at ON public.submission USING btree (at);
-CREATE INDEX submitted_message_by_id ON public.message USING hash (message_id) WHERE (email_id IS NULL);
 CREATE INDEX submitted_message_in_order ON public.message USING btree (queue_id) WHERE (email_id IS NULL);
+CREATE UNIQUE INDEX submitted_message_once ON public.message USING btree (hashtextextended(message_id, (0)::bigint), digest) WHERE (email_id IS NULL);
 CREATE INDEX suppression_by_report ON public.suppression USING btree (created_at) WHERE (source = 'report'::text);
 CREATE INDEX suppression_by_unicode ON public.suppression USING btree (digest_unicode) WHERE (digest_unicode IS NOT NULL);
 CREATE INDEX suppression_expires ON public.suppression USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -1291,7 +1291,7 @@ grant delete, select (succeeded_at) on table public.login_proof to postern_worke
 grant delete, insert, select, update on table public.mail_hour to postern_api;
 grant delete, insert, select, update on table public.mail_minute to postern_api;
 grant select, update (envid, header_from, message_id, sender, subject, submitted) on table public.message to postern_api;
-grant insert, select on table public.message to postern_relay;
+grant insert, select, update (digest) on table public.message to postern_relay;
 grant delete, select, update (priority) on table public.message to postern_worker;
 grant delete, select (part, queue_id) on table public.message_part to postern_api;
 grant delete, insert, select on table public.message_part to postern_relay;

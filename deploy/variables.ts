@@ -638,7 +638,7 @@ export const variables = {
     type: 'duration',
     default: '90d',
     readBy: ['worker', 'relay'],
-    help: 'How long the records of finished mail are kept; at least 14d while delivery reports are read.',
+    help: 'How long the records of finished mail are kept; at least 14d while delivery reports are read, and 1d for mail submitted over SMTP.',
   },
 } as const satisfies Record<string, Variable>;
 

@@ -89,9 +89,11 @@ function candidates(search: MailSearch, parameter: Parameter): string {
     ),
   ];
   if (text?.trim()) {
+    const id = parameter(text.trim());
     sets.push(
       `(select ${columns} from message m where m.email_id is null${conditions} and m.queue_id = ${parameter(text.trim().toUpperCase())})`,
-      `(select ${columns} from message m where m.email_id is null${conditions} and m.message_id = ${parameter(text.trim())})`,
+      `(select ${columns} from message m where m.email_id is null${conditions}
+        and hashtextextended(m.message_id, 0) = hashtextextended(${id}, 0) and m.message_id = ${id})`,
     );
   }
   return `with candidates as materialized (${sets.join('\n union ')})`;

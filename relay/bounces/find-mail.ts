@@ -19,7 +19,8 @@ export async function findMail(
         where email_id = any($1::uuid[]) and message_id = any($2::text[])
         union all
         select m.queue_id, 'message-id', 1 from unnest($2::text[]) id
-        join message m on m.message_id = id and m.email_id is null
+        join message m on m.email_id is null
+          and hashtextextended(m.message_id, 0) = hashtextextended(id, 0) and m.message_id = id
         union all
         select r.queue_id, 'provider-id', 2 from unnest($3::text[]) id
         join recipient r on r.provider_queue_id = id

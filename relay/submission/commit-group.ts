@@ -20,7 +20,7 @@ export type Outcome =
   /** The same mail was accepted before, under this id; nothing has changed. */
   | { readonly outcome: 'known'; readonly queueId: string }
   | { readonly outcome: 'refused'; readonly refusal: Refusal }
-  /** Its idempotency key belonged to a mail that was just forgotten: ask again. */
+  /** It was the same as a mail that was just forgotten: ask again. */
   | { readonly outcome: 'again' };
 
 /**
@@ -40,7 +40,7 @@ export async function commitGroup(
     values: [...parametersOf(group, offer), offer?.token, offer?.instance, offer?.leaseMs, offer?.room],
   });
   const byQueueId = new Map(rows.map((row) => [row.queue_id, row]));
-  const known = await findKnown(
+  const knownRows = await findKnown(
     database,
     group.filter(({ queueId, email }) => !email && !byQueueId.get(queueId)?.taken),
   );
@@ -57,11 +57,11 @@ export async function commitGroup(
       };
     }
     if (submission.email) return judgeEmail(row, submission.email.id);
-    const first = known.get(keyOf(submission));
-    if (first === undefined) return { outcome: 'again' };
-    return isSameMail(first.digest, submission.digest)
-      ? { outcome: 'known', queueId: first.queue_id }
-      : { outcome: 'refused', refusal: keyOfAnotherMail(first.queue_id) };
+    const known = knownRows.get(submission.queueId);
+    if (known === undefined) return { outcome: 'again' };
+    return known.is_same
+      ? { outcome: 'known', queueId: known.first }
+      : { outcome: 'refused', refusal: keyOfAnotherMail(known.first) };
   });
 }
 
@@ -77,13 +77,14 @@ export async function findCommitted(
   return new Set(rows.map((row) => row.queue_id));
 }
 
-// The order of the locks is everybody's order: emails by id, then keys. `asked` sees the newest version of each email,
-// because a locking read waits for the writer before it looks. The bodies come as one parameter and are cut out by
+// The order of the locks is everybody's order: emails by id, then keys, then digests. `asked` sees the newest version of each email,
+// because a locking read waits for the writer before it looks. Of a digest the half is kept: it tells one mail from
+// another as well, in less room. The bodies come as one parameter and are cut out by
 // position: an array of bytea would travel as hexadecimal text, which is twice the work.
 const commitStatement = `
   with incoming as materialized (
     select * from json_to_recordset($1) as i (
-      queue_id text, email_id uuid, token bytea, credential text, key bytea, key_lasts interval, digest bytea,
+      queue_id text, email_id uuid, token bytea, credential text, key bytea, digest bytea,
       sender text, header_from text, message_id text, subject text, size integer, smtputf8 boolean,
       eight_bit boolean, status mail_status, reason text, reason_detail text, submitted jsonb, ret text, envid text,
       start_at integer, length integer, may_be_handed boolean, tags jsonb, stream text)
@@ -95,15 +96,16 @@ const commitStatement = `
     order by e.id for no key update
   ), fresh as (
     insert into submission as s (credential, key, queue_id, lasts, digest)
-    select credential, key, queue_id, key_lasts, digest from incoming
+    select credential, key, queue_id, interval '7 days', digest from incoming
     where key is not null order by credential, key
     on conflict (credential, key) do update
       set queue_id = excluded.queue_id, at = excluded.at, lasts = excluded.lasts, digest = excluded.digest
       where s.at + s.lasts <= now()
     returning s.queue_id
-  ), taken as materialized (
+  ), admitted as materialized (
     select i.*, coalesce(a.priority, $4) as priority, a.on_uncertain, coalesce(a.too_late, false) as too_late,
-      a.stream as stream_of_email, coalesce(a.ignore_suppression, false) as ignore_suppression
+      coalesce(a.stream, i.stream) as its_stream, coalesce(a.ignore_suppression, false) as ignore_suppression,
+      case when i.key is null then encode(substring(i.digest for 16), 'hex')::uuid end as repeat
     from incoming i left join asked a on a.id = i.email_id
     where case
       when i.email_id is not null
@@ -111,8 +113,24 @@ const commitStatement = `
           -- As in a claim (relay/client/outbox/claim.ts); this one may be older than what is going on here.
           and (a.due_at > (select coalesce(max(restored_at), '-infinity') from database_identity)
             or a.id > (select restored_up_to_email from database_identity))
-      else i.key is null or i.queue_id in (select queue_id from fresh)
+      when i.key is not null then i.queue_id in (select queue_id from fresh)
+      else i.digest is null or not exists (
+        -- Processes of 0.1.0 keep it there.
+        select from submission s
+        where s.credential = i.credential and s.key = i.digest and s.at + s.lasts > now())
     end
+  ), new_message as (
+    insert into message (queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
+                         smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression,
+                         submitted, digest)
+    select queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
+           smtputf8, eight_bit, on_uncertain, ret, envid, coalesce(tags, '[]'), its_stream, ignore_suppression,
+           submitted, repeat
+    from admitted order by repeat
+    on conflict (hashtextextended(message_id, 0), digest) where email_id is null do nothing
+    returning queue_id
+  ), taken as materialized (
+    select a.* from admitted a join new_message using (queue_id)
   ), waiting as materialized (
     -- Nobody passes mail that is due and as urgent. Priority by priority, as in a claim: the index then finds what is
     -- due without walking over what is deferred.
@@ -130,18 +148,10 @@ const commitStatement = `
         and not (exists (select from suppression) and not t.ignore_suppression and exists (
           select from json_to_recordset($2) as r (queue_id text, address text)
           where r.queue_id = t.queue_id
-            and suppression_of(r.address, coalesce(t.stream_of_email, t.stream)) is not null))
+            and suppression_of(r.address, t.its_stream) is not null))
     ) fitting
     where position <= coalesce(($9::integer[])[priority + 1], 0)
       and priority < coalesce((select most_urgent from waiting), 32767)
-  ), new_message as (
-    insert into message (queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
-                         smtputf8, eight_bit, on_uncertain, ret, envid, tags, stream, ignore_suppression,
-                         submitted)
-    select queue_id, email_id, credential, sender, header_from, message_id, subject, size, priority,
-           smtputf8, eight_bit, on_uncertain, ret, envid, coalesce(tags, '[]'), coalesce(stream_of_email, stream),
-           ignore_suppression, submitted
-    from taken
   ), new_part as (
     insert into message_part (queue_id, part, content)
     select queue_id, 0, substring($3::bytea from start_at for length) from taken where length is not null
@@ -217,7 +227,6 @@ function parametersOf(
       token: email && asHex(email.token),
       credential: submission.credential,
       key: key && asHex(key),
-      key_lasts: submission.keyLasts,
       digest: digest && asHex(digest),
       sender: submission.sender,
       header_from: submission.headerFrom,
@@ -289,13 +298,15 @@ function judgeEmail(row: OutcomeRow | undefined, id: string): Outcome {
 }
 
 type KnownRow = {
-  readonly credential: string;
-  readonly key: Buffer;
   readonly queue_id: string;
-  readonly digest: Buffer | null;
+  readonly first: string;
+  readonly is_same: boolean;
 };
 
-/** What was accepted before under the keys of these mails, by credential and key. */
+/**
+ * What was accepted before instead of these mails, by their queue ids. Mail whose time as a repeat is over is let go:
+ * the next group may accept it anew.
+ */
 async function findKnown(
   database: Queryable,
   duplicates: readonly Submission[],
@@ -304,19 +315,33 @@ async function findKnown(
   const { rows } = await database.query<KnownRow>({
     name: 'find-known-submissions',
     text: `
-      select s.credential, s.key, s.queue_id, s.digest
-      from submission s join unnest($1::text[], $2::bytea[]) as asked (credential, key) using (credential, key)`,
-    values: [duplicates.map(({ credential }) => credential), duplicates.map(({ key }) => key)],
+      with asked as materialized (
+        select * from unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::text[])
+          as asked (queue_id, credential, key, digest, message_id)
+      ), submitted as materialized (
+        select a.queue_id, m.queue_id as first, m.received_at + interval '24 hours' > now() as counts
+        from asked a join message m on m.email_id is null and a.key is null
+          and hashtextextended(m.message_id, 0) = hashtextextended(a.message_id, 0)
+          and m.digest = encode(substring(a.digest for 16), 'hex')::uuid
+      ), let_go as (
+        update message set digest = null where queue_id in (select first from submitted where not counts)
+      )
+      select queue_id, first, true as is_same from submitted where counts
+      union all
+      -- Without a digest the row is of a release that kept none, or its key is the digest itself.
+      select a.queue_id, s.queue_id, coalesce(s.digest = a.digest, true)
+      from asked a join submission s on s.credential = a.credential and s.key = coalesce(a.key, a.digest)
+        and (a.key is not null or s.at + s.lasts > now())`,
+    values: [
+      duplicates.map(({ queueId }) => queueId),
+      duplicates.map(({ credential }) => credential),
+      duplicates.map(({ key }) => key),
+      duplicates.map(({ digest }) => digest),
+      duplicates.map(({ messageId }) => messageId),
+    ],
   });
-  return new Map(rows.map((row) => [keyOf(row), row]));
+  return new Map(rows.map((row) => [row.queue_id, row]));
 }
-
-const keyOf = ({ credential, key }: { credential: string; key?: Buffer | undefined }) =>
-  `${credential} ${key?.toString('latin1')}`;
-
-/** Without a digest the row is of a release that kept none, or its key is the digest itself. */
-const isSameMail = (known: Buffer | null, digest: Buffer | undefined) =>
-  known === null || digest === undefined || known.equals(digest);
 
 const keyOfAnotherMail = (queueId: string) =>
   refuse(

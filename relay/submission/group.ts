@@ -65,7 +65,8 @@ export function nextGroup<One extends { readonly submission: Submission }>(
   return { group, rest };
 }
 
-function identityOf({ email, credential, key, queueId }: Submission): string {
+function identityOf({ email, credential, key, digest, queueId }: Submission): string {
   if (email) return `email ${email.id}`;
-  return key ? `key ${credential} ${key.toString('latin1')}` : `message ${queueId}`;
+  if (key) return `key ${credential} ${key.toString('latin1')}`;
+  return digest ? `mail ${digest.toString('latin1')}` : `message ${queueId}`;
 }

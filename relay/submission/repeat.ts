@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Received } from './receive.ts';
 
 export type RepeatKey = {
-  /** Same credential and key, same queue id. Undefined for what is never a repeat, and for emails, whose id is their key. */
+  /** X-Postern-Idempotency-Key, hashed: the same credential and key answer the same queue id for 7 days. */
   readonly key: Buffer | undefined;
-  readonly keyLasts: '24 hours' | '7 days';
-  /** Of envelope and bytes, where the key says nothing about them: the same key with others is a mistake. */
+  /**
+   * Of credential, envelope and bytes. With a key the same key with others is a mistake; without one the same again
+   * within 24 hours is a repeat. Undefined for what is never a repeat, and for emails, whose id is their key.
+   */
   readonly digest: Buffer | undefined;
 };
 
@@ -14,11 +16,11 @@ export function repeatOf({
   admission: { email, idempotencyKey, broughtMessageId },
   digest,
 }: Pick<Received, 'admission' | 'digest'>): RepeatKey {
-  if (email) return { key: undefined, keyLasts: '24 hours', digest: undefined };
+  if (email) return { key: undefined, digest: undefined };
   if (idempotencyKey !== undefined) {
     const key = createHash('sha256').update(`key ${idempotencyKey}`).digest();
-    return { key, keyLasts: '7 days', digest };
+    return { key, digest };
   }
   // Many clients send no Message-ID, and the same alert twice is two mails.
-  return { key: broughtMessageId ? digest : undefined, keyLasts: '24 hours', digest: undefined };
+  return { key: undefined, digest: broughtMessageId ? digest : undefined };
 }

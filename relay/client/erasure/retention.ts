@@ -128,9 +128,12 @@ const reached = `reached as (
     order by seen.finished_at desc, queue_id desc, ordinal desc limit 1
   )`;
 
+/** For as long a repeated submission has to answer with the queue id of the first (relay/submission/repeat.ts). */
+const repeatsSeconds = 24 * 3_600;
+
 /**
  * Forgets messages that applications submitted over SMTP and that were finished for all of their recipients
- * `olderThanSeconds` ago: those among the recipients that were finished next after `from`.
+ * `olderThanSeconds` ago, and at least a day: those among the recipients that were finished next after `from`.
  */
 export async function forgetMessages(
   q: Queryable,
@@ -146,7 +149,7 @@ export async function forgetMessages(
      ), messages as (
        delete from message m using old where m.queue_id = old.queue_id
      ), ${reached} select * from reached`,
-    [...from, olderThanSeconds],
+    [...from, Math.max(olderThanSeconds, repeatsSeconds)],
   );
   return stepOf(from, rows[0]);
 }

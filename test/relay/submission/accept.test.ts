@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import type { EmailDraft } from '../../../relay/client/email/draft.ts';
@@ -137,13 +138,41 @@ describe('the same mail', () => {
     const message = freshMessage();
     const queueId = await submitted(client, message);
     const age = (by: string) =>
-      stack.database.query('update submission set at = at - $2::interval where queue_id = $1', [queueId, by]);
+      stack.database.query(
+        'update message set received_at = received_at - $2::interval where queue_id = $1',
+        [queueId, by],
+      );
     await age('23 hours 59 minutes');
     expect(await submitted(client, message)).toBe(queueId);
     await age('2 minutes');
     const again = await submitted(client, message);
     expect(again).not.toBe(queueId);
     expect(await submitted(client, message)).toBe(again);
+  });
+
+  test('is known for 24 hours too when a process of 0.1.0 accepted it, which keeps its digest elsewhere', async () => {
+    await using client = await logIn(stack);
+    const message = freshMessage();
+    const queueId = await submitted(client, message);
+    const digest = createHash('sha256')
+      .update('application\nann@example.com\nbob@example.net\n\n')
+      .update(message)
+      .digest();
+    const { rows } = await stack.database.query(
+      'with m as (select digest from message where queue_id = $1) update message set digest = null where queue_id = $1 returning (select digest from m)',
+      [queueId],
+    );
+    expect(rows[0]?.digest.replaceAll('-', '')).toBe(digest.toString('hex').slice(0, 32));
+    await stack.database.query(
+      `insert into submission (credential, key, queue_id, at, lasts)
+       values ('application', $2, $1, now() - interval '23 hours 59 minutes', '24 hours')`,
+      [queueId, digest],
+    );
+    expect(await submitted(client, message)).toBe(queueId);
+    await stack.database.query(`update submission set at = at - interval '2 minutes' where queue_id = $1`, [
+      queueId,
+    ]);
+    expect(await submitted(client, message)).not.toBe(queueId);
   });
 
   test('is one mail whatever the order of its recipients', async () => {

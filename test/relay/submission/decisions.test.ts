@@ -71,7 +71,6 @@ const submission = (wishes: Partial<Submission>): { submission: Submission } => 
     client: '127.0.0.1',
     email: undefined,
     key: undefined,
-    keyLasts: '24 hours',
     digest: undefined,
     sender: 'ann@example.com',
     were: {},

@@ -37,7 +37,6 @@ function submission(more: Partial<Submission> = {}): Submission {
     recipients: [{ address: 'bob@example.net', ...queued, notify: null, orcpt: null }],
     content,
     key: undefined,
-    keyLasts: '24 hours',
     digest: undefined,
     ret: null,
     envid: null,

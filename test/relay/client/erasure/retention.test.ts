@@ -116,6 +116,10 @@ test('submitted messages are forgotten once every recipient is finished for long
   expect((await postern.db.query('select from message where email_id = $1', [ofEmail])).rowCount).toBe(1);
   expect((await postern.db.query('select from event where email_id is null')).rowCount).toBe(3);
   expect(await countOf(postern, 'message_part')).toBe(7);
+  // A repeat of it has to be known for a day, however short RETENTION_ROWS is.
+  await submit(postern, 'NEW', 0, ['sent']);
+  expect(await forgetMessages(postern.database, { from, olderThanSeconds: 0 })).toMatchObject({ count: 2 });
+  expect((await postern.db.query("select from message where queue_id = 'NEW'")).rowCount).toBe(1);
 });
 
 test('large mail goes in smaller batches, because removing its bytes takes time', async () => {
