@@ -1,6 +1,5 @@
 // What the page of one email asks for: everything about it, how it looks, its source and its attachments.
 import { type Request, Router } from 'express';
-import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { openAttachments } from '../../relay/client/email/attachment.ts';
 import { readDeliveries } from '../../relay/client/email/delivery.ts';
@@ -21,13 +20,12 @@ import {
   isPicture,
   listAttachments,
   openSource,
+  previewQuery,
   sendAttachment,
   sendPicture,
   sendPreview,
   sendSource,
 } from './message.ts';
-
-const previewQuery = z.strictObject({ remote: z.literal('1').optional(), dark: z.literal('1').optional() });
 
 export function emailRoutes({ database }: { database: Database }): Router {
   const router = Router();

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
+import { z } from 'zod';
 import type { Queryable } from '../../deploy/database.ts';
 import { layOutMessage } from '../../relay/client/compose/compose.ts';
 import { type AttachedFile, openAttachments } from '../../relay/client/email/attachment.ts';
@@ -16,6 +17,11 @@ import { withShownLinks } from './links.ts';
 const isolation = (images: string) =>
   `default-src 'none'; style-src 'unsafe-inline'; img-src ${images}; font-src data:; base-uri 'none'; ` +
   "form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
+
+export const previewQuery = z.strictObject({
+  remote: z.literal('1').optional(),
+  dark: z.literal('1').optional(),
+});
 
 export type PreviewWishes = {
   /** Remote images are loaded by the browser itself: the sender sees it. */
@@ -31,13 +37,23 @@ export async function sendPreview(
   wishes: PreviewWishes = {},
 ): Promise<void> {
   const files = email.html?.includes('cid:') ? await openAttachments(q, email.id) : [];
+  await sendIsolated(response, email.html ?? '', files, wishes);
+}
+
+/** @param files among them the pictures that the HTML shows by `cid:` */
+export async function sendIsolated(
+  response: Response,
+  html: string,
+  files: readonly AttachedFile[],
+  wishes: PreviewWishes,
+): Promise<void> {
   response.set({
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': isolation(wishes.remote ? 'data: https: http:' : 'data:'),
     'cache-control': 'private, no-store',
     'referrer-policy': 'no-referrer',
   });
-  await sendPieces(response, written(isolatedHtml(email.html ?? '', files, wishes)));
+  await sendPieces(response, written(isolatedHtml(html, files, wishes)));
 }
 
 /** So many octets of images are shown; behind them, the HTML keeps their `cid:` addresses. */

@@ -31,6 +31,7 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   'smtp-server': ['relay', 'test'],
   nodemailer: ['relay', 'relay/client', 'test'],
   mailparser: ['relay', 'test'],
+  '@zone-eu/mailsplit': ['relay/client'],
   imapflow: ['relay', 'test'],
   selfsigned: ['relay', 'test'],
   'graphile-worker': ['worker', 'deploy', 'test'],

@@ -1,4 +1,5 @@
 // The list of all mail and the page of one, in a real browser.
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EmailDraft } from '../../../relay/client/email/draft.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
@@ -7,6 +8,37 @@ import { faultsOf } from './axe.ts';
 import { hasChromium, openBrowser, openPage, plainHost, signIn } from './chromium.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 import { viewOf } from './first-view.ts';
+
+const scan = `Message-ID: <1@scan>
+Date: Mon, 30 Nov 2026 10:00:00 +0000
+From: scan@example.com
+To: kim0@example.net
+Subject: =?utf-8?q?Seven_p=C3=A4ges?=
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=outer
+
+--outer
+Content-Type: multipart/related; boundary=inner
+
+--inner
+Content-Type: text/html; charset=utf-8
+
+<h2>Seven pages</h2><img id=logo width=40 height=40 alt="" src="cid:logo@scan"><img src="https://evil.example.com/p.gif" alt="">
+<a id=away href="https://example.com/pages">Look at them</a><script>top.document.title = 'owned'</script>
+--inner
+Content-Type: image/png; name="logo.png"
+Content-ID: <logo@scan>
+Content-Transfer-Encoding: base64
+
+iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==
+--inner--
+--outer
+Content-Type: text/plain; charset=utf-8
+Content-Disposition: attachment; filename="pages.txt"
+
+one, two
+--outer--
+`;
 
 describe.skipIf(!hasChromium)('all mail in a browser', () => {
   let dashboard: Dashboard;
@@ -105,6 +137,61 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     await page.getByRole('link', { name: 'CSV' }).click();
     expect((await csv).suggestedFilename()).toMatch(/^emails-.*\.csv$/);
     expect(page.complaints).toEqual([]);
+  }, 60_000);
+
+  test('mail over SMTP is shown like that of the api: isolated, with its pictures, its links and its files', async () => {
+    await dashboard.query(
+      `insert into message (queue_id, credential, sender, header_from, message_id, subject, size, priority)
+       values ('1M8PD79SR22PCMT0', 'printer', 'scan@example.com', 'scan@example.com', '<1@scan>', 'Pages', 900, 1)`,
+    );
+    await dashboard.query(
+      `insert into recipient (queue_id, ordinal, address, status, priority, finished_at)
+       values ('1M8PD79SR22PCMT0', 0, 'kim@example.net', 'sent', 1, now())`,
+    );
+    await dashboard.query(
+      `insert into message_part (queue_id, part, content) values ('1M8PD79SR22PCMT0', 0, $1)`,
+      [Buffer.from(scan.replaceAll('\n', '\r\n'))],
+    );
+    const looking = await openPage(browser, { storageState: await page.context().storageState() });
+    await looking.goto(`${dashboard.base}/submitted/1M8PD79SR22PCMT0`);
+    const frame = looking.frameLocator('iframe');
+    await frame.getByRole('heading', { name: 'Seven pages' }).waitFor();
+    expect(await frame.locator('#logo').getAttribute('src')).toMatch(/^data:image\/png;base64,iVBOR/);
+    await looking.getByText('1 remote resource not loaded').waitFor();
+    expect(await faultsOf(looking)).toEqual([]);
+    const opened = looking.context().waitForEvent('page');
+    await frame.locator('#away').click();
+    const leaving = await opened;
+    await leaving.getByText('https://example.com/pages', { exact: true }).waitFor();
+    await leaving.close();
+    const picture = looking.waitForResponse('**/picture');
+    await looking.getByRole('tab', { name: 'Attachments (2)' }).click();
+    await looking.getByText('image/png, 70 B').waitFor();
+    expect((await picture).headers()['content-type']).toBe('image/png');
+    expect(await faultsOf(looking)).toEqual([]);
+    const file = looking.waitForEvent('download');
+    await looking.getByRole('link', { name: 'pages.txt' }).click();
+    expect(await readFile((await (await file).path()) ?? '', 'utf8')).toBe('one, two');
+    await looking.getByRole('tab', { name: 'Headers' }).click();
+    await looking.getByText('Seven päges', { exact: true }).waitFor();
+    await looking.getByRole('tab', { name: 'Source' }).click();
+    await looking.getByLabel('Find in the source').fill('logo@scan');
+    await looking.getByText('2 found').waitFor();
+    await looking.setViewportSize({ width: 390, height: 844 });
+    expect(await looking.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    await looking.setViewportSize({ width: 1280, height: 800 });
+    // The policy of the frame stops the image, its sandbox the script; nothing else is wrong.
+    expect(looking.complaints.map((each) => /p.gif.*Content Security|script.*sandboxed/.test(each))).toEqual([
+      true,
+      true,
+    ]);
+    looking.complaints.length = 0;
+
+    await dashboard.query(`delete from message_part where queue_id = '1M8PD79SR22PCMT0'`);
+    await looking.reload();
+    await looking.getByText('The message is no longer stored').waitFor();
+    expect(looking.complaints).toEqual([]);
+    await looking.context().close();
   }, 60_000);
 
   test('the first view costs six requests and 120 kB, the next asks for no file; all sections are a press away on a phone; ? tells the keys', async () => {
