@@ -39,6 +39,10 @@ const searchShape = {
   key: z.string().min(1).max(200).optional(),
   customer: id.optional(),
   client: z.string().min(1).max(200).optional(),
+  cause: z
+    .string()
+    .regex(/^[a-z0-9-]{1,100}$/, 'must be a cause')
+    .optional(),
   from: instant.optional(),
   before: instant.optional(),
 };

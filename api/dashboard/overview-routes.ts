@@ -2,7 +2,9 @@
 import { Router } from 'express';
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
+import { probeLanesNow } from '../../relay/client/outbox/probe.ts';
 import type { RateLimit } from '../rate-limit.ts';
+import { readAttention } from './attention.ts';
 import { sendExamination } from './doctor.ts';
 import { readInput, sendJson } from './exchange.ts';
 import { readHistory } from './history.ts';
@@ -41,6 +43,13 @@ export function overviewRoutes({
   });
   router.get('/dashboard/history', async (_request, response) => {
     sendJson(response, await readHistory(database));
+  });
+  router.get('/dashboard/attention', async (_request, response) => {
+    sendJson(response, await readAttention(database));
+  });
+  // Whoever presses this wants to know now; how often a sign-in is repeated the relay decides.
+  router.post('/dashboard/try-now', async (_request, response) => {
+    sendJson(response, { asked: await database.transaction(probeLanesNow) });
   });
   router.post('/dashboard/doctor', async (_request, response) => {
     await limit('doctor', examinationsPerMinute);

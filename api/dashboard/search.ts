@@ -16,6 +16,8 @@ export type MailSearch = {
   readonly key?: string | undefined;
   readonly customer?: string | undefined;
   readonly client?: string | undefined;
+  /** Why it is what it is: of submitted mail, that of its worst recipient. */
+  readonly cause?: string | undefined;
   readonly from?: Date | undefined;
   readonly before?: Date | undefined;
 };
@@ -67,12 +69,13 @@ async function findByIndex(q: Queryable, search: MailSearch, { limit, after }: E
 
 /** Further conditions on `email e`, each with its `and`. */
 function conditionsOf(search: MailSearch, parameter: (value: unknown) => string): string {
-  const { tag, key, customer, client, from, before } = search;
+  const { tag, key, customer, client, cause, from, before } = search;
   const conditions = [
     tag && `e.tags <> '[]' and e.tags @> ${parameter(JSON.stringify([tag]))}::jsonb`,
     key && `e.api_key_id = ${parameter(key)}::uuid`,
     customer && `e.customer_id = ${parameter(customer)}::uuid`,
     client && `e.client_id = ${parameter(client)}`,
+    cause && `e.reason = ${parameter(cause)}`,
     from && `e.id >= ${parameter(firstEmailId(from.getTime()))}::uuid`,
     before && `e.id < ${parameter(firstEmailId(before.getTime()))}::uuid`,
   ];

@@ -55,8 +55,8 @@ export async function countSubmitted(
 
 /** What is told by the row alone is read in order; for the rest, candidates are looked at one by one. */
 function found(search: MailSearch, parameter: Parameter, behind: string): string {
-  const { text, statuses, tag } = search;
-  if (!text?.trim() && !statuses?.length && !tag)
+  const { text, statuses, tag, cause } = search;
+  if (!text?.trim() && !statuses?.length && !tag && !cause)
     return `select m.queue_id as id from message m where m.email_id is null${ofRow(search, parameter)}${behind}`;
   return `${candidates(search, parameter)}
     select queue_id as id from candidates m where true${behind}${matches(search, parameter)}`;
@@ -99,8 +99,11 @@ function candidates(search: MailSearch, parameter: Parameter): string {
   return `with candidates as materialized (${sets.join('\n union ')})`;
 }
 
-function matches({ statuses, text }: MailSearch, parameter: Parameter): string {
+function matches({ statuses, text, cause }: MailSearch, parameter: Parameter): string {
   let conditions = '';
+  if (cause)
+    conditions += ` and (select r.reason from recipient r where r.queue_id = m.queue_id
+      order by r.status, r.ordinal limit 1) = ${parameter(cause)}`;
   if (statuses?.length)
     conditions += ` and (select min(r.status) from recipient r where r.queue_id = m.queue_id) = any(${parameter(statuses)}::mail_status[])`;
   for (const word of (text ?? '').split(/\s+/).filter(Boolean).slice(0, 10)) {

@@ -5,7 +5,7 @@ import { html } from './html.js';
 import { Dialog, Fault } from './parts.js';
 import { count, plural, upTo } from './words.js';
 
-const bulkActs = [
+export const bulkActs = [
   {
     act: 'retry',
     name: 'Try again',
@@ -40,7 +40,7 @@ export function Bulk({ search, isFiltered, chosen, onDone, any }) {
   </div>`;
 }
 
-function BulkDialog({ wanted, search, chosen, onClose }) {
+export function BulkDialog({ wanted, search, chosen, onClose }) {
   const [found, setFound] = useState();
   const [progress, setProgress] = useState();
   const [error, setError] = useState();

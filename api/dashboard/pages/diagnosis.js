@@ -4,11 +4,12 @@ import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { Domains } from './domains.js';
 import { eventsOf } from './events.js';
+import { Fix } from './fix.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
-import { Verdict } from './overview.js';
 import { Copy, Fault, Field, Prose, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
+import { Verdict } from './verdict-card.js';
 import { bytes, sentence, span } from './words.js';
 
 export function Diagnosis() {
@@ -81,7 +82,7 @@ function Found({ outcome: { name, data } }) {
     <p class="lead">${found ? html`<${Prose} text=${found.title} />` : `Mail can leave through ${data.route}.`}</p>
     ${found && html`<p><${Prose} text=${found.meaning ?? found.detail} /></p>`}
     ${found?.because && html`<p class="soft">${found.because}</p>`}
-    ${found?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${found.fix} /></p>`}
+    <${Fix} text=${found?.fix} />
     ${found?.where && html`<p><${Prose} text=${found.where} /></p>`}
     ${found?.reply && html`<pre class="said">${found.reply}</pre>`}
     ${data.notes?.map((note) => html`<p class="soft" key=${note}>${note}</p>`)}
@@ -135,7 +136,7 @@ function Outcome({ outcome: { name, data } }) {
   return html`<section class=${`now ${isSent ? 'good' : 'bad'} outcome`}>
     <p class="lead">${isSent ? `Sent. The provider said: ${data.reply}` : (data.title ?? data.detail)}</p>
     ${!isSent && data.title && data.detail !== data.title && html`<p>${data.detail}</p>`}
-    ${!isSent && data.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${data.fix} /></p>`}
+    ${!isSent && html`<${Fix} text=${data.fix} />`}
     ${!isSent && data.reply && html`<pre class="said">${data.reply}</pre>`}
     ${data.email_id && html`<p><a href=${`/emails/${data.email_id}`}>Show this email</a></p>`}
   </section>`;

@@ -1,6 +1,7 @@
 // One email: what is true of it now, its way, how it looks, and what can be done.
 import { Actions } from './actions.js';
 import { ask, withQuery } from './ask.js';
+import { Fix } from './fix.js';
 import { Heard } from './heard.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
@@ -56,7 +57,7 @@ function Now({ email, causes }) {
     <p class="lead">${blocked ? 'Waits until mail can leave. Nothing is lost.' : sentenceOf(email)}</p>
     ${blocked && html`<p><b><${Prose} text=${blocked.title} />.</b> <a href="/">What to do about it</a></p>`}
     ${isTrouble && words && html`<p><b>${words.title}.</b> <${Prose} text=${words.meaning} /></p>`}
-    ${isTrouble && words?.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${words.fix} /></p>`}
+    ${isTrouble && html`<${Fix} text=${words?.fix} />`}
     ${
       hold?.next_probe_at &&
       html`<p class="soft">The next attempt is ${ago(hold.next_probe_at)}. "Try again now" does it at once.</p>`

@@ -16,10 +16,11 @@ export const filterNames = [
   'key',
   'customer',
   'client',
+  'cause',
   'from',
   'to',
 ];
-const rare = ['source', 'kind', 'tag', 'key', 'customer', 'client', 'from', 'to'];
+const rare = ['source', 'kind', 'tag', 'key', 'customer', 'client', 'cause', 'from', 'to'];
 
 export const isAnySet = (query) => filterNames.some((name) => query[name]);
 
@@ -31,9 +32,9 @@ const startOf = (day, plusDays = 0) => {
 };
 
 /** What the api is asked for. */
-export function searchOf({ text, statuses, kind, source, tag, key, customer, client, from, to }) {
+export function searchOf({ text, statuses, kind, source, tag, key, customer, client, cause, from, to }) {
   return {
-    ...{ text, statuses, kind, source, tag, key, customer, client },
+    ...{ text, statuses, kind, source, tag, key, customer, client, cause },
     from: from && startOf(from),
     before: to && startOf(to, 1),
   };
@@ -101,6 +102,7 @@ function More({ query, used }) {
     ${text('tag', 'Tag', 'name:value')}
     ${text('customer', 'Customer', 'its id')}
     ${text('client', 'Client', 'its id')}
+    ${text('cause', 'Cause', 'see /docs/causes')}
     ${
       used.length > 0 &&
       html`<button type="button" onClick=${() => goWith({ ...Object.fromEntries(rare.map((name) => [name, undefined])), after: undefined })}>Clear</button>`

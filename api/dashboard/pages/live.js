@@ -3,7 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import { ask } from './ask.js';
 
 const listeners = new Set();
-const state = { overview: undefined, connected: false, isDatabaseAway: false };
+// `lostAt`: since when what is shown is old, because the api or the database is away.
+const state = { overview: undefined, connected: false, isDatabaseAway: false, lostAt: undefined };
 let source;
 let again;
 let wait = 1_000;
@@ -26,6 +27,7 @@ export function connect() {
     heard();
     wait = 1_000;
     state.connected = true;
+    if (!state.isDatabaseAway) state.lostAt = undefined;
     // Whatever happened while nobody listened: every page looks again.
     tell('all');
   };
@@ -33,6 +35,7 @@ export function connect() {
     heard();
     state.overview = JSON.parse(event.data);
     state.isDatabaseAway = false;
+    state.lostAt = undefined;
     tell([]);
   });
   source.addEventListener('changed', (event) => {
@@ -42,10 +45,12 @@ export function connect() {
   source.addEventListener('database-away', () => {
     heard();
     state.isDatabaseAway = true;
+    state.lostAt ??= Date.now();
     tell([]);
   });
   source.onerror = () => {
     state.connected = false;
+    state.lostAt ??= Date.now();
     tell([]);
     if (source?.readyState === EventSource.CLOSED) retry();
   };
@@ -67,6 +72,11 @@ export function disconnect() {
   source = undefined;
   state.connected = false;
 }
+
+// A computer that lost its network tells sooner than the connection, which may stand for minutes.
+addEventListener('offline', () => {
+  if (source) connect();
+});
 
 setInterval(() => {
   if (source && state.connected && Date.now() - heardAt > silentAfterMs) connect();

@@ -77,7 +77,7 @@ function App() {
 
 function Shell({ onSignOut }) {
   const { path, query } = useRoute();
-  const { overview, connected, isDatabaseAway } = useOverview();
+  const { overview, connected, isDatabaseAway, lostAt } = useOverview();
   const [, first = '', id] = path.split('/');
   const section = [...sections, submitted].find((each) => each.path === `/${first}`);
   const tone = overview || isDatabaseAway ? verdictOf(overview ?? {}, { isDatabaseAway }).tone : 'quiet';
@@ -134,10 +134,18 @@ function Shell({ onSignOut }) {
         <button type="button" class="plain" onClick=${signOut}>Sign out</button>
       </div>
     </header>
-    <main id="main" tabindex="-1">${page}</main>
+    <main id="main" tabindex="-1" class=${lostAt ? 'stale' : ''}>${lostAt && html`<${Lost} since=${lostAt} isDatabase=${isDatabaseAway && connected} />`}${page}</main>
     <${Questions} />
     ${isHelp && html`<${Keyboard} onClose=${() => setHelp(false)} />`}`;
 }
+
+const wallClock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+
+/** What is shown is from before. */
+const Lost = ({ since, isDatabase }) =>
+  html`<p class="lost" role="status"><b>${
+    isDatabase ? 'PostgreSQL has not answered since' : 'No connection since'
+  } ${wallClock.format(since)}.</b> What stands below is from before; it is right again as soon as this line is gone.</p>`;
 
 const themes = ['system', 'light', 'dark'];
 

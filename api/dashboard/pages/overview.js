@@ -1,11 +1,11 @@
 // Overview: can mail leave, how much waits where, how fast it went, and who is running.
-import { ask } from './ask.js';
+import { Attention } from './attention.js';
 import { History } from './history.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
-import { Prose, Status, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
-import { ago, causeWords, count, mailPath, plural, span, upTo } from './words.js';
+import { Verdict } from './verdict-card.js';
+import { ago, causeWords, count, plural, span, upTo } from './words.js';
 
 export function Overview({ query }) {
   const { overview, isDatabaseAway } = useOverview();
@@ -24,40 +24,6 @@ export function Overview({ query }) {
           <${Processes} overview=${overview} />
         </div>`
     }`;
-}
-
-/** @param level the heading it is, where the page has another first one */
-export function Verdict({ verdict, level = 'h1' }) {
-  const { tone, title, meaning, fix, words, facts, findings = [], others = [] } = verdict;
-  return html`<section class=${`verdict ${tone}`} aria-live="polite">
-    <${level} class="headline"><${Prose} text=${title} /></${level}>
-    ${meaning && html`<p><${Prose} text=${meaning} /></p>`}
-    ${findings.map(
-      (finding) => html`<div class="finding" key=${finding.variable + finding.problem}>
-        <p><code>${finding.variable}</code> ${finding.problem} <span class="soft">(${finding.shape})</span></p>
-        <p><b>Do this:</b> <${Prose} text=${finding.fix} /></p>
-      </div>`,
-    )}
-    ${fix && findings.length === 0 && html`<p class="fix"><b>Do this:</b> <${Prose} text=${fix} /></p>`}
-    ${words && html`<pre class="said" aria-label="Reply">${words}</pre>`}
-    ${facts.length > 0 && html`<p class="facts">${facts.join(' ')}</p>`}
-    ${
-      others.length > 0 &&
-      html`<ul class="others" aria-label="Also wrong now">
-        ${others.map(
-          (other) => html`<li key=${other.title} class=${other.tone}>
-            <details>
-              <summary><${Prose} text=${other.title} /></summary>
-              ${other.meaning && html`<p><${Prose} text=${other.meaning} /></p>`}
-              ${other.fix && html`<p class="fix"><b>Do this:</b> <${Prose} text=${other.fix} /></p>`}
-              ${other.words && html`<pre class="said" aria-label="Reply">${other.words}</pre>`}
-              ${other.facts.length > 0 && html`<p class="facts">${other.facts.join(' ')}</p>`}
-            </details>
-          </li>`,
-        )}
-      </ul>`
-    }
-  </section>`;
 }
 
 const steps = [
@@ -105,28 +71,6 @@ function BouncedLater({ counts: { day, dayBefore } }) {
     <a href="/emails?statuses=bounced">Bounced after sending</a>: <b>${count(day)}</b> in 24 hours,
     <span aria-hidden="true"> ${sign}</span> ${count(dayBefore)} the day before. Delivery reports in the mailbox say so.
   </p>`;
-}
-
-/** The mail somebody should look at, with its reason. */
-function Attention() {
-  const { value } = useLoaded(() => ask('/dashboard/emails?statuses=held,uncertain,bounced,deferred'), []);
-  const emails = value?.data.slice(0, 6) ?? [];
-  if (emails.length === 0) return null;
-  return html`<section>
-    <header class="bar"><h2>Needs attention</h2><a href="/emails?statuses=held,uncertain,bounced,deferred">Show all</a></header>
-    <ul class="list">
-      ${emails.map(
-        (email) => html`<li key=${email.id}><a href=${mailPath(email)}>
-          <${Status} status=${email.status} />
-          <span class="what"><b>${email.subject ?? `From ${email.from}`}</b> <span class="soft">to ${email.recipients[0]?.address}${
-            email.recipient_count > 1 ? ` and ${email.recipient_count - 1} more` : ''
-          }</span></span>
-          <span class="why">${causeWords(email.reason, value.causes)?.title}</span>
-          <span class="soft"><${Time} time=${email.finished_at ?? email.created_at} relative /></span>
-        </a></li>`,
-      )}
-    </ul>
-  </section>`;
 }
 
 function Routes({ overview }) {

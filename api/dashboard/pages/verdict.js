@@ -8,7 +8,8 @@ const list = (words) =>
  * Everything that is wrong now, the worst first, and when nothing is, that mail can leave.
  *
  * @returns {{tone: 'good'|'care'|'bad'|'quiet', title: string, meaning?: string, fix?: string, words?: string,
- *   facts: string[], findings?: object[], others: object[]}} `words` are somebody else's, shown as they came; `others`
+ *   facts: (string|{text: string, href: string})[], acts?: ('check'|'try')[], findings?: object[], others: object[]}}
+ *   `words` are somebody else's, shown as they came; `others`
  *   are of the same kind, without `others` of their own
  */
 export function verdictOf(overview, { isDatabaseAway = false } = {}) {
@@ -156,6 +157,9 @@ function failedExamination(overview) {
     meaning: [meaning, because].filter(Boolean).join(' '),
     fix: [fix, where].filter(Boolean).join(' '),
     words: reply,
+    acts: lanes.some(({ state }) => ['stopped', 'unreachable'].includes(state))
+      ? ['check', 'try']
+      : ['check'],
     facts: [
       variables.length > 0 && `Check ${list(variables)} first.`,
       `Examined ${ago(examined.at)}.`,
@@ -179,6 +183,7 @@ function heldSenders(lanes, { relay, causes }, others) {
         meaning: words.meaning,
         fix: words.fix,
         words: held.detail,
+        acts: held.sender === relay.from ? ['check'] : [],
         facts: [
           ...(others ? ['Mail from other senders leaves.'] : []),
           ...nextProbe(held),
@@ -206,6 +211,7 @@ function badRoutes(overview) {
         meaning: words?.title && `${words.title}. ${words.meaning ?? ''}`,
         fix: words?.fix,
         facts: factsOf(overview),
+        acts: ['check'],
       };
     });
 }
@@ -263,7 +269,7 @@ function heldForPeople({ held = [], relay, causes }) {
         title: `${plural(number, 'email')} ${number === 1 ? 'is' : 'are'} held: ${lowerFirst(words.title)}`,
         meaning: words.meaning,
         fix: words.fix,
-        facts: [],
+        facts: [{ text: 'Show them', href: `/emails?statuses=held&cause=${reason}` }],
       };
     });
 }
@@ -302,11 +308,19 @@ function closedVerdict(lane, overview) {
     fix: words?.fix,
     words: lane.detail,
     facts: [`Since ${ago(lane.since).replace(' ago', '')}.`, ...nextProbe(lane), ...keptWords(overview)],
+    // A pause that the provider asked for is kept, whoever presses.
+    acts: lane.state === 'paused' ? ['check'] : ['check', 'try'],
   };
 }
 
 const lowerFirst = (text = '') =>
   /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+
+/** How many, as a link to them. */
+const inList = (status, number) => ({
+  text: `${count(number)} ${status} ${number === 1 ? 'email' : 'emails'}`,
+  href: `/emails?statuses=${status}`,
+});
 
 function factsOf({ lastSent, relay, oldestDue, waiting, at }) {
   const route = (relay.routes ?? []).find(({ state }) => state === 'good');
@@ -315,7 +329,7 @@ function factsOf({ lastSent, relay, oldestDue, waiting, at }) {
     route && `Through ${route.host}:${route.port}.`,
     lastSent ? `The provider accepted the last email ${ago(lastSent.at)}.` : 'No email has been sent yet.',
     late > 60_000 && `The oldest email in the queue has waited ${span(late)}.`,
-    waiting.held > 0 && `${count(waiting.held)} held.`,
-    waiting.uncertain > 0 && `${count(waiting.uncertain)} uncertain.`,
+    waiting.held > 0 && inList('held', waiting.held),
+    waiting.uncertain > 0 && inList('uncertain', waiting.uncertain),
   ].filter(Boolean);
 }
