@@ -67,6 +67,7 @@ export const grants: Grants = {
     },
     functions: [
       'message_source(text,integer)',
+      'submit_again(text,text,text,bytea,integer,text,text)',
       'suppression_digest(text)',
       'count_mail_of_key(uuid,integer)',
       'keys_were_used(uuid[])',

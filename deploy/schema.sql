@@ -329,7 +329,8 @@ create table message (
   ignore_suppression boolean not null default false,
   submitted jsonb,
   subject text,
-  digest uuid
+  digest uuid,
+  again_of text collate "C"
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table message_part (
   queue_id text collate "C" not null,
@@ -754,6 +755,7 @@ CREATE INDEX lane_refusal_refused_at ON public.lane_refusal USING btree (refused
 CREATE INDEX login_failure_age ON public.login_failure USING btree (since);
 CREATE INDEX login_proof_age ON public.login_proof USING btree (succeeded_at);
 CREATE INDEX message_by_key ON public.message USING btree (credential, queue_id) WHERE (credential ~~ 'key:%'::text);
+CREATE INDEX message_sent_again ON public.message USING btree (again_of, queue_id) WHERE (again_of IS NOT NULL);
 CREATE INDEX notice_owed_due ON public.notice_owed USING btree (due_at);
 CREATE INDEX notice_owed_late ON public.notice_owed USING btree (first_due_at) WHERE (first_due_at IS NOT NULL);
 CREATE INDEX oauth2_grant_stored_at ON public.oauth2_grant USING btree (stored_at);
@@ -1082,6 +1084,39 @@ AS $function$
   ) found join api_key k on k.id = found.id
 $function$;
 revoke execute on function submission_keys(bytea[]) from public;
+CREATE OR REPLACE FUNCTION public.submit_again(wanted text, again text, again_message_id text, first_part bytea, octets integer, actor text, nobody text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  served integer;
+begin
+  if not exists (select from message_part where queue_id = wanted and part = 0) then
+    return 0;
+  end if;
+  insert into message (queue_id, credential, sender, header_from, message_id, subject, size, priority, smtputf8, eight_bit,
+    ret, envid, tags, stream, ignore_suppression, submitted, again_of)
+  select again, m.credential, m.sender, m.header_from, again_message_id, m.subject, octets, m.priority, m.smtputf8, m.eight_bit,
+    m.ret, m.envid, m.tags, m.stream, m.ignore_suppression,
+    jsonb_strip_nulls(jsonb_build_object('key', m.submitted -> 'key', 'recipients', m.submitted -> 'recipients', 'actor', actor)),
+    wanted
+  from message m where m.queue_id = wanted and m.email_id is null;
+  if not found then
+    return 0;
+  end if;
+  insert into message_part (queue_id, part, content)
+  select again, p.part, case when p.part = 0 then first_part else p.content end
+  from message_part p where p.queue_id = wanted;
+  insert into recipient (queue_id, ordinal, address, status, priority, next_attempt_at, notify, orcpt)
+  select again, r.ordinal, r.address, 'queued', m.priority, now(), r.notify, r.orcpt
+  from recipient r join message m on m.queue_id = again
+  where r.queue_id = wanted and r.address <> nobody;
+  get diagnostics served = row_count;
+  return served;
+end $function$;
+revoke execute on function submit_again(text,text,text,bytea,integer,text,text) from public;
 CREATE OR REPLACE FUNCTION public.suppress_recipient(queue text, place smallint, spellings text[], reason text, cause text, reply text, source text, takes_two boolean, hourly_limit integer)
  RETURNS text
  LANGUAGE plpgsql
@@ -1233,6 +1268,7 @@ grant execute on function public.keys_were_used(uuid[]) to postern_api;
 grant execute on function public.keys_were_used(uuid[]) to postern_relay;
 grant execute on function public.message_source(text,integer) to postern_api;
 grant execute on function public.submission_keys(bytea[]) to postern_relay;
+grant execute on function public.submit_again(text,text,text,bytea,integer,text,text) to postern_api;
 grant execute on function public.suppress_recipient(text,smallint,text[],text,text,text,text,boolean,integer) to postern_relay;
 grant execute on function public.suppression_digest(text) to postern_api;
 grant execute on function public.suppression_of(text,text) to postern_relay;

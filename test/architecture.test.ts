@@ -174,7 +174,7 @@ describe('the rooms inside relay', () => {
     ['relay/main.ts', './delivery/delivery.ts'],
     ['relay/delivery/delivery.ts', '../policy/senders.ts'],
     ['relay/delivery/delivery.ts', './queue/claim.ts'],
-    ['relay/delivery/queue/claim.ts', '../../queue-id.ts'],
+    ['relay/delivery/queue/claim.ts', '../../client/queue-id.ts'],
     ['relay/doctor/walk.ts', '../client/status/heartbeat.ts'],
     ['relay/client/status/heartbeat.ts', '../vocabulary.ts'],
   ])('%s may import %s', (file, target) => {

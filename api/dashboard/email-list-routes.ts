@@ -7,6 +7,7 @@ import { readCauses } from '../../relay/client/status/causes.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { emailKinds } from '../emails/email.ts';
 import { id, toPage } from '../fields.ts';
+import { stream } from '../tags.ts';
 import { act, acts } from './act.ts';
 import { readInput, sendJson } from './exchange.ts';
 import { countMail, findMail, findMailIds } from './mail-list.ts';
@@ -36,6 +37,7 @@ const searchShape = {
     .regex(/^[A-Za-z0-9_-]{1,256}:[A-Za-z0-9_-]{1,256}$/, 'must be name:value')
     .transform((text) => ({ name: text.split(':')[0] ?? '', value: text.split(':')[1] ?? '' }))
     .optional(),
+  stream: stream.optional(),
   key: z.string().min(1).max(200).optional(),
   customer: id.optional(),
   client: z.string().min(1).max(200).optional(),

@@ -23,6 +23,7 @@ export type FoundMail = {
   readonly paused: boolean;
   readonly credential: string | null;
   readonly tags: readonly { readonly name: string; readonly value: string }[];
+  readonly stream: string | null;
 };
 
 /** An account of RELAY_USERS makes no mail of the api. */
@@ -68,7 +69,7 @@ async function readEmails(q: Queryable, ids: readonly string[]): Promise<FoundMa
     name: 'found-emails',
     text: `select id, 'api' as source, kind, status, reason, subject, from_address as "from", recipients,
              jsonb_array_length(recipients) as recipient_count, created_at, due_at, finished_at, paused,
-             null as credential, tags
+             null as credential, tags, stream
            from email where id = any($1)`,
     values: [ids],
   });
@@ -85,7 +86,7 @@ async function readSubmitted(q: Queryable, ids: readonly string[]): Promise<Foun
              coalesce(to_who.recipients, '[]') as recipients, coalesce(to_who.count, 0) as recipient_count,
              m.received_at as created_at, null as due_at,
              case when worst.finished_at is not null then worst.finished_at end as finished_at, false as paused,
-             coalesce((select k.name from api_key k where m.credential = 'key:' || k.id), m.credential) as credential, m.tags
+             coalesce((select k.name from api_key k where m.credential = 'key:' || k.id), m.credential) as credential, m.tags, m.stream
            from message m
            left join lateral (
              select r.status, r.reason, r.finished_at from recipient r where r.queue_id = m.queue_id

@@ -24,7 +24,7 @@ const columns = [
     'recipients',
     'tags',
   ],
-  ...['submitted_by', 'created_at', 'due_at', 'finished_at'],
+  ...['submitted_by', 'created_at', 'due_at', 'finished_at', 'stream'],
 ];
 
 export async function sendTable(
@@ -63,7 +63,7 @@ const lineOf = (mail: FoundMail, title: string | undefined) =>
     ...[mail.id, mail.source, mail.kind, mail.status, mail.reason, title, mail.subject, mail.from],
     ...[mail.recipients.map(({ address }) => address).join(' '), mail.recipient_count],
     ...[mail.tags.map(({ name, value }) => `${name}:${value}`).join(' '), mail.credential],
-    ...[mail.created_at, mail.due_at, mail.finished_at],
+    ...[mail.created_at, mail.due_at, mail.finished_at, mail.stream],
   ]
     .map(field)
     .join(',')}\r\n`;

@@ -4,10 +4,10 @@
 export const isEmailId = (id: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id);
 
-/** The relay's ids of messages that it took over SMTP (relay/queue-id.ts); shorter ones are of tests. */
+/** The relay's ids of messages that it took over SMTP (relay/client/queue-id.ts); shorter ones are of tests. */
 export const isQueueId = (id: string): boolean => /^[0-9A-Z]{1,40}$/.test(id);
 
-// Crockford's base 32, as relay/queue-id.ts writes it.
+// Crockford's base 32, as relay/client/queue-id.ts writes it.
 const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const timeDigits = 9;
 

@@ -12,6 +12,7 @@ export type MailSearch = {
   /** Both, or where it came from: the api, or SMTP. */
   readonly source?: 'api' | 'smtp' | undefined;
   readonly tag?: { readonly name: string; readonly value: string } | undefined;
+  readonly stream?: string | undefined;
   /** The id of the key that asked for it, or the credential that submitted it. */
   readonly key?: string | undefined;
   readonly customer?: string | undefined;
@@ -69,9 +70,10 @@ async function findByIndex(q: Queryable, search: MailSearch, { limit, after }: E
 
 /** Further conditions on `email e`, each with its `and`. */
 function conditionsOf(search: MailSearch, parameter: (value: unknown) => string): string {
-  const { tag, key, customer, client, cause, from, before } = search;
+  const { tag, stream, key, customer, client, cause, from, before } = search;
   const conditions = [
     tag && `e.tags <> '[]' and e.tags @> ${parameter(JSON.stringify([tag]))}::jsonb`,
+    stream && `e.stream = ${parameter(stream)}`,
     key && `e.api_key_id = ${parameter(key)}::uuid`,
     customer && `e.customer_id = ${parameter(customer)}::uuid`,
     client && `e.client_id = ${parameter(client)}`,
@@ -127,7 +129,7 @@ const byWords = (words: string, hasStatuses: boolean, more: string) => `
   where ${hasStatuses ? 'exists (select from email e where e.id = matching.id and e.status = any($3))' : 'true'}${alsoMail('matching.id', more)}
   order by id desc limit $2`;
 
-/** Middles of words, in the newest mail; of the very newest also what the body says, while it is kept. */
+/** Middles of words and names of keys, in the newest mail; of the very newest also what the body says, while it is kept. */
 async function findByReading(q: Queryable, search: MailSearch, { limit, after }: Edge): Promise<string[]> {
   const values: unknown[] = [likeIt(search.text), limit, after ?? null];
   const parameter = (value: unknown) => `$${values.push(value)}`;
@@ -150,11 +152,13 @@ const alsoStatusAndKind = (search: MailSearch, parameter: (value: unknown) => st
 const readNewest = (more: string) => `
   with recent as materialized (
     select e.id, e.kind, e.subject, e.recipients, e.message_id, e.text_body, e.html_body,
+           e.api_key_id,
            row_number() over (order by e.id desc) as place
     from email e where true${more} order by e.id desc limit ${readThrough}
   ), found as (
     select id from recent
     where subject ilike $1 or recipients::text ilike $1 or message_id ilike $1
+      or api_key_id in (select k.id from api_key k where k.name ilike $1)
       or (place <= ${readThroughBodies} and kind <> 'invitation' and (text_body ilike $1 or html_body ilike $1))
   )`;
 

@@ -55,18 +55,19 @@ export async function countSubmitted(
 
 /** What is told by the row alone is read in order; for the rest, candidates are looked at one by one. */
 function found(search: MailSearch, parameter: Parameter, behind: string): string {
-  const { text, statuses, tag, cause } = search;
-  if (!text?.trim() && !statuses?.length && !tag && !cause)
+  const { text, statuses, tag, cause, stream } = search;
+  if (!text?.trim() && !statuses?.length && !tag && !cause && !stream)
     return `select m.queue_id as id from message m where m.email_id is null${ofRow(search, parameter)}${behind}`;
   return `${candidates(search, parameter)}
     select queue_id as id from candidates m where true${behind}${matches(search, parameter)}`;
 }
 
-function ofRow({ from, before, key, tag }: MailSearch, parameter: Parameter): string {
+function ofRow({ from, before, key, tag, stream }: MailSearch, parameter: Parameter): string {
   return [
     from && ` and m.queue_id >= ${parameter(firstQueueId(from.getTime()))}`,
     before && ` and m.queue_id < ${parameter(firstQueueId(before.getTime()))}`,
     key && ` and m.credential = ${parameter(key)}`,
+    stream && ` and m.stream = ${parameter(stream)}`,
     tag && ` and m.tags @> ${parameter(JSON.stringify([tag]))}::jsonb`,
   ]
     .filter(Boolean)
@@ -110,6 +111,7 @@ function matches({ statuses, text, cause }: MailSearch, parameter: Parameter): s
     const like = parameter(`%${word.replaceAll(/[\\%_]/g, '\\$&')}%`);
     conditions += ` and (m.subject ilike ${like} or m.sender ilike ${like} or m.header_from ilike ${like}
       or m.message_id ilike ${like} or m.queue_id ilike ${like} or m.credential ilike ${like}
+      or exists (select from api_key k where m.credential = 'key:' || k.id and k.name ilike ${like})
       or exists (select from recipient r where r.queue_id = m.queue_id and r.address ilike ${like}))`;
   }
   return conditions;

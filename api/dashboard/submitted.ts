@@ -1,6 +1,7 @@
 // Mail that other applications handed in over SMTP: it has a queue id and recipients, but no row in email.
 import type { Queryable } from '../../deploy/database.ts';
 import { readMessageTimeline } from '../../relay/client/email/timeline.ts';
+import { readSubmittedAgain } from '../../relay/client/message/send-again.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
 import type { Status } from '../../relay/client/vocabulary.ts';
 import { readHeardOfSubmitted } from '../../relay/client/webhook/delivery.ts';
@@ -32,6 +33,10 @@ type Row = {
   status: Status;
   reason: string | null;
   size: number;
+  /** The mail that this one sends again. */
+  again_of: string | null;
+  tags: { name: string; value: string }[];
+  stream: string | null;
   received_at: Date;
   /** Null when none is kept any more. */
   recipients: SubmittedRecipient[] | null;
@@ -43,7 +48,7 @@ const columns = `
   m.queue_id as id, m.credential, (
     select json_build_object('id', k.id, 'name', k.name) from api_key k
     where k.id = case when m.credential ~ '^key:[0-9a-f-]{36}$' then substr(m.credential, 5)::uuid end
-  ) as api_key, m.sender, m.header_from, m.message_id, m.subject, m.size, m.received_at,
+  ) as api_key, m.sender, m.header_from, m.message_id, m.subject, m.size, m.again_of, m.tags, m.stream, m.received_at,
   (select json_agg(json_build_object('address', r.address, 'status', r.status, 'reason', r.reason,
      'reason_detail', r.reason_detail, 'attempts', r.attempts, 'next_attempt_at', r.next_attempt_at, 'route', r.route,
      'reply', r.reply, 'finished_at', r.finished_at) order by r.status, r.ordinal)
@@ -92,9 +97,10 @@ export async function readSubmitted(q: Queryable, queueId: string) {
   );
   const message = rows[0];
   if (!message) return undefined;
-  const [events, heard] = await Promise.all([
+  const [events, heard, sentAgain] = await Promise.all([
     readMessageTimeline(q, queueId),
     readHeardOfSubmitted(q, queueId),
+    readSubmittedAgain(q, queueId),
   ]);
   const named = [
     ...(message.recipients ?? []).map(({ reason }) => reason),
@@ -104,6 +110,7 @@ export async function readSubmitted(q: Queryable, queueId: string) {
     message,
     events: events.map(toEventView),
     heard,
+    sent_again: sentAgain,
     causes: await readCauses(q, named),
   };
 }

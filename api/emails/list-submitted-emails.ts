@@ -20,6 +20,7 @@ const submittedEmail = z
     from: z.string(),
     message_id: z.string(),
     size: z.int(),
+    again_of: z.string().nullable().meta({ description: 'The mail that this one sends again.' }),
     received_at: instant,
     recipients: z
       .array(
@@ -74,6 +75,7 @@ const toView = (row: Found): z.output<typeof submittedEmail> => ({
   from: row.header_from,
   message_id: row.message_id,
   size: row.size,
+  again_of: row.again_of,
   received_at: row.received_at.toISOString(),
   recipients: (row.recipients ?? []).map(({ address, status, reason, reply }) => ({
     address,

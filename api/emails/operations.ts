@@ -13,6 +13,7 @@ import { retryEmail } from './retry-email.ts';
 import { sendEmail } from './send-email.ts';
 import { sendEmailAgain } from './send-email-again.ts';
 import { sendEmails } from './send-emails.ts';
+import { sendSubmittedEmailAgain } from './send-submitted-email-again.ts';
 
 export const emailOperations = (given: { database: Database; sending: Sending }): Operation[] => [
   sendEmail(given),
@@ -26,4 +27,5 @@ export const emailOperations = (given: { database: Database; sending: Sending })
   retryEmail(),
   resolveEmail(),
   sendEmailAgain(given),
+  sendSubmittedEmailAgain(),
 ];

@@ -52,5 +52,5 @@ export async function findMail(
 /** Of mail of the API (relay/client/email/message-id.ts). */
 const uuid = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@/i;
 
-/** relay/queue-id.ts */
+/** relay/client/queue-id.ts */
 const ours = /^[0-9A-HJKMNP-TV-Z]{16}$/;

@@ -1,7 +1,7 @@
 // Reads a mail of the sending mailbox: is it a report about another mail, about whom, and what does it say? Bytes in,
 // findings out. Structure comes first, because nearly every true report also calls itself an automatic answer
 // (`Auto-Submitted: auto-replied`, RFC 3834 §5).
-import { queueIdIn } from '../queue-id.ts';
+import { queueIdIn } from '../client/queue-id.ts';
 import { commandOf } from './command.ts';
 import { readComplaint, readJunkMailReport } from './complaint.ts';
 import { addressIn, readDeliveryStatus } from './delivery-status.ts';

@@ -6,6 +6,7 @@ import { isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import type { Log } from '../../deploy/log.ts';
 import { every } from '../../deploy/repeat.ts';
+import { newQueueId } from '../client/queue-id.ts';
 import {
   askDailyCanaries,
   findCanary,
@@ -14,7 +15,6 @@ import {
   takeCanary,
 } from '../client/status/canaries.ts';
 import { domainIn } from '../domain/sending-domains.ts';
-import { newQueueId } from '../queue-id.ts';
 import { dateTime } from '../smtp/date-time.ts';
 import { composeCanary, tokenIn } from './compose.ts';
 import { judgeArrival } from './judge.ts';

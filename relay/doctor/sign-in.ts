@@ -1,7 +1,7 @@
 // The part of the examination that the provider remembers: one login, and the two commands that show whether the
 // sender is allowed, taken back with RSET before there is a message.
 import { createHmac } from 'node:crypto';
-import { newQueueId, taggedSender } from '../queue-id.ts';
+import { newQueueId, taggedSender } from '../client/queue-id.ts';
 import { afterReason, bearerCommand, bearerMechanismOf, noBearerMechanism } from '../smtp/bearer.ts';
 import type { Answer, Talk } from './talk.ts';
 import { type TimeLimits, within } from './time-limits.ts';

@@ -1,4 +1,5 @@
 // The api beside the real relay and a real provider.
+import { createTransport } from 'nodemailer';
 import { expect, test } from 'vitest';
 import { startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
@@ -32,6 +33,25 @@ test('an invitation reaches the provider, and its timeline tells every step', as
   const types = timeline.data.map(({ type }: { type: string }) => type);
   expect(types.slice(0, 2)).toEqual(['created', 'queued']);
   expect(types).toContain('sent');
+
+  // Mail of another application beside it, and the same once more.
+  const { user, password } = stack.relay.application;
+  const transport = createTransport({
+    host: '127.0.0.1',
+    port: stack.relay.port,
+    ignoreTLS: true,
+    auth: { user, pass: password },
+  });
+  const from = stack.provider.user;
+  await transport.sendMail({ from, to: 'kim@example.net', subject: 'Report', text: 'Seven pages' });
+  await until(() => stack.provider.messages.length === 2, { what: 'the report' });
+  const { body: submitted } = await stack.api.get('/api/v1/submitted-emails');
+  const again = await stack.api.post(`/api/v1/submitted-emails/${submitted.data[0].id}/send-again`);
+  expect(again.status, JSON.stringify(again.body)).toBe(202);
+  await until(() => stack.provider.messages.length === 3, { what: 'the report again' });
+  const [, first, second] = stack.provider.messages;
+  expect(second?.messageId).toBe(again.body.message_id);
+  expect(second?.messageId).not.toBe(first?.messageId);
 });
 
 test('an idempotent request is replayed byte by byte, also when its mail has moved on meanwhile', async () => {

@@ -6,7 +6,7 @@ import { useOverview } from './live.js';
 import { Action, Copy, Fault } from './parts.js';
 import { go } from './route.js';
 import { Move } from './scheduled.js';
-import { ago } from './words.js';
+import { ago, mailPath } from './words.js';
 
 async function act(id, name, options) {
   const { results } = await ask('/dashboard/emails/act', {
@@ -47,7 +47,7 @@ export function Actions({ email }) {
     isWaiting &&
       paused &&
       html`<${Action} kind="primary" does=${does('release')} onError=${setError}>Release</${Action}>`,
-    email.source !== 'smtp' && html`<${SendAgain} email=${email} onError=${setError} />`,
+    html`<${SendAgain} email=${email} onError=${setError} />`,
     ['pending', 'queued', 'deferred', 'held'].includes(status) &&
       html`<${Action} kind="danger" does=${does('cancel')} onError=${setError}
         confirm=${{ title: 'Cancel this email?', text: 'It will not be sent. This cannot be undone.', yes: 'Cancel the email', no: 'Keep it', danger: true }}>Cancel</${Action}>`,
@@ -60,7 +60,7 @@ export function Actions({ email }) {
 
 /** A new email with the same content; an invitation gets a new link as well. */
 function SendAgain({ email, onError }) {
-  const { id, kind, status, erased_at: erasedAt, customer_id: customer } = email;
+  const { id, source, kind, status, erased_at: erasedAt, customer_id: customer } = email;
   if (kind === 'invitation') {
     if (!customer) return null;
     const invite = async () => {
@@ -70,14 +70,17 @@ function SendAgain({ email, onError }) {
     return html`<${Action} does=${invite} onError=${onError}
       confirm=${{ title: 'Invite again?', text: 'A new link is sent, and the old one ends.', yes: 'Invite again' }}>Invite again</${Action}>`;
   }
+  const isSubmitted = source === 'smtp';
   const again = async () => {
-    const { id: next } = await ask(`/api/v1/emails/${id}/send-again`, { method: 'POST' });
-    go(`/emails/${next}`);
+    const path = `/api/v1/${isSubmitted ? 'submitted-emails' : 'emails'}/${id}/send-again`;
+    const { id: next } = await ask(path, { method: 'POST' });
+    go(mailPath({ id: next, source }));
   };
+  const isErased = !isSubmitted && erasedAt !== null;
   const isOut = ['sent', 'uncertain', 'sending'].includes(status);
   const text = `A new email with the same content goes to all recipients.${isOut ? ' Whoever has it already gets it twice.' : ''}`;
-  return html`<${Action} does=${again} onError=${onError} disabled=${erasedAt !== null}
-    title=${erasedAt === null ? undefined : 'Its body is no longer stored.'}
+  return html`<${Action} does=${again} onError=${onError} disabled=${isErased}
+    title=${isErased ? 'Its body is no longer stored.' : undefined}
     confirm=${{ title: 'Send it again?', text, yes: 'Send again' }}>Send again</${Action}>`;
 }
 

@@ -1,12 +1,13 @@
 // One email: what is true of it now, its way, how it looks, and what can be done.
 import { Actions } from './actions.js';
-import { ask, withQuery } from './ask.js';
+import { ask } from './ask.js';
 import { Fix } from './fix.js';
 import { Heard } from './heard.js';
 import { html } from './html.js';
+import { Labels, SentAgain } from './labels.js';
 import { useOverview } from './live.js';
 import { Look } from './look.js';
-import { Copy, Crumbs, Fault, Moment, Prose, Status, Time, useLoaded, useTitle } from './parts.js';
+import { Copy, Crumbs, Fault, Moment, Prose, Status, useLoaded, useTitle } from './parts.js';
 import { Recipients } from './recipients.js';
 import { Timeline } from './timeline.js';
 import { verdictOf } from './verdict.js';
@@ -109,15 +110,9 @@ function Envelope({ email, sentAgain }) {
     ${email.api_key && html`<dt>Key</dt><dd>${email.api_key.name}</dd>`}
     ${email.client_id && html`<dt>Client</dt><dd>${email.client_id}${email.key ? `, ${email.key}` : ''}</dd>`}
     ${email.customer_id && html`<dt>Customer</dt><dd><a href=${`/customers/${email.customer_id}`}>${email.customer_id}</a></dd>`}
-    <dt>Kind</dt><dd>${email.kind}${email.tags.map(({ name, value }) => html` <a class="tag" key=${name} href=${withQuery('/emails', { tag: `${name}:${value}` })}>${name}:${value}</a>`)}</dd>
+    <dt>Kind</dt><dd>${email.kind} <${Labels} tags=${email.tags} stream=${email.stream} /></dd>
     ${email.again_of && html`<dt>Sends again</dt><dd><a href=${`/emails/${email.again_of}`}>an earlier email</a></dd>`}
-    ${
-      sentAgain.length > 0 &&
-      html`<dt>Sent again</dt><dd>${sentAgain.map(
-        ({ id, status, created_at: at }) =>
-          html`<div key=${id}><a href=${`/emails/${id}`}><${Time} time=${at} /></a> <${Status} status=${status} /></div>`,
-      )}</dd>`
-    }
+    <${SentAgain} emails=${sentAgain} source="api" />
     <dt>Message-ID</dt><dd><code>${email.message_id}</code> <${Copy} text=${email.message_id} what="the Message-ID" /></dd>
     <dt>Id</dt><dd><code>${email.id}</code> <${Copy} text=${email.id} what="the id" /></dd>
   </dl>`;

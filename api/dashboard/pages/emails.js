@@ -5,6 +5,7 @@ import { ask, withQuery } from './ask.js';
 import { Bulk } from './bulk.js';
 import { Filters, filterNames, isAnySet, searchOf } from './filters.js';
 import { html } from './html.js';
+import { Labels } from './labels.js';
 import { Empty, Fault, Status, Time, useLoaded } from './parts.js';
 import { cameBack, go, goWith } from './route.js';
 import { causeWords, count, mailPath, upTo } from './words.js';
@@ -45,7 +46,7 @@ export function Emails({ query }) {
 const Nothing = ({ isFiltered }) =>
   isFiltered
     ? html`<${Empty} title="No emails match.">
-        <p>The search finds words, addresses and ids; middles of words and what the body says only in newer emails. <a href="/emails">Show all emails</a></p>
+        <p>The search finds words, addresses, ids and names of keys; middles of words and what the body says only in newer emails. <a href="/emails">Show all emails</a></p>
       </${Empty}>`
     : html`<${Empty} title="No emails yet.">
         <p>Send a test email from <a href="/diagnosis">Diagnosis</a>, through <a href="/docs/api" target="_blank">the API</a>, or over SMTP to port 2525 of the relay with an account of <code>RELAY_USERS</code>.</p>
@@ -124,7 +125,7 @@ function Cells({ email, causes, isChosen, onToggle }) {
     <td><${Status} status=${email.status} paused=${email.paused && email.status === 'pending'} /></td>
     <td class="main"><a class="subject" href=${mailPath(email)}>${subject}</a>
       ${why && html`<span class="why">${why}</span>`}
-      ${email.tags.length > 0 && html`<span class="tags">${email.tags.map(({ name, value }) => html`<span class="tag" key=${name}>${name}:${value}</span>`)}</span>`}</td>
+      ${(email.tags.length > 0 || email.stream) && html`<span class="tags"><${Labels} tags=${email.tags} stream=${email.stream} /></span>`}</td>
     <td class="to">${to?.address}${email.recipient_count > 1 && html` <span class="soft">+${count(email.recipient_count - 1)}</span>`}</td>
     <td class="by soft">${email.source === 'smtp' ? html`<span title="Submitted over SMTP">SMTP</span> ${email.credential}` : email.kind}</td>
     <td class="when">${isLater ? html`<${Time} time=${email.due_at} relative />` : html`<${Time} time=${email.created_at} />`}</td>`;

@@ -13,6 +13,7 @@ export const filterNames = [
   'kind',
   'source',
   'tag',
+  'stream',
   'key',
   'customer',
   'client',
@@ -20,7 +21,7 @@ export const filterNames = [
   'from',
   'to',
 ];
-const rare = ['source', 'kind', 'tag', 'key', 'customer', 'client', 'cause', 'from', 'to'];
+const rare = ['source', 'kind', 'tag', 'stream', 'key', 'customer', 'client', 'cause', 'from', 'to'];
 
 export const isAnySet = (query) => filterNames.some((name) => query[name]);
 
@@ -32,9 +33,22 @@ const startOf = (day, plusDays = 0) => {
 };
 
 /** What the api is asked for. */
-export function searchOf({ text, statuses, kind, source, tag, key, customer, client, cause, from, to }) {
+export function searchOf({
+  text,
+  statuses,
+  kind,
+  source,
+  tag,
+  stream,
+  key,
+  customer,
+  client,
+  cause,
+  from,
+  to,
+}) {
   return {
-    ...{ text, statuses, kind, source, tag, key, customer, client, cause },
+    ...{ text, statuses, kind, source, tag, stream, key, customer, client, cause },
     from: from && startOf(from),
     before: to && startOf(to, 1),
   };
@@ -100,6 +114,7 @@ function More({ query, used }) {
     <label class="field"><span>SMTP account</span><input key=${`account${query.key ?? ''}`} defaultValue=${isCredential ? query.key : ''}
       placeholder="of RELAY_USERS" onChange=${choose('key')} spellcheck="false" /></label>
     ${text('tag', 'Tag', 'name:value')}
+    ${text('stream', 'Stream', 'such as newsletter')}
     ${text('customer', 'Customer', 'its id')}
     ${text('client', 'Client', 'its id')}
     ${text('cause', 'Cause', 'see /docs/causes')}

@@ -3,6 +3,7 @@ import { Actions } from './actions.js';
 import { ask, withQuery } from './ask.js';
 import { Heard } from './heard.js';
 import { html } from './html.js';
+import { Labels, SentAgain } from './labels.js';
 import { Look } from './look.js';
 import { Copy, Crumbs, Fault, Moment, Status, useLoaded, useTitle } from './parts.js';
 import { Recipients } from './recipients.js';
@@ -14,7 +15,7 @@ export function SubmittedPage({ id }) {
   useTitle(value ? value.message.subject || 'Email over SMTP' : 'Email');
   if (error && !value) return html`<h1>Message not found</h1><${Fault} error=${error} />`;
   if (!value) return html`<p class="soft" role="status">Loading …</p>`;
-  const { message, events, heard, causes } = value;
+  const { message, events, heard, causes, sent_again: sentAgain } = value;
   const finished = finishedOf(message.recipients ?? []);
   return html`
     <${Crumbs} />
@@ -31,6 +32,9 @@ export function SubmittedPage({ id }) {
       <dt>By</dt><dd>${message.api_key ? html`<a href=${`/emails?key=${message.api_key.id}`}>${message.api_key.name}</a>` : html`<a href=${withQuery('/emails', { key: message.credential })}>${message.credential}</a>`} <span class="soft">over SMTP</span></dd>
       <dt>Received</dt><dd><${Moment} time=${message.received_at} /></dd>
       ${finished && html`<dt>${message.status === 'sent' ? 'Sent' : 'Finished'}</dt><dd><${Moment} time=${finished} /></dd>`}
+      ${(message.tags.length > 0 || message.stream) && html`<dt>Labels</dt><dd><${Labels} tags=${message.tags} stream=${message.stream} /></dd>`}
+      ${message.again_of && html`<dt>Sends again</dt><dd><a href=${`/submitted/${message.again_of}`}>an earlier email</a></dd>`}
+      <${SentAgain} emails=${sentAgain} source="smtp" />
       <dt>Size</dt><dd>${bytes(message.size)}</dd>
       <dt>Message-ID</dt><dd><code>${message.message_id}</code> <${Copy} text=${message.message_id} what="the Message-ID" /></dd>
       <dt>Queue id</dt><dd><code>${message.id}</code> <${Copy} text=${message.id} what="the queue id" /></dd>

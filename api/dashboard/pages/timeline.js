@@ -106,7 +106,12 @@ function Entry({ event, before, first, causes }) {
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}
     ${detail.emailId && html`<p><a href=${`/emails/${detail.emailId}`}>The new email</a></p>`}
     ${detail.actor && html`<p class="soft">by ${detail.actor}</p>`}
-    ${detail.queueId && html`<p class="soft">queue id <code>${detail.queueId}</code></p>`}
+    ${
+      detail.queueId &&
+      (type === 'sent-again'
+        ? html`<p><a href=${`/submitted/${detail.queueId}`}>The new email</a></p>`
+        : html`<p class="soft">queue id <code>${detail.queueId}</code></p>`)
+    }
     ${detail.providerQueueId && html`<p class="soft">the provider’s id <code>${detail.providerQueueId}</code></p>`}
   </li>`;
 }

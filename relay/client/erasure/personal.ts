@@ -107,6 +107,7 @@ export const mailTables = {
       tags: tag,
       stream: tag,
       submitted: 'document',
+      again_of: digest,
       envid: { own: 'in xtext: cleared where it names the person' },
     },
   },

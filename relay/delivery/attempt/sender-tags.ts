@@ -1,5 +1,5 @@
 // The envelope sender with the mail's id in it (BOUNCE_VERP), for as long as the provider takes it.
-import { taggedSender } from '../../queue-id.ts';
+import { taggedSender } from '../../client/queue-id.ts';
 import type { DeliveryContext } from '../context.ts';
 import type { Lane } from '../lanes/lane.ts';
 import type { ClaimedMail } from '../queue/claim.ts';

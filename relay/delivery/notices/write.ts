@@ -2,7 +2,7 @@
 // the transaction that deletes what was owed: an error or a crash leaves it owed, and nothing is written twice.
 import { hostname } from 'node:os';
 import type { Database, Queryable } from '../../../deploy/database.ts';
-import { newQueueId } from '../../queue-id.ts';
+import { newQueueId } from '../../client/queue-id.ts';
 import { type Action, composeNotice, headerOf, mayNotify, type ReportedRecipient } from './compose.ts';
 
 export type NoticeSender = {

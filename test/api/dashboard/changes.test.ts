@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { openChangeReader } from '../../../api/dashboard/changes.ts';
 import { openDatabase } from '../../../deploy/database.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import { freshDatabase } from '../../kit/database.ts';
 
 test('mail that comes in, comes to an end, or has a new row in its timeline is told once', async () => {

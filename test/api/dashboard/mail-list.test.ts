@@ -5,8 +5,8 @@ import { behind, firstEmailId, firstQueueId, inOrder, timeOf } from '../../../ap
 import { uuidv7 } from '../../../deploy/uuid.ts';
 import type { EmailDraft } from '../../../relay/client/email/draft.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import type { Status } from '../../../relay/client/vocabulary.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
 let dashboard: Dashboard;
@@ -126,6 +126,20 @@ describe('the list', () => {
       { id, source: 'smtp', status: 'held', reason: 'sender-not-owned', subject: 'Quarterly figures' },
     ]);
     expect(body.data[0]).toMatchObject({ recipient_count: 4, credential: 'shop', from: 'shop@example.com' });
+    const { rows } = await dashboard.query<{ id: string }>(
+      `insert into api_key (id, name, secret_hash, ending, scopes)
+       values (gen_random_uuid(), 'Till seven', sha256('till'), 'till', '{send}') returning id`,
+    );
+    const keyId = rows[0]?.id ?? '';
+    const ofKey = [
+      await email(11, { apiKeyId: keyId, stream: 'news' }),
+      await submitted(12, { credential: `key:${keyId}` }),
+    ];
+    expect(await found({ text: 'till SEV' })).toEqual(ofKey.toReversed());
+    expect(await counted({ text: 'till sev' })).toBe(2);
+    await dashboard.query(`update message set stream = 'news' where credential = $1`, [`key:${keyId}`]);
+    expect(await found({ stream: 'news' })).toEqual(ofKey.toReversed());
+    expect(await counted({ stream: 'news', text: 'till' })).toBe(2);
     for (const text of [
       'arterly fig',
       'KIM2@example',

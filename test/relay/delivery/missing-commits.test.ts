@@ -2,13 +2,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import { unanswered } from '../../../relay/delivery/attempt/change.ts';
 import { claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { tellWhatIsKnown } from '../../../relay/delivery/queue/missing-commits.ts';
 import { openRecollection, remember } from '../../../relay/delivery/queue/recollection.ts';
 import { judgeAsking } from '../../../relay/delivery/queue/restored.ts';
 import type { Change } from '../../../relay/delivery/queue/results.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { queueMail, recipientsOf } from './way-out.ts';
 

@@ -5,10 +5,9 @@ import { readRelayEnvironment } from '../../../deploy/environment.ts';
 import { openLog } from '../../../deploy/log.ts';
 import type { Alert } from '../../../relay/alerts/alerts.ts';
 import { readMessageTimeline, readTimeline } from '../../../relay/client/email/timeline.ts';
-
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import { type Delivery, startDelivery } from '../../../relay/delivery/delivery.ts';
 import type { Timeouts } from '../../../relay/delivery/timeouts.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
 import { type TestDatabase, urlOfProcess } from '../../kit/database.ts';
 import type { Mode, Provider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';

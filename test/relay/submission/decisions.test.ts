@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openBudget } from '../../../deploy/budget.ts';
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import { firstStatusBy, statusOfAll } from '../../../relay/policy/first-status.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
 import { openCredentials } from '../../../relay/submission/credentials.ts';
 import { nextGroup, type Submission } from '../../../relay/submission/group.ts';
 import { checkLines, longestLine } from '../../../relay/submission/lines.ts';

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
-import { newQueueId } from '../../../relay/queue-id.ts';
+import { newQueueId } from '../../../relay/client/queue-id.ts';
 import { commitGroup } from '../../../relay/submission/commit-group.ts';
 import type { Submission } from '../../../relay/submission/group.ts';
 import type { Offer } from '../../../relay/submission/hand-off.ts';

@@ -14,8 +14,8 @@ import {
   sweepParts,
 } from '../../../../relay/client/erasure/retention.ts';
 import { releaseWithoutSender } from '../../../../relay/client/outbox/release.ts';
+import { newQueueId } from '../../../../relay/client/queue-id.ts';
 import { beat, readHeartbeats } from '../../../../relay/client/status/heartbeat.ts';
-import { newQueueId } from '../../../../relay/queue-id.ts';
 import { acceptAs, inSeconds, insert, startPostern, type TestPostern } from '../postern.ts';
 
 const day = 86_400;
