@@ -4,10 +4,11 @@ import type { Response } from 'express';
 import { escapeHtml } from '../templates/render.ts';
 
 const style = `
-:root { color-scheme: light dark; --ink: #1d1d1b; --soft: #62625d; --line: #d9d9d4; --card: #f6f6f3; --mark: #1a56db }
+:root { color-scheme: light dark; --ink: #1f2426; --soft: #5b6265; --line: #e2ddd1; --card: #fffefb; --mark: #22606a; --mark-ink: #fffefb }
+body { background: #f7f5f0 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #ecece8; --soft: #a3a39c; --line: #3b3b37; --card: #242422; --mark: #7aa2ff }
-  body { background: #191917 }
+  :root { --ink: #e7e6e1; --soft: #a0a6a8; --line: #30363b; --card: #1c2024; --mark: #7cc4cc; --mark-ink: #10201f }
+  body { background: #15181b }
 }
 body { margin: 0 auto; padding: 2rem 1.25rem 5rem; max-width: 58rem; color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
 h1 { font-size: 1.7rem } h2 { margin-top: 3rem } h3 { margin: 2.5rem 0 .25rem; font-size: 1.05rem }
@@ -15,7 +16,7 @@ a { color: var(--mark) } code, pre { font: .875em/1.5 ui-monospace, monospace }
 pre { overflow: auto; padding: .8rem 1rem; background: var(--card); border-radius: 6px }
 table { border-collapse: collapse; width: 100% } td, th { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 summary { cursor: pointer; color: var(--soft) } .soft { color: var(--soft) } .method { font-weight: 600; text-transform: uppercase }
-button { padding: .7rem 1.2rem; border: 0; border-radius: 6px; background: #1a56db; color: #fff; font: inherit; cursor: pointer }
+button { padding: .7rem 1.2rem; border: 0; border-radius: 6px; background: var(--mark); color: var(--mark-ink); font: inherit; cursor: pointer }
 input[type=search] { padding: .6rem .8rem; width: min(24rem, 60%); border: 1px solid var(--line); border-radius: 6px; background: transparent; color: inherit; font: inherit }
 th { font-weight: 600 } td code { overflow-wrap: anywhere }
 button:disabled { opacity: .5; cursor: default }

@@ -33,6 +33,8 @@ export function Actions({ email }) {
     ['held', 'deferred', 'expired', 'bounced'].includes(status) ||
     (status === 'queued' && isShut) ||
     (status === 'pending' && !paused && !isEarly);
+  // What still goes out by itself would only go out twice.
+  const isOpenStill = ['pending', 'queued', 'sending', 'deferred', 'held'].includes(status);
   const isOpen = status === 'uncertain' || (status === 'held' && email.reason === 'uncertain-twice');
   const buttons = [
     isTriable &&
@@ -47,7 +49,8 @@ export function Actions({ email }) {
     isWaiting &&
       paused &&
       html`<${Action} kind="primary" does=${does('release')} onError=${setError}>Release</${Action}>`,
-    html`<${SendAgain} email=${email} onError=${setError} />`,
+    (!isOpenStill || email.kind === 'invitation') &&
+      html`<${SendAgain} email=${email} onError=${setError} />`,
     ['pending', 'queued', 'deferred', 'held'].includes(status) &&
       html`<${Action} kind="danger" does=${does('cancel')} onError=${setError}
         confirm=${{ title: 'Cancel this email?', text: 'It will not be sent. This cannot be undone.', yes: 'Cancel the email', no: 'Keep it', danger: true }}>Cancel</${Action}>`,

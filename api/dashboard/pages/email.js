@@ -32,7 +32,7 @@ export function EmailPage({ id }) {
     <div class="mail-columns">
       <section>
         <h2>Timeline</h2>
-        <${Timeline} events=${events} causes=${causes} />
+        <${Timeline} events=${events} causes=${causes} said=${email.reason} />
         <${Heard} heard=${heard} />
       </section>
       <section>
@@ -60,7 +60,7 @@ function Now({ email, causes }) {
     ${isTrouble && words && html`<p><b>${words.title}.</b> <${Prose} text=${words.meaning} /></p>`}
     ${isTrouble && html`<${Fix} text=${words?.fix} />`}
     ${
-      hold?.next_probe_at &&
+      new Date(hold?.next_probe_at ?? 0) > Date.now() &&
       html`<p class="soft">The next attempt is ${ago(hold.next_probe_at)}. "Try again now" does it at once.</p>`
     }
     ${
@@ -94,7 +94,8 @@ function sentenceOf(email) {
 
 function Envelope({ email, sentAgain }) {
   const line = (label, addresses) =>
-    addresses.length > 0 && html`<dt>${label}</dt><dd>${addresses.map(mailbox).join(', ')}</dd>`;
+    addresses.length > 0 &&
+    html`<dt>${label}</dt><dd>${addresses.map((each, index) => html`<span class="box" key=${each.address}>${mailbox(each)}${index < addresses.length - 1 ? ',' : ''}</span> `)}</dd>`;
   return html`<dl class="envelope">
     ${line('To', email.to)}${line('Cc', email.cc)}${line('Bcc', email.bcc)}
     <dt>From</dt><dd>${email.from ? mailbox(email.from) : html`<span class="soft">not known yet</span>`}</dd>

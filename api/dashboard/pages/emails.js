@@ -123,10 +123,10 @@ function Cells({ email, causes, isChosen, onToggle }) {
   return html`
     <td class="pick"><input type="checkbox" aria-label=${`Select ${subject}`} checked=${isChosen} onChange=${onToggle} /></td>
     <td><${Status} status=${email.status} paused=${email.paused && email.status === 'pending'} /></td>
-    <td class="main"><a class="subject" href=${mailPath(email)}>${subject}</a>
-      ${why && html`<span class="why">${why}</span>`}
-      ${(email.tags.length > 0 || email.stream) && html`<span class="tags"><${Labels} tags=${email.tags} stream=${email.stream} /></span>`}</td>
-    <td class="to">${to?.address}${email.recipient_count > 1 && html` <span class="soft">+${count(email.recipient_count - 1)}</span>`}</td>
+    <td class="main"><div class="line"><a class="subject" href=${mailPath(email)}>${subject}</a>
+      ${(email.tags.length > 0 || email.stream) && html`<span class="tags"><${Labels} tags=${email.tags} stream=${email.stream} /></span>`}</div>
+      ${why && html`<div class="why" title=${why}>${why}</div>`}</td>
+    <td class="to" title=${to?.address}>${to?.address}${email.recipient_count > 1 && html` <span class="soft">+${count(email.recipient_count - 1)}</span>`}</td>
     <td class="by soft">${email.source === 'smtp' ? html`<span title="Submitted over SMTP">SMTP</span> ${email.credential}` : email.kind}</td>
     <td class="when">${isLater ? html`<${Time} time=${email.due_at} relative />` : html`<${Time} time=${email.created_at} />`}</td>`;
 }

@@ -24,14 +24,14 @@ export function Keys({ query: { after } }) {
   return html`
     <header class="title"><h1>Keys</h1>
       <button type="button" class="primary" onClick=${() => setOpen({ dialog: NewKey })}>New key</button></header>
-    <p class="soft">Applications send <code>Authorization: Bearer KEY</code>, or use a key that may send as their SMTP password, with any user name.
+    <p class="soft">Applications send <code>Authorization: Bearer KEY</code>, or use a key that may send as their SMTP password, with any user name.${' '}
       <code>API_KEY</code> is always one, and is not listed here. <a href="/docs/keys" target="_blank">More about keys</a></p>
     <${Fault} error=${error} />
     ${
       keys.length === 0 && !loading
         ? html`<${Empty} title="No keys yet."><p>Give each application its own key, so that you can revoke one without the others.</p></${Empty}>`
-        : html`<table class="rows keys">
-            <thead><tr><th class="main">Name</th><th>May</th><th>Ends in</th><th class="when">Last use</th><th class="when">Created</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
+        : html`<table class="rows keys" aria-busy=${loading}>
+            <thead><tr><th class="main">Name</th><th class="may">May</th><th class="ends">Ends in</th><th class="used">Last use</th><th class="when">Created</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
             <tbody>${keys.map((key) => html`<${Row} key=${key.id} its=${key} open=${setOpen} />`)}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
@@ -53,9 +53,9 @@ function Row({ its: key, open }) {
         key.senders_not_allowed.length > 0 &&
         html`<div class="status bad">The relay does not allow ${key.senders_not_allowed.join(', ')}</div>`
       }</td>
-    <td>${key.scopes.join(', ')}</td>
-    <td><code>…${key.ending}</code></td>
-    <td class="when">${key.last_used_at ? html`<${Time} time=${key.last_used_at} />` : html`<span class="soft">never</span>`}</td>
+    <td class="may">${key.scopes.join(', ')}</td>
+    <td class="ends"><code>…${key.ending}</code></td>
+    <td class="used soft">${key.last_used_at ? html`<${Time} time=${key.last_used_at} />` : html`<span class="soft">never</span>`}</td>
     <td class="when"><${Time} time=${key.created_at} /></td>
     <td class="acts">${
       isOver

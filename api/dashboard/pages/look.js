@@ -13,7 +13,7 @@ const views = [
   { name: 'Check', shown: ({ email }) => email.html, page: Check },
   { name: 'Headers', shown: () => true, page: Headers },
   { name: 'Source', shown: () => true, page: Source },
-  { name: 'Attachments', shown: ({ attachments }) => attachments.length > 0, page: Attachments },
+  { name: 'Files', shown: ({ attachments }) => attachments.length > 0, page: Attachments },
 ];
 
 /** @param path where the api has its preview, source and attachments */
@@ -35,7 +35,7 @@ export function Look({ email, attachments, remote, path }) {
           name,
         }) => html`<button type="button" role="tab" key=${name} id=${`tab-${name}`} aria-controls="look"
           aria-selected=${name === view} tabindex=${name === view ? 0 : -1} onClick=${() => setView(name)}>${name}${
-            name === 'Attachments' ? ` (${attachments.length})` : ''
+            name === 'Files' ? ` (${attachments.length})` : ''
           }</button>`,
       )}
     </div>

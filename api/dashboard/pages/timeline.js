@@ -74,14 +74,17 @@ const tones = {
   cancelled: 'quiet',
 };
 
-export function Timeline({ events, causes }) {
+/** @param said the cause whose advice stands above already */
+export function Timeline({ events, causes, said }) {
   const first = events.length > 0 ? new Date(events[0].at).getTime() : 0;
   return html`<ol class="timeline">
-    ${events.map((event, index) => html`<${Entry} key=${index} event=${event} before=${events[index - 1]} first=${first} causes=${causes} />`)}
+    ${events.map((event, index) => html`<${Entry} key=${index} event=${event} attempt=${attemptBefore(events, index)} first=${first} causes=${causes} isSaid=${said && event.detail.cause === said} />`)}
   </ol>`;
 }
 
-function Entry({ event, before, first, causes }) {
+const attemptBefore = (events, index) => events.slice(0, index).findLast(({ type }) => type === 'attempt');
+
+function Entry({ event, attempt, first, causes, isSaid }) {
   const { type, detail, recipient, at } = event;
   const words =
     type === 'attempt' && detail.stage === 'accepted' ? undefined : causeWords(detail.cause, causes);
@@ -89,7 +92,8 @@ function Entry({ event, before, first, causes }) {
   // An outcome after its attempt would say everything twice.
   const isEcho =
     ['sent', 'bounced', 'deferred', 'uncertain'].includes(type) &&
-    (detail.stage || (before?.type === 'attempt' && before.detail.reply === said));
+    (detail.stage || attempt?.detail.reply === said);
+  const advice = isSaid || words?.fix === 'Nothing.' ? '' : words?.fix;
   const after = new Date(at).getTime() - first;
   const tone =
     type === 'attempt' ? (detail.stage === 'accepted' ? 'good' : 'care') : (tones[type] ?? 'waiting');
@@ -100,7 +104,7 @@ function Entry({ event, before, first, causes }) {
       <span class="soft at"><${Time} time=${at} />${after > 0 ? html` <span>+${span(after)}</span>` : ''}</span>
     </div>
     ${type === 'attempt' && html`<${Conversation} detail=${detail} />`}
-    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix === 'Nothing.' ? '' : words.fix} /></p>`}
+    ${words && type !== 'attempt' && html`<p><b>${words.title}.</b> <${Prose} text=${advice} /></p>`}
     ${said && !isEcho && html`<pre class="said">${said}</pre>`}
     ${type === 'queued' && html`<${Rewritten} detail=${detail} />`}
     ${detail.detail && !said && html`<p class="soft">${detail.detail}</p>`}

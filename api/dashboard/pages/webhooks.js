@@ -265,7 +265,7 @@ function Delivery({ delivery, replay }) {
   const { data, answer, error, answer_status: answered, duration_ms: ms, attempts } = delivery;
   return html`<tr>
     <td><${DeliveryStatus} ...${delivery} /></td>
-    <td class="main"><code>${delivery.type}</code> ${
+    <td class="main"><div><code>${delivery.type}</code></div>${
       data.email_id
         ? html`<a href=${`/emails/${data.email_id}`}>${data.recipient ?? 'the email'}</a>`
         : html`<span class="soft">${data.recipient ?? data.address ?? data.lane ?? data.domain ?? ''}</span>`

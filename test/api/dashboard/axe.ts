@@ -1,7 +1,7 @@
-// What axe finds wrong with a page, and what is too small to be pressed.
+// What axe finds wrong with a page, and what cannot be pressed well.
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
-import { smallTargetsOf } from './targets.ts';
+import { badTargetsOf } from './targets.ts';
 
 export async function faultsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
@@ -11,10 +11,10 @@ export async function faultsOf(page: Page): Promise<string[]> {
   )) as {
     violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
   };
-  const small = (await smallTargetsOf(page)).map((each) => `too small to press: ${each}`);
+  const targets = (await badTargetsOf(page)).map((each) => `cannot be pressed well: ${each}`);
   const faults = violations.map(
     ({ id, impact, nodes }) =>
       `${impact} ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join('\n')}`,
   );
-  return [...faults, ...small];
+  return [...faults, ...targets];
 }

@@ -165,7 +165,7 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     await leaving.getByText('https://example.com/pages', { exact: true }).waitFor();
     await leaving.close();
     const picture = looking.waitForResponse('**/picture');
-    await looking.getByRole('tab', { name: 'Attachments (2)' }).click();
+    await looking.getByRole('tab', { name: 'Files (2)' }).click();
     await looking.getByText('image/png, 70 B').waitFor();
     expect((await picture).headers()['content-type']).toBe('image/png');
     expect(await faultsOf(looking)).toEqual([]);

@@ -6,7 +6,7 @@ import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { faultsOf } from './axe.ts';
 import { adminPassword, hasChromium, keepScreenshot, openBrowser, openPage, signIn } from './chromium.ts';
-import { smallTargetsOf } from './targets.ts';
+import { badTargetsOf } from './targets.ts';
 
 const sections = [
   ['/', 'overview'],
@@ -99,7 +99,7 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await settle(page);
     const width = await page.evaluate('document.documentElement.scrollWidth');
     expect(width).toBeLessThanOrEqual(360);
-    expect(await smallTargetsOf(page)).toEqual([]);
+    expect(await badTargetsOf(page)).toEqual([]);
     if (name === 'overview') await keepScreenshot(page, 'phone');
     await page.context().close();
   });
@@ -313,6 +313,8 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     await page.getByLabel('Tags').fill('app=shop');
     await page.getByRole('button', { name: 'Save' }).click();
     await row.getByText('0 of 500 recipients this hour').waitFor();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await faultsOf(page)).toEqual([]);
     await row.getByRole('button', { name: 'New secret' }).click();
     await page.getByRole('button', { name: 'Make a new secret' }).click();
     const newSecret = await page.locator('.secret').innerText();

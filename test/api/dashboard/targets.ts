@@ -1,8 +1,9 @@
-// How large everything is that can be pressed: at least 24 × 24 px (WCAG 2.2, 2.5.8), or with one of the exceptions
+// What cannot be pressed well: what is out of sight, beside the page or cut off by what it stands in, and what is too small.
+// At least 24 × 24 px (WCAG 2.2, 2.5.8), or with one of the exceptions
 // given there: it stands in a sentence, or a circle of 24 px around its middle touches nothing else that can be pressed.
 import type { Page } from 'playwright-core';
 
-export const smallTargetsOf = (page: Page): Promise<string[]> => page.evaluate<string[]>(measure);
+export const badTargetsOf = (page: Page): Promise<string[]> => page.evaluate<string[]>(measure);
 
 const measure = `(() => {
   const least = 24;
@@ -36,8 +37,20 @@ const measure = `(() => {
     const nearestY = Math.max(to.box.top, Math.min(y, to.box.bottom));
     return Math.hypot(x - nearestX, y - nearestY) < least / 2;
   };
-  return all.filter((target) => isSmall(target) && !isInSentence(target) &&
+  const isCutOff = ({ element, box }) => {
+    const [x] = middle(box);
+    if (x < 0 || x > innerWidth) return true;
+    for (let around = element.parentElement; around; around = around.parentElement) {
+      if (!['hidden', 'clip'].includes(getComputedStyle(around).overflowX)) continue;
+      const { left, right } = around.getBoundingClientRect();
+      if (x < left || x > right) return true;
+    }
+    return false;
+  };
+  const tooSmall = all.filter((target) => isSmall(target) && !isInSentence(target) &&
       all.some((other) => other !== target && !other.element.contains(target.element) && reaches(target, other)))
     .map(({ element, box }) =>
       Math.round(box.width) + ' × ' + Math.round(box.height) + ' px: ' + element.outerHTML.slice(0, 120));
+  const cutOff = all.filter(isCutOff).map(({ element }) => 'out of sight: ' + element.outerHTML.slice(0, 120));
+  return [...tooSmall, ...cutOff];
 })()`;
