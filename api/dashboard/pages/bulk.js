@@ -75,7 +75,7 @@ export function BulkDialog({ wanted, search, chosen, onClose }) {
     ${
       progress &&
       html`<p role="status"><progress max=${found.count || 1} value=${progress.done + progress.late}></progress>
-        ${count(progress.done)} done${progress.late > 0 ? `, ${count(progress.late)} not changed` : ''}.</p>`
+        ${count(progress.done)} done${progress.late > 0 ? `, ${count(progress.late)} ${wanted.act === 'retry' ? 'left already' : 'not changed'}` : ''}.</p>`
     }
     <footer>
       ${

@@ -17,7 +17,9 @@ export const firstStep = (text) => stepsOf(text)[0];
 // What is only a name is no command.
 const commandsOf = (step) => [
   ...new Set(
-    [...step.matchAll(/`([^`]+ [^`]+)`|\b(npm run [\w-]+)/g)].map(([, quoted, bare]) => quoted ?? bare),
+    [...step.matchAll(/`([^`]+ [^`]+)`|\b(npm run [\w-]+|docker compose up -d [\w-]+)/g)].map(
+      ([, quoted, bare]) => quoted ?? bare,
+    ),
   ),
 ];
 
