@@ -6,6 +6,7 @@ import type { Tag } from '../relay/client/email/tag.ts';
 import { hashSecret } from '../relay/client/keys/secret.ts';
 import { networkOf } from './network.ts';
 import { openPenalties } from './penalty.ts';
+import { actorOfPerson, type Person } from './people/role.ts';
 import { Problem } from './problem.ts';
 import type { CountRefused } from './sign-in-measures.ts';
 
@@ -24,6 +25,8 @@ export type Principal = {
   readonly ratePerMinute: number | undefined;
   /** What a key with the scope `send` may send; undefined for who may send anything. */
   readonly sends?: KeySends | undefined;
+  /** Who is signed in to the dashboard, when that is who asks. */
+  readonly person?: Person | undefined;
 };
 
 export type KeySends = {
@@ -179,4 +182,4 @@ export function allows({ scopes }: Principal, needed: Scope): boolean {
 }
 
 /** Who did it, for the timeline of an email. */
-export const actorOf = ({ id }: Principal): string => `key:${id}`;
+export const actorOf = ({ id, person }: Principal): string => (person ? actorOfPerson(person) : `key:${id}`);

@@ -43,7 +43,8 @@ export function openChange(
     }
     const call = prepare ? await prepare() : asked;
     if (!idempotent) {
-      const answer = await (together ?? alone)(call);
+      // What a person does is written down in the transaction of the act, which is nobody else's.
+      const answer = await (call.principal.person ? alone : (together ?? alone))(call);
       const late = await answer.afterCommit?.();
       await takeTurn();
       return send(response, late === undefined ? answer : { ...answer, body: late });

@@ -1,11 +1,14 @@
 // Every operation of the API in one list: what app.ts serves and openapi/ describes.
 import type { Database } from '../deploy/database.ts';
+import { audited } from './audit/audited.ts';
+import { listAudit } from './audit/list-audit.ts';
 import { customerOperations } from './customers/operations.ts';
 import { diagnosisOperations } from './diagnosis/operations.ts';
 import { emailOperations } from './emails/operations.ts';
 import { keyOperations } from './keys/operations.ts';
 import { onboardingOperations } from './onboarding/operations.ts';
 import type { Operation } from './operation.ts';
+import { peopleOperations } from './people/operations.ts';
 import { recipientOperations } from './recipients/operations.ts';
 import { schedulingOperations } from './scheduling/operations.ts';
 import type { Sending } from './sending.ts';
@@ -22,7 +25,7 @@ export function allOperations(given: {
   /** CIDRs of WEBHOOK_ALLOW_PRIVATE. */
   webhookAllowPrivate?: readonly string[];
 }): Operation[] {
-  return [
+  const operations = [
     ...customerOperations(given),
     ...emailOperations(given),
     ...schedulingOperations(given),
@@ -32,6 +35,9 @@ export function allOperations(given: {
     ...webhookOperations(given),
     ...suppressionOperations(given),
     ...keyOperations(given),
+    ...peopleOperations(given),
+    listAudit(given),
     ...diagnosisOperations(given),
   ];
+  return operations.map((operation) => audited(operation, given.database));
 }

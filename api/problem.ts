@@ -26,7 +26,8 @@ export const problemTypes = {
   forbidden: {
     status: 403,
     title: 'The scope of this key is not sufficient',
-    advice: 'The key is valid, but its scopes do not allow this. `needed` is the scope that does.',
+    advice:
+      'The key is valid, but its scopes do not allow this. `needed` is the scope that does; in the dashboard, the role.',
   },
   'sender-not-allowed': {
     status: 403,

@@ -13,9 +13,16 @@ import {
 } from '../deploy/trace.ts';
 import type { Principal } from './authenticate.ts';
 import type { AnsweredRequest } from './pages/metrics.ts';
+import type { Person } from './people/role.ts';
 
 /** What `response.locals` holds of a request. */
-export type RequestLocals = { requestId: string; traceparent: string; principal?: Principal };
+export type RequestLocals = {
+  requestId: string;
+  traceparent: string;
+  principal?: Principal;
+  /** Who is signed in to the dashboard, on its own routes. */
+  person?: Person;
+};
 
 export type RequestIds = Pick<RequestLocals, 'requestId' | 'traceparent'>;
 

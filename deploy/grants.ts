@@ -28,6 +28,9 @@ export const grants: Grants = {
       idempotency_key: everything,
       rate_window: everything,
       dashboard_session: everything,
+      dashboard_user: 'select insert update',
+      // Nobody changes what was written there.
+      audit_entry: 'select insert',
       mail_minute: everything,
       mail_hour: everything,
       search_document: everything,
@@ -145,6 +148,7 @@ export const grants: Grants = {
       login_proof: 'select(succeeded_at) delete',
       idempotency_key: 'select(principal, method, path, key, keep_until) delete',
       invitation: 'select(id, accepted_at, expires_at) delete',
+      audit_entry: 'select(id, at) delete',
       webhook:
         'select update(state, disabled_cause, failing_since, failures, paused_until, dropped, updated_at) delete',
       webhook_secret: 'select delete',

@@ -50,6 +50,17 @@ create table application (
   decided_at timestamp with time zone,
   archived_at timestamp with time zone
 );
+create table audit_entry (
+  id uuid not null,
+  at timestamp with time zone not null default now(),
+  actor_kind text not null,
+  actor_id uuid,
+  act text not null,
+  object_kind text,
+  object_id text,
+  before jsonb not null default '{}'::jsonb,
+  after jsonb not null default '{}'::jsonb
+);
 create table bounce_folder (
   mailbox text not null,
   folder text not null,
@@ -127,7 +138,21 @@ create table customer (
 create table dashboard_session (
   token_hash bytea not null,
   created_at timestamp with time zone not null default now(),
-  expires_at timestamp with time zone not null
+  expires_at timestamp with time zone not null,
+  user_id uuid
+);
+create table dashboard_user (
+  id uuid not null,
+  name text not null,
+  role text not null,
+  password_hash bytea,
+  password_salt bytea,
+  password_is_initial boolean not null default false,
+  issuer text,
+  subject text,
+  created_at timestamp with time zone not null default now(),
+  disabled_at timestamp with time zone,
+  last_sign_in_at timestamp with time zone
 );
 create table database_identity (
   only_row boolean not null default true,
@@ -574,6 +599,9 @@ alter table application add constraint application_pkey PRIMARY KEY (id);
 alter table application add constraint only_a_decided_application_has_an_account CHECK (((customer_id IS NULL) OR ((decided_at IS NOT NULL) AND (status = ANY (ARRAY['approved'::text, 'archived'::text])))));
 alter table application add constraint only_an_archived_application_was_archived CHECK (((archived_at IS NOT NULL) = (status = 'archived'::text)));
 alter table application add constraint status_is_known CHECK ((status = ANY (ARRAY['submitted'::text, 'approved'::text, 'rejected'::text, 'archived'::text])));
+alter table audit_entry add constraint an_actor_is_known CHECK ((actor_kind = ANY (ARRAY['person'::text, 'admin'::text, 'key'::text, 'bootstrap'::text, 'nobody'::text])));
+alter table audit_entry add constraint audit_entry_pkey PRIMARY KEY (id);
+alter table audit_entry add constraint people_and_keys_have_ids CHECK (((actor_kind = ANY (ARRAY['person'::text, 'key'::text])) = (actor_id IS NOT NULL)));
 alter table bounce_folder add constraint bounce_folder_mailbox_fkey FOREIGN KEY (mailbox) REFERENCES bounce_mailbox(key) ON DELETE CASCADE;
 alter table bounce_folder add constraint bounce_folder_pkey PRIMARY KEY (mailbox, folder);
 alter table bounce_mailbox add constraint bounce_mailbox_pkey PRIMARY KEY (key);
@@ -599,6 +627,10 @@ alter table customer add constraint only_an_inactive_customer_was_deactivated CH
 alter table customer add constraint status_is_known CHECK ((status = ANY (ARRAY['invited'::text, 'active'::text, 'inactive'::text])));
 alter table dashboard_session add constraint a_token_hash_is_sha_256 CHECK ((octet_length(token_hash) = 32));
 alter table dashboard_session add constraint dashboard_session_pkey PRIMARY KEY (token_hash);
+alter table dashboard_session add constraint dashboard_session_user_id_fkey FOREIGN KEY (user_id) REFERENCES dashboard_user(id);
+alter table dashboard_user add constraint a_role_is_known CHECK ((role = ANY (ARRAY['view'::text, 'operate'::text, 'admin'::text])));
+alter table dashboard_user add constraint a_user_signs_in_here_or_elsewhere CHECK ((((issuer IS NULL) = (password_hash IS NOT NULL)) AND ((issuer IS NULL) = (password_salt IS NOT NULL)) AND ((issuer IS NULL) = (subject IS NULL))));
+alter table dashboard_user add constraint dashboard_user_pkey PRIMARY KEY (id);
 alter table database_identity add constraint a_restore_says_how_far_its_mail_reaches CHECK ((((restored_at IS NULL) = (restored_up_to_message IS NULL)) AND ((restored_at IS NULL) = (restored_up_to_email IS NULL))));
 alter table database_identity add constraint database_identity_only_row_check CHECK (only_row);
 alter table database_identity add constraint database_identity_pkey PRIMARY KEY (only_row);
@@ -726,15 +758,22 @@ alter table webhook_secret add constraint a_secret_has_between_24_and_64_bytes C
 alter table webhook_secret add constraint webhook_secret_pkey PRIMARY KEY (webhook_id, created_at);
 alter table webhook_secret add constraint webhook_secret_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(id) ON DELETE CASCADE;
 
+CREATE UNIQUE INDEX a_name_signs_in_one_user ON public.dashboard_user USING btree (lower(name)) WHERE (issuer IS NULL);
+CREATE UNIQUE INDEX a_subject_is_one_user ON public.dashboard_user USING btree (issuer, subject) WHERE (issuer IS NOT NULL);
 CREATE UNIQUE INDEX api_key_by_old_secret ON public.api_key USING btree (old_secret_hash) WHERE (old_secret_hash IS NOT NULL);
 CREATE INDEX application_by_address ON public.application USING btree (lower(email));
 CREATE INDEX application_by_status ON public.application USING btree (status, id DESC);
+CREATE INDEX audit_entry_by_act ON public.audit_entry USING btree (act, id);
+CREATE INDEX audit_entry_by_actor ON public.audit_entry USING btree (actor_kind, actor_id, id);
+CREATE INDEX audit_entry_by_object ON public.audit_entry USING btree (object_id, id) WHERE (object_id IS NOT NULL);
+CREATE INDEX audit_entry_by_time ON public.audit_entry USING btree (at);
 CREATE INDEX bounce_report_by_time ON public.bounce_report USING btree (read_at);
 CREATE INDEX bounce_report_withheld ON public.bounce_report USING btree (read_at) WHERE (withheld > 0);
 CREATE INDEX bounce_report_without_effect ON public.bounce_report USING btree (read_at) WHERE (outcome <> 'matched'::text);
 CREATE INDEX canary_by_domain ON public.canary USING btree (domain, queued_at DESC);
 CREATE INDEX canary_by_time ON public.canary USING btree (queued_at);
 CREATE INDEX customer_by_status ON public.customer USING btree (status, id DESC);
+CREATE INDEX dashboard_session_by_user ON public.dashboard_session USING btree (user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX email_by_api_key ON public.email USING btree (api_key_id, id DESC) WHERE (api_key_id IS NOT NULL);
 CREATE INDEX email_by_client ON public.email USING btree (client_id, due_at) WHERE (client_id IS NOT NULL);
 CREATE INDEX email_by_customer ON public.email USING btree (customer_id, id DESC) WHERE (customer_id IS NOT NULL);
@@ -894,6 +933,17 @@ begin
     from (select distinct r ->> 'address' as address from jsonb_array_elements(new.recipients) r) a;
   end if;
   return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.audit_is_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'DELETE' and old.at < now() - interval '365 days' then
+    return old;
+  end if;
+  raise exception 'audit_entry is append-only: an entry is never changed, and stays for 365 days'
+    using errcode = 'insufficient_privilege', constraint = 'audit_is_append_only';
 end $function$;
 CREATE OR REPLACE FUNCTION public.bounced_before(queue text, spellings text[])
  RETURNS timestamp with time zone
@@ -1251,6 +1301,8 @@ revoke execute on function tell_webhooks_of_recipients(text[],text[],smallint[],
 
 CREATE TRIGGER changed_keys_are_told AFTER UPDATE OF name, scopes, revoked_at, expires_at, senders, tags, per_hour, per_day, secret_hash, old_secret_hash, old_secret_until ON public.api_key FOR EACH STATEMENT EXECUTE FUNCTION changed_keys_are_told();
 CREATE TRIGGER an_application_moves_only_forward BEFORE UPDATE OF status ON public.application FOR EACH ROW EXECUTE FUNCTION an_application_moves_only_forward();
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_is_never_emptied BEFORE TRUNCATE ON public.audit_entry FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER a_deleted_email_is_not_found AFTER DELETE ON public.email REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION a_deleted_email_is_not_found();
 CREATE TRIGGER an_edited_email_is_found_by_its_new_words AFTER UPDATE OF subject, recipients, from_address ON public.email FOR EACH ROW EXECUTE FUNCTION an_edited_email_is_found_by_its_new_words();
 CREATE TRIGGER an_email_that_begins_here_is_told AFTER INSERT ON public.email FOR EACH ROW WHEN (((new.queue_id IS NULL) AND (new.status = ANY (ARRAY['held'::mail_status, 'cancelled'::mail_status, 'expired'::mail_status])))) EXECUTE FUNCTION an_email_that_stays_here_is_told();
@@ -1278,6 +1330,8 @@ grant usage on schema public to postern_relay;
 grant usage on schema public to postern_worker;
 grant insert, select, update on table public.api_key to postern_api;
 grant delete, insert, select, update on table public.application to postern_api;
+grant insert, select on table public.audit_entry to postern_api;
+grant delete, select (at, id) on table public.audit_entry to postern_worker;
 grant insert, select, update on table public.bounce_folder to postern_relay;
 grant select (cause, detail, key, last_look_at, since, state) on table public.bounce_mailbox to postern_api;
 grant insert, select, update on table public.bounce_mailbox to postern_relay;
@@ -1293,6 +1347,7 @@ grant select (lane, lease_until) on table public.connection_slot to postern_api;
 grant delete, insert, select, update on table public.connection_slot to postern_relay;
 grant delete, insert, select, update on table public.customer to postern_api;
 grant delete, insert, select, update on table public.dashboard_session to postern_api;
+grant insert, select, update on table public.dashboard_user to postern_api;
 grant select on table public.database_identity to postern_api;
 grant insert, select, update on table public.database_identity to postern_relay;
 grant select on table public.database_identity to postern_worker;

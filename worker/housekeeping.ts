@@ -24,6 +24,7 @@ import { type RelayReport, readHeartbeats } from '../relay/client/status/heartbe
 import { forgetRefusals } from '../relay/client/status/refusals.ts';
 import { forgetExpiredSuppressions } from '../relay/client/suppression/suppression.ts';
 import { dropUndelivered, forgetDeletedWebhooks, forgetDeliveries } from '../relay/client/webhook/upkeep.ts';
+import { forgetAudit } from './audit.ts';
 
 // A backlog of years is worked off over many minutes instead of in one breath.
 const batchesPerTick = 20;
@@ -86,6 +87,7 @@ export function openHousekeeping(
     await inBatches('forget-submission-keys', () => forgetSubmissionKeys(q));
     await inBatches('forget-idempotency-keys', () => forgetIdempotencyKeys(q));
     await inBatches('forget-invitations', () => forgetInvitations(q, retention.rowsSeconds));
+    await inBatches('forget-audit', () => forgetAudit(q, retention.rowsSeconds));
     await inBatches('forget-expired-suppressions', () => forgetExpiredSuppressions(q));
     await inBatches('forget-webhook-deliveries', () => forgetDeliveries(q));
     await inBatches('drop-undelivered-events', () => dropUndelivered(q));

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
 import type { RequestHandler, Response } from 'express';
+import { escapeHtml } from '../templates/render.ts';
 import { bundle } from './bundle.ts';
 
 const pages = join(import.meta.dirname, 'pages');
@@ -38,7 +39,8 @@ export type Assets = {
   /** Serves /dashboard/files/VERSION/… */
   readonly serve: RequestHandler;
   /** Answers with the one document that all pages live in. */
-  sendDocument(response: Response, known: { isSignedIn: boolean | undefined }): void;
+  /** @param known who is signed in, null for nobody, and undefined when that cannot be told now */
+  sendDocument(response: Response, known: { person: object | null | undefined }): void;
 };
 
 const read = (path: string) => readFileSync(path, 'utf8');
@@ -82,13 +84,13 @@ export function openAssets(): Assets {
   ].join('; ');
   // In the document, so that it costs no request.
   const icon = `data:image/svg+xml,${encodeURIComponent(read(join(pages, 'postern.svg')))}`;
-  const document = (isSignedIn: boolean | undefined) => `<!doctype html>
+  const document = (person: object | null | undefined) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-${isSignedIn === undefined ? '' : `<meta name="signed-in" content="${isSignedIn}">\n`}<title>Postern</title>
+${person === undefined ? '' : `<meta name="person" content="${escapeHtml(JSON.stringify(person))}">\n`}<title>Postern</title>
 <link rel="icon" href="${icon}" type="image/svg+xml">
 <link rel="stylesheet" href="${base}/main.css">
 <script type="module" src="${base}/main.js"></script>
@@ -110,14 +112,14 @@ ${isSignedIn === undefined ? '' : `<meta name="signed-in" content="${isSignedIn}
       asset.encoded[encoding] ??= encodings[encoding](asset.content);
       response.set('content-encoding', encoding).end(await asset.encoded[encoding]);
     },
-    sendDocument(response, { isSignedIn }) {
+    sendDocument(response, { person }) {
       response
         .set({
           'content-type': 'text/html; charset=utf-8',
           'cache-control': 'no-store',
           'content-security-policy': policy,
         })
-        .end(document(isSignedIn));
+        .end(document(person));
     },
   };
 }

@@ -14,9 +14,10 @@ import { countHistory } from './history.ts';
 import { leaveRoutes } from './links.ts';
 import { countMinutes } from './minutes.ts';
 import { overviewRoutes } from './overview-routes.ts';
+import { passwordRoutes } from './password-routes.ts';
 import { writeDocuments } from './search-documents.ts';
 import { openSessions } from './session.ts';
-import { signInRoutes } from './sign-in-routes.ts';
+import { signInRoutes, toShownPerson } from './sign-in-routes.ts';
 import { openStream } from './stream.ts';
 import { submittedRoutes } from './submitted-routes.ts';
 
@@ -36,6 +37,8 @@ const documents = [
   '/webhooks',
   '/webhooks/:id',
   '/suppressions',
+  '/people',
+  '/audit',
 ];
 
 const writesEveryMs = 5_000;
@@ -97,11 +100,15 @@ function switchedOn({
   router.use(leaveRoutes());
   router.get(documents, async (request, response) => {
     // Told with the document, so that the page need not ask first; without the database it asks.
-    const isSignedIn = await sessions.isSignedIn(request).catch(() => undefined);
-    assets.sendDocument(response, { isSignedIn });
+    const person = await sessions.personOf(request).then(
+      (known) => known ?? 'nobody',
+      () => undefined,
+    );
+    assets.sendDocument(response, { person: person && (person === 'nobody' ? null : toShownPerson(person)) });
   });
   // The others come after these, which refuse whoever is not signed in.
   router.use(signInRoutes({ sessions, stream, log }));
+  router.use(passwordRoutes({ database, limit, sessions }));
   router.use(overviewRoutes({ database, limit, sessions, stream }));
   router.use(emailListRoutes({ database, log }));
   router.use(emailRoutes({ database }));

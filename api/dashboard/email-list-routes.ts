@@ -7,6 +7,7 @@ import { readCauses } from '../../relay/client/status/causes.ts';
 import { statuses } from '../../relay/client/vocabulary.ts';
 import { emailKinds } from '../emails/email.ts';
 import { id, toPage } from '../fields.ts';
+import { seesContent } from '../people/role.ts';
 import { stream } from '../tags.ts';
 import { act, acts } from './act.ts';
 import { readInput, sendJson } from './exchange.ts';
@@ -15,6 +16,7 @@ import { mostRows, sendTable } from './mail-table.ts';
 import { inOrder, isEmailId, isQueueId } from './place.ts';
 import type { MailSearch } from './search.ts';
 import { writeDocuments } from './search-documents.ts';
+import { personIn } from './sign-in-routes.ts';
 
 const pageSize = 50;
 // Each is a transaction of its own; this many take well under a second and leave the person able to stop.
@@ -70,7 +72,8 @@ const actBody = z.union([
 export function emailListRoutes({ database, log }: { database: Database; log: Log }): Router {
   const router = Router();
   router.get('/dashboard/emails', async (request, response) => {
-    const { after, ...search } = readInput(request, 'query', listQuery);
+    const { after, ...asked } = readInput(request, 'query', listQuery);
+    const search = searchOf(response, asked);
     await catchUp(database, log);
     const found = await findMail(database, search, { limit: pageSize + 1, after });
     const causes = await readCauses(
@@ -87,7 +90,8 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     sendJson(response, { causes: await readCauses(database, named) });
   });
   router.get('/dashboard/emails/count', async (request, response) => {
-    const { after: _, ...search } = readInput(request, 'query', listQuery);
+    const { after: _, ...asked } = readInput(request, 'query', listQuery);
+    const search = searchOf(response, asked);
     await catchUp(database, log);
     const [{ count, countedUpTo }, [newest]] = await Promise.all([
       countMail(database, search),
@@ -99,7 +103,8 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     const body = readInput(request, 'body', actBody);
     const ids = body.ids ?? (await idsUpTo(body.search, body.newest, body.after));
     const results = [];
-    for (const each of ids) results.push({ id: each, ...(await act(database, each, body.act)) });
+    const person = personIn(response);
+    for (const each of ids) results.push({ id: each, ...(await act(database, each, body.act, person)) });
     const done = results.filter(({ outcome }) => outcome === 'done').length;
     log.info(
       { event: 'dashboard-act', act: body.act, asked: ids.length, done },
@@ -123,6 +128,12 @@ export function emailListRoutes({ database, log }: { database: Database; log: Lo
     await sendTable(response, database, (edge) => findMail(database, search, edge));
   }
 }
+
+/** A search must not be a way to guess words that the person may not read. */
+const searchOf = (response: Response, asked: MailSearch): MailSearch => ({
+  ...asked,
+  readsBodies: seesContent(personIn(response)),
+});
 
 /** So that a search finds the mail of a second ago. */
 async function catchUp(database: Database, log: Log): Promise<void> {

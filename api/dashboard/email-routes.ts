@@ -13,6 +13,7 @@ import { toEmailView, toEventView } from '../emails/email.ts';
 import { shownEmail } from '../emails/invitation-link.ts';
 import { noSuchEmail } from '../emails/owner.ts';
 import { id } from '../fields.ts';
+import { seesContent } from '../people/role.ts';
 import { Problem } from '../problem.ts';
 import { readInput, sendJson } from './exchange.ts';
 import {
@@ -26,11 +27,13 @@ import {
   sendPreview,
   sendSource,
 } from './message.ts';
+import { personIn } from './sign-in-routes.ts';
 
 export function emailRoutes({ database }: { database: Database }): Router {
   const router = Router();
   router.get('/dashboard/emails/:id', async (request, response) => {
     const email = await findEmail(request);
+    const showsContent = seesContent(personIn(response));
     const [deliveries, events, attachments, heard, sentAgain] = await Promise.all([
       readDeliveries(database, email.id),
       readTimeline(database, email.id),
@@ -41,11 +44,11 @@ export function emailRoutes({ database }: { database: Database }): Router {
     const named = [email.reason, ...events.map(({ detail }) => detail.cause)];
     sendJson(response, {
       email: toEmailView(email, deliveries, {
-        showsContent: true,
+        showsContent,
         waitingFor: await readWaitingFor(database, email.status),
       }),
       events: events.map(toEventView),
-      attachments,
+      attachments: showsContent ? attachments : [],
       heard,
       sent_again: sentAgain,
       remote: countRemote(email.html),

@@ -3,6 +3,8 @@ import { Router } from 'express';
 import { z } from 'zod';
 import type { Database } from '../../deploy/database.ts';
 import { probeLanesNow } from '../../relay/client/outbox/probe.ts';
+import { namedPerson } from '../audit/actor.ts';
+import { writeEntry } from '../audit/write.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import { readAttention } from './attention.ts';
 import { sendExamination } from './doctor.ts';
@@ -10,6 +12,7 @@ import { readInput, sendJson } from './exchange.ts';
 import { readHistory } from './history.ts';
 import { readMinutes } from './minutes.ts';
 import type { Sessions } from './session.ts';
+import { personIn } from './sign-in-routes.ts';
 import type { Stream } from './stream.ts';
 
 // Each may cost the credential an AUTH.
@@ -49,7 +52,12 @@ export function overviewRoutes({
   });
   // Whoever presses this wants to know now; how often a sign-in is repeated the relay decides.
   router.post('/dashboard/try-now', async (_request, response) => {
-    sendJson(response, { asked: await database.transaction(probeLanesNow) });
+    const actor = namedPerson(personIn(response));
+    const asked = await database.transaction(async (tx) => {
+      await writeEntry(tx, { actor, act: 'try-now' });
+      return probeLanesNow(tx);
+    });
+    sendJson(response, { asked });
   });
   router.post('/dashboard/doctor', async (_request, response) => {
     await limit('doctor', examinationsPerMinute);

@@ -21,6 +21,8 @@ export type MailSearch = {
   readonly cause?: string | undefined;
   readonly from?: Date | undefined;
   readonly before?: Date | undefined;
+  /** Whether what newer mail says is searched too; it is unless told otherwise. */
+  readonly readsBodies?: boolean | undefined;
 };
 
 export type Edge = {
@@ -134,7 +136,7 @@ async function findByReading(q: Queryable, search: MailSearch, { limit, after }:
   const values: unknown[] = [likeIt(search.text), limit, after ?? null];
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const { rows } = await q.query<{ id: string }>(
-    `${readNewest(alsoStatusAndKind(search, parameter))}
+    `${readNewest(alsoStatusAndKind(search, parameter), search)}
      select id from found where $3::uuid is null or id < $3 order by id desc limit $2`,
     values,
   );
@@ -149,7 +151,7 @@ const alsoStatusAndKind = (search: MailSearch, parameter: (value: unknown) => st
   conditionsOf(search, parameter);
 
 // The body of an invitation holds a link that gives access: a search must not be a way to guess it.
-const readNewest = (more: string) => `
+const readNewest = (more: string, { readsBodies = true }: MailSearch) => `
   with recent as materialized (
     select e.id, e.kind, e.subject, e.recipients, e.message_id, e.text_body, e.html_body,
            e.api_key_id,
@@ -159,7 +161,7 @@ const readNewest = (more: string) => `
     select id from recent
     where subject ilike $1 or recipients::text ilike $1 or message_id ilike $1
       or api_key_id in (select k.id from api_key k where k.name ilike $1)
-      or (place <= ${readThroughBodies} and kind <> 'invitation' and (text_body ilike $1 or html_body ilike $1))
+      or (${readsBodies} and place <= ${readThroughBodies} and kind <> 'invitation' and (text_body ilike $1 or html_body ilike $1))
   )`;
 
 // By status the index alone is counted; by words each mail has to be looked at.
@@ -193,7 +195,7 @@ async function countOthers(q: Queryable, search: MailSearch, words: string): Pro
   const values: unknown[] = [likeIt(search.text), words];
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const { rows } = await q.query<{ found: number }>(
-    `${readNewest(alsoStatusAndKind(search, parameter))}
+    `${readNewest(alsoStatusAndKind(search, parameter), search)}
      select count(*)::integer as found from found
      where not exists (select from search_document d where d.email_id = found.id and d.words @@ $2::tsquery)`,
     values,

@@ -1,15 +1,22 @@
-// Who is signed in to the dashboard: one password, sessions that end, and a cookie that other sites cannot use.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+// Who is signed in to the dashboard: by ADMIN_PASSWORD or as a named user, with sessions that end, and a cookie that other
+// sites cannot use.
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Request, Response } from 'express';
-import type { Queryable } from '../../deploy/database.ts';
+import type { Database, Queryable } from '../../deploy/database.ts';
+import { namedPerson } from '../audit/actor.ts';
+import { writeEntry, writeRefusedSignIn } from '../audit/write.ts';
 import type { Principal } from '../authenticate.ts';
 import { networkOf } from '../network.ts';
+import { isPassword } from '../people/password.ts';
+import { isPersonName } from '../people/person.ts';
+import { administrator, type Person, seesContent } from '../people/role.ts';
+import { findPasswordOf } from '../people/store.ts';
 import { Problem } from '../problem.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { CountRefused } from '../sign-in-measures.ts';
 import { readCookie, setCookie } from './cookies.ts';
 import { openPasswordCheck } from './password.ts';
-import { deleteSession, findValidSessions, insertSession, isValidSession } from './session-store.ts';
+import { deleteSession, findSignedIn, findValidSessions, insertSession } from './session-store.ts';
 
 const lastsHours = 12;
 const sessionCookie = 'postern_session';
@@ -19,22 +26,34 @@ const browserCookie = 'postern_browser';
 const browserLastsDays = 400;
 
 // A person mistypes three times; a machine that guesses gets this far in a minute, whatever addresses it has.
-const guessesPerMinute = { ofOneNetwork: 10, ofEverybody: 60, ofOneBrowser: 10 };
+const guessesPerMinute = { ofOneNetwork: 10, ofEverybody: 60, ofOneBrowser: 10, ofOneName: 20 };
 
-/** Whoever is signed in may do everything, under the limits of a key. */
-export const administrator: Principal = {
-  id: 'dashboard',
+/**
+ * Whoever is signed in, for the API: under the limits of a key, and within the rights of the role, which were looked at
+ * before (api/people/rights.ts). `view` gets no more than the scope `read`, so no handler shows it what a mail says.
+ */
+export const principalOf = (person: Person): Principal => ({
+  id: person.id === null ? 'dashboard' : `person:${person.id}`,
   apiKeyId: undefined,
-  scopes: ['admin'],
+  scopes: seesContent(person) ? ['admin'] : ['read'],
   ratePerMinute: undefined,
+  person,
+});
+
+export type Credentials = {
+  /** Without one, or as admin: ADMIN_PASSWORD. */
+  readonly name?: string | undefined;
+  readonly password: string;
 };
 
 export type Sessions = {
   /** Checks the password and sets the cookie. Throws `unauthenticated`, or `rate-limited` after too many guesses. */
-  signIn(request: Request, response: Response, password: string): Promise<void>;
+  signIn(request: Request, response: Response, given: Credentials): Promise<void>;
+  /** Sets the cookie for somebody who is known already. @param userId null for whoever knows ADMIN_PASSWORD */
+  begin(request: Request, response: Response, userId: string | null): Promise<void>;
   signOut(request: Request, response: Response): Promise<void>;
-  /** Whether the request carries the cookie of a valid session. */
-  isSignedIn(request: Request): Promise<boolean>;
+  /** Who sent the request, by the cookie of a valid session. */
+  personOf(request: Request): Promise<Person | undefined>;
   /** What the session of the request is known by, whether it is valid or not. */
   idOf(request: Request): Promise<string | undefined>;
   /** Which of these sessions are valid. */
@@ -48,7 +67,7 @@ export function openSessions({
   limit,
   refused = () => {},
 }: {
-  database: Queryable;
+  database: Database;
   password: string;
   limit: RateLimit;
   refused?: CountRefused | undefined;
@@ -71,28 +90,49 @@ export function openSessions({
     return given.length === wanted.length && timingSafeEqual(given, wanted) ? id : undefined;
   }
 
+  async function begin(request: Request, response: Response, userId: string | null): Promise<void> {
+    // Processes of 0.1.0 take every session for that of an admin, but no token of this form.
+    const token = `${userId === null ? '' : userMark}${randomBytes(32).toString('base64url')}`;
+    const hash = await hashOf(token);
+    await database.transaction(async (tx) => {
+      await insertSession(tx, hash, { userId, lastsHours });
+      await writeEntry(tx, {
+        actor: { kind: userId === null ? 'admin' : 'person', id: userId },
+        act: 'sign-in',
+      });
+    });
+    setCookie(request, response, sessionCookie, token, lastsHours * 3600);
+    const id = (await knownBrowser(request)) ?? randomBytes(16).toString('base64url');
+    setCookie(request, response, browserCookie, await signed(id), browserLastsDays * 86_400);
+  }
+
+  async function end(hash: Buffer): Promise<void> {
+    await database.transaction(async (tx) => {
+      const person = await findSignedIn(tx, hash);
+      await deleteSession(tx, hash);
+      if (person) await writeEntry(tx, { actor: namedPerson(person), act: 'sign-out' });
+    });
+  }
+
   return {
-    async signIn(request, response, given) {
-      const browser = await knownBrowser(request);
-      await permitGuess(request, browser, { limit, refused });
-      if (!(await matches(given))) {
-        refused('wrong');
-        throw new Problem('unauthenticated', 'Wrong password. It is the value of ADMIN_PASSWORD of the api.');
-      }
-      const token = randomBytes(32).toString('base64url');
-      await insertSession(database, await hashOf(token), lastsHours);
-      setCookie(request, response, sessionCookie, token, lastsHours * 3600);
-      const id = browser ?? randomBytes(16).toString('base64url');
-      setCookie(request, response, browserCookie, await signed(id), browserLastsDays * 86_400);
+    async signIn(request, response, { name, password: given }) {
+      const user = isAdministrator(name) ? undefined : name;
+      await permitGuess(request, { browser: await knownBrowser(request), user, limit, refused });
+      const known = user === undefined ? await adminOf(given, matches) : await userOf(database, user, given);
+      if (known.isIn) return begin(request, response, known.userId);
+      refused('wrong');
+      await writeRefusedSignIn(database, known.userId);
+      throw new Problem('unauthenticated', user === undefined ? wrongAdminPassword : wrongPassword);
     },
+    begin,
     async signOut(request, response) {
       const token = readToken(request);
-      if (token !== undefined) await deleteSession(database, await hashOf(token));
+      if (token !== undefined) await end(await hashOf(token));
       setCookie(request, response, sessionCookie, '', 0);
     },
-    async isSignedIn(request) {
+    async personOf(request) {
       const token = readToken(request);
-      return token !== undefined && isValidSession(database, await hashOf(token));
+      return token === undefined ? undefined : findSignedIn(database, await hashOf(token));
     },
     async idOf(request) {
       const token = readToken(request);
@@ -102,11 +142,49 @@ export function openSessions({
   };
 }
 
+const userMark = 'u';
+
+const isAdministrator = (name: string | undefined) =>
+  name === undefined || name === '' || name.toLowerCase() === administrator.name;
+
+/** Who that is, and whether the password is right. */
+type Recognised =
+  | { readonly isIn: true; readonly userId: string | null }
+  | { readonly isIn: false; readonly userId: string | undefined };
+
+const adminOf = async (
+  given: string,
+  matches: (password: string) => Promise<boolean>,
+): Promise<Recognised> =>
+  (await matches(given)) ? { isIn: true, userId: null } : { isIn: false, userId: undefined };
+
+async function userOf(q: Queryable, name: string, given: string): Promise<Recognised> {
+  const known = isPersonName(name) ? await findPasswordOf(q, name) : undefined;
+  const isRight = await isPassword(given, known);
+  return known && isRight && !known.isDisabled
+    ? { isIn: true, userId: known.id }
+    : { isIn: false, userId: known?.id };
+}
+
+const wrongAdminPassword = 'Wrong password. It is the value of ADMIN_PASSWORD of the api.';
+
+const wrongPassword =
+  'Wrong name or password, or the user is disabled. An admin can make a new password on the page People.';
+
 /** Counts a guess. Throws `rate-limited` after too many. */
 async function permitGuess(
   request: Request,
-  browser: string | undefined,
-  { limit, refused }: { limit: RateLimit; refused: CountRefused },
+  {
+    browser,
+    user,
+    limit,
+    refused,
+  }: {
+    browser: string | undefined;
+    user: string | undefined;
+    limit: RateLimit;
+    refused: CountRefused;
+  },
 ): Promise<void> {
   try {
     if (browser !== undefined) {
@@ -114,6 +192,7 @@ async function permitGuess(
     } else {
       await limit(`sign-in:${networkOf(request.ip ?? '')}`, guessesPerMinute.ofOneNetwork);
       await limit('sign-in', guessesPerMinute.ofEverybody);
+      if (user !== undefined) await limit(`sign-in:name:${digestOf(user)}`, guessesPerMinute.ofOneName);
     }
   } catch (error) {
     if (error instanceof Problem) refused('throttled');
@@ -121,7 +200,10 @@ async function permitGuess(
   }
 }
 
+/** What somebody typed may be a password. */
+const digestOf = (name: string) => createHash('sha256').update(name.toLowerCase()).digest('hex').slice(0, 32);
+
 function readToken(request: Request): string | undefined {
   const token = readCookie(request, sessionCookie);
-  return token !== undefined && /^[\w-]{43}$/.test(token) ? token : undefined;
+  return token !== undefined && /^u?[\w-]{43}$/.test(token) ? token : undefined;
 }

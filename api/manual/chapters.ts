@@ -90,6 +90,12 @@ export const chapters: readonly Chapter[] = [
     about: 'Who may send as whom and how much, keys as SMTP passwords, and what to do when one leaked.',
   },
   {
+    slug: 'people',
+    title: 'People',
+    file: 'deploy/people.md',
+    about: 'Users of the dashboard, their roles, and the list of who did what.',
+  },
+  {
     slug: 'typed-clients',
     title: 'Typed clients',
     file: 'deploy/typed-clients.md',

@@ -10,6 +10,8 @@ export const tags: Readonly<Record<string, string>> = {
   Webhooks: 'Endpoints to which events are posted, and their deliveries.',
   Suppressions: 'Addresses that are not written to.',
   Keys: 'API keys.',
+  People: 'The users of the dashboard, and their roles.',
+  Audit: 'Who did what.',
 };
 
 export const description = `Postern accepts transactional email over HTTP, stores it and sends it through your provider.

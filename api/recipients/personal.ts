@@ -65,6 +65,32 @@ export const apiTables: Readonly<Record<string, PersonalTable>> = {
     columns: { subject: { never: 'an operation, and the id of a key or a network' } },
   },
   dashboard_session: { key: 'token_hash', keyType: 'bytea', columns: { token_hash: digest } },
+  dashboard_user: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      // Names that are made here have no @; an identity provider may call somebody by an address.
+      name: 'words',
+      role: fixed,
+      password_hash: digest,
+      password_salt: digest,
+      issuer: { never: "the operator's configuration" },
+      subject: { never: "the identity provider's own id of somebody who works here" },
+    },
+  },
+  // It is never changed, so it names nobody: who and what are ids, and an address is its keyed digest.
+  audit_entry: {
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      actor_kind: fixed,
+      act: fixed,
+      object_kind: fixed,
+      object_id: { never: 'an id, a domain of ours, or the keyed digest of an address' },
+      before: { never: 'words of fixed lists, numbers and times' },
+      after: { never: 'words of fixed lists, numbers and times' },
+    },
+  },
   search_document: {
     key: 'email_id',
     keyType: 'uuid',

@@ -86,11 +86,11 @@ function openSignIn(refused?: CountRefused) {
       return {};
     },
   });
-  return async (password: string, { ip = '192.0.2.1', cookie = '' } = {}) => {
+  return async (password: string, { ip = '192.0.2.1', cookie = '', name = '' } = {}) => {
     const set: string[] = [];
     const request = { ip, get: (name: string) => (name === 'cookie' ? cookie : undefined) };
     const response = { append: (_name: string, value: string) => set.push(value) };
-    const outcome = await sessions.signIn(request as never, response as never, password).then(
+    const outcome = await sessions.signIn(request as never, response as never, { name, password }).then(
       () => 'in',
       ({ type }) => type,
     );
@@ -117,6 +117,17 @@ test('a browser that signed in before still does while strangers guess, but does
   }
   for (let guess = 0; guess < 10; guess++) await signIn('guess', { cookie });
   expect((await signIn('open sesame', { cookie })).outcome).toBe('rate-limited');
+});
+
+test('guesses for one name are limited from wherever they come, and keep nobody else out', async () => {
+  const signIn = openSignIn();
+  const guess = (ip: string, name: string) => signIn('guess', { ip, name });
+  for (let n = 0; n < 20; n++) {
+    expect((await guess(`198.51.100.${n}`, n % 2 ? 'maria' : 'Maria')).outcome).toBe('unauthenticated');
+  }
+  expect((await guess('198.51.100.99', 'MARIA')).outcome).toBe('rate-limited');
+  expect((await guess('198.51.100.99', 'ben')).outcome).toBe('unauthenticated');
+  expect((await signIn('open sesame', { ip: '203.0.113.1' })).outcome).toBe('in');
 });
 
 test('strangers of one IPv6 network share their guesses', async () => {

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
+import { may, whyNot } from './me.js';
 import { Action, Copy, Fault } from './parts.js';
 import { go } from './route.js';
 import { Move } from './scheduled.js';
@@ -24,6 +25,7 @@ export function Actions({ email }) {
   const { id, status, paused, queue_id: queueId } = email;
   const { overview } = useOverview();
   useEffect(() => setError(undefined), [status]);
+  if (!may('operate')) return html`<p class="soft">${whyNot('operate')}</p>`;
   const does = (name) => () => act(id, name);
   const lanes = overview?.relay?.lanes ?? [];
   const isShut = lanes.length > 0 && lanes.every(({ state }) => state !== 'open');

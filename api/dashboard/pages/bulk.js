@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
+import { may } from './me.js';
 import { Dialog, Fault } from './parts.js';
 import { count, plural, upTo } from './words.js';
 
@@ -23,7 +24,7 @@ export const bulkActs = [
 
 export function Bulk({ search, isFiltered, chosen, onDone, any }) {
   const [wanted, setWanted] = useState();
-  if (!any || (chosen.size === 0 && !isFiltered)) return null;
+  if (!may('operate') || !any || (chosen.size === 0 && !isFiltered)) return null;
   return html`<div class="bulk" role="group" aria-label="Actions on several emails">
     <span>${chosen.size > 0 ? `${plural(chosen.size, 'email')} chosen:` : 'With all that match:'}</span>
     ${bulkActs.map(

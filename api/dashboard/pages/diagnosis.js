@@ -7,6 +7,7 @@ import { eventsOf } from './events.js';
 import { Fix } from './fix.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
+import { may, whyNot } from './me.js';
 import { Copy, Fault, Field, Prose, Time, useLoaded } from './parts.js';
 import { verdictOf } from './verdict.js';
 import { Verdict } from './verdict-card.js';
@@ -17,12 +18,10 @@ export function Diagnosis() {
   return html`
     <header class="title"><h1>Diagnosis</h1></header>
     ${(overview || isDatabaseAway) && html`<${Verdict} verdict=${verdictOf(overview ?? {}, { isDatabaseAway })} level="h2" />`}
-    <${Doctor} />
-    <${TestMail} />
+    ${may('operate') ? html`<${Doctor} /><${TestMail} />` : html`<p class="soft">${whyNot('operate')}</p>`}
     ${overview?.relay?.preflight?.walks.length > 0 && html`<${Examined} examined=${overview.relay.preflight} />`}
     <${Domains} />
-    <${Settings} />
-    <${UnknownReplies} />
+    ${may('operate') && html`<${Settings} /><${UnknownReplies} />`}
     <section>
       <h2>In a terminal</h2>
       <p>Where the relay runs, <code>npm run doctor</code> does the same in a terminal, as it is or as JSON.${' '}

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
 import { useOverview } from './live.js';
+import { may, whyNot } from './me.js';
 import { Copy, Fault, Time, useLoaded } from './parts.js';
 import { plural, span } from './words.js';
 
@@ -104,11 +105,11 @@ function Canaries({ domain, canaries, look }) {
     }
   };
   // Without a mailbox that is read it could not come back.
-  if (!overview?.mailbox && canaries.length === 0) return null;
+  if ((!overview?.mailbox || !may('operate')) && canaries.length === 0) return null;
   return html`<section aria-label=${`Test mail of ${domain}`}>
     <h4>Test mail to yourself</h4>
     <p class="soft">Sent from ${domain}, and read back in the mailbox for delivery reports: in which folder it came, and what the receiver says.</p>
-    <p><button type="button" onClick=${send} disabled=${busy}>${busy ? 'Waiting for the mail …' : 'Send a test mail'}</button></p>
+    <p><button type="button" onClick=${send} disabled=${busy || !may('operate')} title=${whyNot('operate')}>${busy ? 'Waiting for the mail …' : 'Send a test mail'}</button></p>
     <div aria-live="polite">
       ${error && html`<${Fault} error=${error} />`}
       ${canaries.map((canary) => html`<${Canary} key=${canary.queue_id} canary=${canary} />`)}

@@ -6,6 +6,7 @@ import { Bulk } from './bulk.js';
 import { Filters, filterNames, isAnySet, searchOf } from './filters.js';
 import { html } from './html.js';
 import { Labels } from './labels.js';
+import { may } from './me.js';
 import { Empty, Fault, Status, Time, useLoaded } from './parts.js';
 import { cameBack, go, goWith } from './route.js';
 import { causeWords, count, mailPath, upTo } from './words.js';
@@ -27,7 +28,7 @@ export function Emails({ query }) {
 
   return html`
     <header class="title"><h1>Emails <${Total} search=${search} dependencies=${dependencies} /></h1>
-      ${emails.length > 0 && html`<a class="button small" href=${withQuery('/dashboard/emails.csv', search)} download title="What matches, newest first, at most 50,000 rows">CSV</a>`}
+      ${emails.length > 0 && may('operate') && html`<a class="button small" href=${withQuery('/dashboard/emails.csv', search)} download title="What matches, newest first, at most 50,000 rows">CSV</a>`}
     </header>
     <${Filters} query=${query} />
     <${Fault} error=${error} />

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
+import { may } from './me.js';
 import { goWith } from './route.js';
 import { finalStatuses, statusWords, waitingStatuses } from './words.js';
 
@@ -26,7 +27,7 @@ const rare = ['source', 'kind', 'tag', 'stream', 'key', 'customer', 'client', 'c
 export const isAnySet = (query) => filterNames.some((name) => query[name]);
 
 /** The day begins and ends in the time of whoever looks. */
-const startOf = (day, plusDays = 0) => {
+export const startOf = (day, plusDays = 0) => {
   const [year, month, date] = day.split('-').map(Number);
   const time = new Date(year, month - 1, date + plusDays);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
@@ -93,6 +94,7 @@ const choose = (name) => (event) => goWith({ [name]: event.target.value.trim(), 
 function More({ query, used }) {
   const [keys, setKeys] = useState([]);
   useEffect(() => {
+    if (!may('admin')) return;
     ask('/api/v1/keys?limit=100').then(
       ({ data }) => setKeys(data),
       () => {},

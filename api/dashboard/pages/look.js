@@ -2,6 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { checkHtml, linksOf } from './html-check.js';
+import { may, whyNot } from './me.js';
 import { Copy } from './parts.js';
 import { Headers, Source } from './source.js';
 import { ago, bytes, plural } from './words.js';
@@ -20,6 +21,8 @@ const views = [
 export function Look({ email, attachments, remote, path }) {
   const there = views.filter(({ shown }) => shown({ email, attachments }));
   const [view, setView] = useState(there[0].name);
+  if (!may('operate'))
+    return html`<p class="soft">What an email says is not shown to your role. ${whyNot('operate')}</p>`;
   const { page } = there.find(({ name }) => name === view) ?? there[0];
   const key = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

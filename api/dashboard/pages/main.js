@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Applications } from './applications.js';
 import { ask, whenSignedOut, withQuery } from './ask.js';
+import { Audit } from './audit.js';
 import { CustomerPage } from './customer.js';
 import { Customers } from './customers.js';
 import { Diagnosis } from './diagnosis.js';
@@ -11,8 +12,10 @@ import { Emails } from './emails.js';
 import { html } from './html.js';
 import { Keys } from './keys.js';
 import { connect, disconnect, useOverview } from './live.js';
+import { may, setMe, whoIsHere, whyNot } from './me.js';
 import { Overview } from './overview.js';
 import { Dialog, Empty, Questions } from './parts.js';
+import { OwnPassword, People } from './people.js';
 import { Refusals } from './refusals.js';
 import { go, useRoute } from './route.js';
 import { Scheduled } from './scheduled.js';
@@ -27,12 +30,14 @@ const sections = [
   { path: '/emails', name: 'Emails', page: Emails, one: EmailPage },
   { path: '/scheduled', name: 'Scheduled', page: Scheduled },
   { path: '/customers', name: 'Customers', page: Customers, one: CustomerPage },
-  { path: '/applications', name: 'Applications', page: Applications },
+  { path: '/applications', name: 'Applications', page: Applications, needs: 'operate' },
   { path: '/suppressions', name: 'Suppressions', page: Suppressions },
   { path: '/refusals', name: 'SMTP refusals', page: Refusals },
-  { path: '/webhooks', name: 'Webhooks', page: Webhooks, one: WebhookPage },
+  { path: '/webhooks', name: 'Webhooks', page: Webhooks, one: WebhookPage, needs: 'admin' },
   { path: '/diagnosis', name: 'Diagnosis', page: Diagnosis },
-  { path: '/keys', name: 'Keys', page: Keys },
+  { path: '/keys', name: 'Keys', page: Keys, needs: 'admin' },
+  { path: '/people', name: 'People', page: People, needs: 'admin' },
+  { path: '/audit', name: 'Audit', page: Audit, needs: 'admin' },
 ];
 
 // The page of one mail that came over SMTP; the list of them is a part of Emails.
@@ -49,29 +54,34 @@ function ToEmails({ query: { key } }) {
   return null;
 }
 
-// The document says it, unless the database was away.
-const told = { true: true, false: false }[document.querySelector('meta[name=signed-in]')?.content];
+// The document says who it is, unless the database was away.
+const told = JSON.parse(document.querySelector('meta[name=person]')?.content ?? '""');
+if (told) setMe(told);
 
 function App() {
-  const [signedIn, setSignedIn] = useState(told);
+  const [signedIn, setSignedIn] = useState(told === '' ? undefined : told !== null);
   useEffect(() => {
     whenSignedOut(() => {
       disconnect();
       setSignedIn(false);
     });
-    if (told !== undefined) return;
+    if (told === '') void askWho();
+  }, []);
+  const askWho = () =>
     ask('/dashboard/session').then(
-      ({ signed_in: isSignedIn }) => setSignedIn(isSignedIn),
+      ({ signed_in: isSignedIn, person }) => {
+        setMe(person);
+        setSignedIn(isSignedIn);
+      },
       // An api that is away is shown by the pages; only a session that is missing is asked for.
       () => setSignedIn(true),
     );
-  }, []);
   useEffect(() => {
     if (signedIn) connect();
   }, [signedIn]);
 
   if (signedIn === undefined) return null;
-  if (!signedIn) return html`<${SignIn} onSignedIn=${() => setSignedIn(true)} />`;
+  if (!signedIn) return html`<${SignIn} onSignedIn=${askWho} />`;
   return html`<${Shell} onSignOut=${() => setSignedIn(false)} />`;
 }
 
@@ -87,9 +97,9 @@ function Shell({ onSignOut }) {
     if (!id)
       document.title = `${section?.name ?? 'Page not found'}${section?.path === '/' ? '' : ' · Postern'}`;
   }, [section, id]);
-  const [isOpen, setOpen] = useState(false);
   const [isHelp, setHelp] = useState(false);
-  useEffect(() => setOpen(false), [path]);
+  const me = whoIsHere();
+  const [isChanging, setChanging] = useState(me?.password_is_initial === true);
   useShortcuts(() => setHelp(true));
 
   const signOut = async () => {
@@ -99,9 +109,11 @@ function Shell({ onSignOut }) {
   };
   const page = !section
     ? html`<${Empty} title="Page not found."><a href="/">Overview</a></${Empty}>`
-    : id
-      ? html`<${section.one} id=${id} key=${id} />`
-      : html`<${section.page} query=${query} key=${section.path} />`;
+    : !may(section.needs)
+      ? html`<${Empty} title="Not for your role."><p>${whyNot(section.needs)} An admin can change your role.</p></${Empty}>`
+      : id
+        ? html`<${section.one} id=${id} key=${id} />`
+        : html`<${section.page} query=${query} key=${section.path} />`;
 
   return html`
     <a class="skip" href="#main" data-document>Skip to the content</a>
@@ -115,17 +127,7 @@ function Shell({ onSignOut }) {
         </svg>
         <span>Postern</span>
       </a>
-      <nav aria-label="Sections" class=${isOpen ? 'open' : ''}>
-        <button type="button" class="menu" aria-expanded=${isOpen} aria-controls="sections" onClick=${() => setOpen(!isOpen)}>
-          ${section?.name ?? 'Sections'}<span class=${`dot ${tone}`} aria-hidden="true"></span></button>
-        <div class="links" id="sections">${sections.map(
-          (each) => html`<a href=${each.path} key=${each.path}
-            aria-current=${[section?.path, section?.within].includes(each.path) ? 'page' : undefined}>
-            ${each.name}
-            ${each.path === '/' && html`<span class=${`dot ${tone}`} aria-hidden="true"></span>`}
-          </a>`,
-        )}</div>
-      </nav>
+      <${Sections} section=${section} tone=${tone} path=${path} onPassword=${() => setChanging(true)} />
       <div class="foot">
         <p class=${`live ${connected ? 'on' : 'off'}`} role="status">${connected ? 'Live' : 'Connecting …'}</p>
         <a href="/docs" target="_blank" rel="noopener">Manual</a>
@@ -136,6 +138,7 @@ function Shell({ onSignOut }) {
     </header>
     <main id="main" tabindex="-1" class=${lostAt ? 'stale' : ''}>${lostAt && html`<${Lost} since=${lostAt} isDatabase=${isDatabaseAway && connected} />`}${page}</main>
     <${Questions} />
+    ${isChanging && html`<${OwnPassword} onClose=${() => setChanging(false)} />`}
     ${isHelp && html`<${Keyboard} onClose=${() => setHelp(false)} />`}`;
 }
 
@@ -146,6 +149,32 @@ const Lost = ({ since, isDatabase }) =>
   html`<p class="lost" role="status"><b>${
     isDatabase ? 'PostgreSQL has not answered since' : 'No connection since'
   } ${wallClock.format(since)}.</b> What stands below is from before; it is right again as soon as this line is gone.</p>`;
+
+/** The way to each section that the role may see, and who it is. */
+function Sections({ section, tone, path, onPassword }) {
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => setOpen(false), [path]);
+  const me = whoIsHere();
+  return html`<nav aria-label="Sections" class=${isOpen ? 'open' : ''}>
+        <button type="button" class="menu" aria-expanded=${isOpen} aria-controls="sections" onClick=${() => setOpen(!isOpen)}>
+          ${section?.name ?? 'Sections'}<span class=${`dot ${tone}`} aria-hidden="true"></span></button>
+        <div class="links" id="sections">${sections
+          .filter(({ needs }) => may(needs))
+          .map(
+            (each) => html`<a href=${each.path} key=${each.path}
+            aria-current=${[section?.path, section?.within].includes(each.path) ? 'page' : undefined}>
+            ${each.name}
+            ${each.path === '/' && html`<span class=${`dot ${tone}`} aria-hidden="true"></span>`}
+          </a>`,
+          )}${
+          me &&
+          html`<p class="who">${me.name === me.role ? me.name : `${me.name}, ${me.role}`}${
+            me.has_password &&
+            html` <button type="button" class="plain" onClick=${onPassword}>Change password</button>`
+          }</p>`
+        }</div>
+      </nav>`;
+}
 
 const themes = ['system', 'light', 'dark'];
 
@@ -175,6 +204,8 @@ const places = {
   w: '/webhooks',
   d: '/diagnosis',
   k: '/keys',
+  p: '/people',
+  t: '/audit',
 };
 
 const keys = [

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 import { useChanges } from './live.js';
+import { may, whyNot } from './me.js';
 import { cameBack, cameFrom } from './route.js';
 import { ago, at, inFull, statusWords, withZone } from './words.js';
 
@@ -102,8 +103,17 @@ function remember(name, value) {
   if (kept.size > mostKept) kept.delete(kept.keys().next().value);
 }
 
-/** A button that waits for what it does, and a place for what went wrong. */
-export function Action({ does, children, kind = '', confirm, onError, disabled = false, title }) {
+/** A button that waits for what it does, and a place for what went wrong; only for whoever may. */
+export function Action({
+  does,
+  children,
+  kind = '',
+  confirm,
+  onError,
+  disabled = false,
+  title,
+  needs = 'operate',
+}) {
   const [busy, setBusy] = useState(false);
   const press = async () => {
     if (confirm && !(await askPerson(confirm))) return;
@@ -118,7 +128,7 @@ export function Action({ does, children, kind = '', confirm, onError, disabled =
       setBusy(false);
     }
   };
-  return html`<button type="button" class=${kind} onClick=${press} disabled=${busy || disabled} title=${title}
+  return html`<button type="button" class=${kind} onClick=${press} disabled=${busy || disabled || !may(needs)} title=${whyNot(needs) ?? title}
     aria-busy=${busy}>${children}</button>`;
 }
 

@@ -1,4 +1,4 @@
-// Signing in: one password, and where to find it.
+// Signing in: with a name, or without one as whoever knows ADMIN_PASSWORD.
 import { useState } from 'preact/hooks';
 import { ask } from './ask.js';
 import { html } from './html.js';
@@ -11,8 +11,11 @@ export function SignIn({ onSignedIn }) {
     event.preventDefault();
     setBusy(true);
     try {
-      await ask('/dashboard/sign-in', { method: 'POST', body: { password: event.target.password.value } });
-      onSignedIn();
+      const { username, password } = event.target.elements;
+      const body = { name: username.value.trim(), password: password.value };
+      await ask('/dashboard/sign-in', { method: 'POST', body });
+      localStorage.setItem('postern-name', body.name || 'admin');
+      await onSignedIn();
     } catch (problem) {
       setError(problem);
       setBusy(false);
@@ -27,10 +30,11 @@ export function SignIn({ onSignedIn }) {
           d="M11.3 17h9.4v7h-9.4z M11.6 17.4l4.4 3.7 4.4-3.7" />
       </svg>
       <h1>Postern</h1>
-      <input type="text" name="username" value="admin" autocomplete="username" hidden />
+      <label class="field"><span>Name</span>
+        <input type="text" name="username" defaultValue=${localStorage.getItem('postern-name') ?? 'admin'} autocomplete="username" spellcheck="false" autocapitalize="none" /></label>
       <label class="field"><span>Password</span>
         <input type="password" name="password" autocomplete="current-password" required autofocus />
-        <small>The value of <code>ADMIN_PASSWORD</code> of the api.</small>
+        <small>For admin: the value of <code>ADMIN_PASSWORD</code> of the api.</small>
       </label>
       <${Fault} error=${error} />
       <button class="primary" disabled=${busy}>${busy ? 'Signing in …' : 'Sign in'}</button>

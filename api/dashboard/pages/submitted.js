@@ -5,6 +5,7 @@ import { Heard } from './heard.js';
 import { html } from './html.js';
 import { Labels, SentAgain } from './labels.js';
 import { Look } from './look.js';
+import { may, whyNot } from './me.js';
 import { Copy, Crumbs, Fault, Moment, Status, useLoaded, useTitle } from './parts.js';
 import { Recipients } from './recipients.js';
 import { Timeline } from './timeline.js';
@@ -41,7 +42,7 @@ export function SubmittedPage({ id }) {
     </dl>
     <div class="mail-columns">
     <section><h2>Timeline</h2><${Timeline} events=${events} causes=${causes} /><${Heard} heard=${heard} /></section>
-    <section><${Content} path=${`/dashboard/submitted/${id}`} /></section></div>`;
+    <section>${may('operate') ? html`<${Content} path=${`/dashboard/submitted/${id}`} />` : html`<p class="soft">What an email says is not shown to your role. ${whyNot('operate')}</p>`}</section></div>`;
 }
 
 /** When the last of its recipients was; undefined while one is not. */

@@ -2,6 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
+import { may } from './me.js';
 import { Action, Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
 import { ago, causeWords, inFull } from './words.js';
@@ -40,7 +41,7 @@ export function Suppressions({ query: { q = '', reason = '', after } }) {
   const entries = value?.data ?? [];
   return html`
     <header class="title"><h1>Suppressions</h1>
-      <button type="button" class="primary" onClick=${() => setAdding(true)}>Add an address</button></header>
+      ${may('operate') && html`<button type="button" class="primary" onClick=${() => setAdding(true)}>Add an address</button>`}</header>
     <p class="soft">Nothing is sent to these addresses. Other recipients of the same email are served.</p>
     <${Search} q=${q} reason=${reason} />
     <${Fault} error=${error} />
@@ -98,7 +99,7 @@ function Nobody({ q, reason, onAdd }) {
   if (q)
     return html`<${Empty} title=${`${q} is not on the list.`}>
       <p>Emails to it are sent. <a href=${withQuery('/emails', { text: q })}>Emails to this address</a></p>
-      <p><button type="button" onClick=${onAdd}>Add it</button></p></${Empty}>`;
+      ${may('operate') && html`<p><button type="button" onClick=${onAdd}>Add it</button></p>`}</${Empty}>`;
   if (reason)
     return html`<${Empty} title="No address is on the list for this reason."><p><a href="/suppressions">Show all</a></p></${Empty}>`;
   return html`<${Empty} title="Nobody is on the list.">

@@ -19,6 +19,8 @@ const sections = [
   ['/keys', 'keys'],
   ['/webhooks', 'webhooks'],
   ['/suppressions', 'suppressions'],
+  ['/people', 'people'],
+  ['/audit', 'audit'],
 ] as const;
 
 const evil = `<html><head><link rel="stylesheet" href="https://evil.example.com/a.css">
