@@ -43,7 +43,13 @@ await runProcess(
   async ({ environment, log, resources, signal }) => {
     const instance = randomUUID();
     const database = resources.use(
-      openDatabase({ ...environment.database, applicationName: 'postern relay', max: 16, log }),
+      openDatabase({
+        ...environment.database,
+        applicationName: 'postern relay',
+        max: 16,
+        plansOnce: true,
+        log,
+      }),
     );
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
     let submission: SubmissionListener | undefined;

@@ -6,7 +6,7 @@ import { until } from '../kit/until.ts';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-async function open(options: { max?: number } = {}) {
+async function open(options: { max?: number; plansOnce?: boolean } = {}) {
   const fresh = await freshDatabase();
   const database = openDatabase({ url: fresh.url, applicationName: 'database-test', ...options });
   const resources = new AsyncDisposableStack();
@@ -99,6 +99,19 @@ test('a statement that was planned while its table was empty does not scan it on
   );
   // The ANALYZE and the index read the one row that was there.
   expect(rows[0]?.rows).toBeLessThan(10_000);
+});
+
+test('a process whose plans depend on no value plans a statement once in a session', async () => {
+  await using opened = await open({ max: 1, plansOnce: true });
+  const { database } = opened;
+  await database.query('create table line (place integer primary key)');
+  // Of an array whose length it knows the planner expects less, so that by itself it would plan each time anew.
+  const text = 'select place from line where place = any($1::integer[])';
+  for (let times = 0; times < 10; times++) await database.query({ name: 'look', text, values: [[times]] });
+  const { rows } = await database.query(
+    `select generic_plans as once, custom_plans as anew from pg_prepared_statements where name = 'look'`,
+  );
+  expect(rows).toEqual([{ once: 10, anew: 0 }]);
 });
 
 test('commits are durable even where the database says otherwise', async () => {
