@@ -45,7 +45,8 @@ export function InvitationNow({ invitation, mail, children }) {
   const tone = stateOf(invitation)[0] ?? statusWords[invitation.status].tone;
   const isTrouble = email && !['sent', 'cancelled'].includes(email.status);
   const words = isTrouble ? causeWords(email.reason, causes) : undefined;
-  const reply = isTrouble ? email.recipients.find((each) => each.reply)?.reply : undefined;
+  // Also of one that was taken: somebody may ask what the provider said.
+  const reply = email?.recipients.find((each) => each.reply)?.reply;
   return html`<section class=${`now ${tone}`} aria-label="The last invitation">
     <p class="lead">${invitation.accepted_at ? `Accepted on ${withZone(invitation.accepted_at)}.` : sentenceOf(email)}</p>
     ${words && html`<p><b>${words.title}.</b> <${Prose} text=${words.fix || words.meaning} /></p>`}
