@@ -25,6 +25,7 @@ import type {
   Step,
   WalkReport,
 } from './examination.ts';
+import { setOwnMailboxAside } from './own-mailbox.ts';
 import type { Platform } from './platform.ts';
 import { isPrivate, resolve } from './reach.ts';
 import { redact } from './redact.ts';
@@ -248,7 +249,8 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
   const look = await lookingForToken;
   for (const walk of walks) if (look) walk.steps.unshift(look.step);
   if (chosen && look?.failure) chosen.failure = look.failure;
-  const signedIn = chosen && !chosen.failure ? await finish(chosen, provider, tools, look) : undefined;
+  const { signedIn, notes }: Finished =
+    chosen && !chosen.failure ? await finish(chosen, provider, tools, look) : { notes: [] };
   await Promise.all(walking);
   clearTimeout(timer);
   clearTimeout(impatient);
@@ -266,7 +268,7 @@ async function visit(provider: ProviderReading, tools: Tools): Promise<Visit> {
     signIns: signedIn
       ? [{ provider: signedIn.provider, attempts: signedIn.attempts, says: signedIn.says }]
       : [],
-    notes: works ? [...notesAbout(chosen, walks), ...notesOnTags(provider, signedIn?.tagRefusal)] : [],
+    notes: works ? [...notesAbout(chosen, walks), ...notes] : [],
     route: works ? chosen.route.name : null,
     ...(failed?.failure && {
       diagnosis: diagnose(failed, failed.failure, {
@@ -350,23 +352,24 @@ async function finish(
   provider: ProviderReading,
   tools: Tools,
   look: TokenLook | undefined,
-): Promise<Login | undefined> {
+): Promise<Finished> {
   const { limits, end: signal, from, canary } = tools;
   const { talk } = walk;
-  if (!talk) return undefined;
+  if (!talk) return { notes: [] };
   const credential = credentialOf(provider, look);
   let signedIn: Login | undefined;
   if (credential) {
     signedIn = await authenticate(walk, talk, provider, tools, { credential, look });
-    if (walk.failure || !signedIn.isSignedIn) return signedIn;
+    if (walk.failure || !signedIn.isSignedIn) return { signedIn, notes: [] };
   } else {
     const says = look ? 'without an access token' : 'no login is set';
     walk.steps.push({ stage: 'auth', outcome: 'skipped', ms: null, says });
-    if (look) return undefined;
+    if (look) return { notes: [] };
   }
 
-  if (from === undefined) return signedIn;
+  if (from === undefined) return { signedIn, notes: [] };
   const accepted = await tryEnvelope(walk, talk, { from, to: from, limits, signal });
+  const ownMailbox = canary ? undefined : setOwnMailboxAside(walk, from);
   const isSenderTaken = walk.steps.some(({ stage, outcome }) => stage === 'mail' && outcome === 'passed');
   if (isSenderTaken) await tools.senderTaken?.(provider, from, accepted ? ['mail', 'rcpt'] : ['mail']);
   const tagRefusal =
@@ -375,11 +378,15 @@ async function finish(
       : undefined;
   if (accepted && canary) await sendCanary(walk, talk, { message: canary(provider), limits, signal });
   else talk.say('RSET\r\n');
-  return signedIn && { ...signedIn, ...(tagRefusal !== undefined && { tagRefusal }) };
+  return {
+    signedIn,
+    notes: [...notesOnTags(provider, tagRefusal), ...(ownMailbox === undefined ? [] : [ownMailbox])],
+  };
 }
 
 type Credential = Parameters<typeof signIn>[2];
-type Login = SignIn & { readonly isSignedIn: boolean; readonly tagRefusal?: string };
+type Login = SignIn & { readonly isSignedIn: boolean };
+type Finished = { readonly signedIn?: Login | undefined; readonly notes: readonly string[] };
 
 function credentialOf(
   { user, password }: ProviderReading,

@@ -283,6 +283,23 @@ describe('a provider that refuses', () => {
     expect(provider.messages).toEqual([]);
   });
 
+  test.each([
+    '452 4.2.2 The mailbox is over quota',
+    '550 5.1.1 The email account does not exist',
+    '451 4.7.1 Greylisted, come back later',
+  ])('a no to our own mailbox alone does not mean that mail cannot leave: %s', async (reply) => {
+    await using provider = await providerForTests();
+    provider.on('rcpt', reply);
+    const { examination } = await visit(provider.environment());
+    expect(examination).toMatchObject({ ok: true, diagnosis: null });
+    expect(examination.notes.join()).toContain(`would not take a mail to ${provider.user}`);
+    expect(examination.notes.join()).toContain(reply);
+    expect(examination.walks[0]?.steps.map(({ stage, outcome }) => `${stage} ${outcome}`).slice(-2)).toEqual([
+      'mail passed',
+      'rcpt skipped',
+    ]);
+  });
+
   test('a password that the server repeats is blacked out', async () => {
     await using provider = await providerForTests();
     provider.on('auth', ({ command }) => `535 5.7.8 no: ${command} ${password}`);
