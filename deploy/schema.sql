@@ -857,24 +857,6 @@ begin
     'title', (select title from cause where slug = new.cause)));
   return null;
 end $function$;
-CREATE OR REPLACE FUNCTION public.a_changed_suppression_is_told()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  it suppression := case when tg_op = 'INSERT' then new else old end;
-begin
-  if it.address is not null then
-    perform tell_webhooks(
-      case when tg_op = 'INSERT' then 'suppression.added' else 'suppression.removed' end,
-      jsonb_build_object('address', it.address, 'stream', nullif(it.stream, ''), 'reason', it.reason,
-        'cause', it.cause, 'title', (select title from cause where slug = it.cause),
-        'source_email_id', it.source_email_id));
-  end if;
-  return null;
-end $function$;
 CREATE OR REPLACE FUNCTION public.a_deleted_email_is_not_found()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -977,6 +959,34 @@ begin
     from changed r join before b on b.queue_id = r.queue_id and b.ordinal = r.ordinal
     where r.status <> b.status and r.status <> 'sending' and not (b.status = 'sending' and r.status = 'queued')
     having count(*) > 0;
+  end if;
+  return null;
+end $function$;
+CREATE OR REPLACE FUNCTION public.changed_suppressions_are_told()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  told text := case when tg_op = 'INSERT' then 'suppression.added' else 'suppression.removed' end;
+  wake boolean;
+begin
+  if not exists (select from webhook where listens) then
+    return null;
+  end if;
+  wake := a_webhook_is_idle();
+  with news as materialized (
+    select new_webhook_event_id() as id,
+      jsonb_build_object('address', s.address, 'stream', nullif(s.stream, ''), 'reason', s.reason,
+        'cause', s.cause, 'title', c.title, 'source_email_id', s.source_email_id) as data
+    from changed s left join cause c on c.slug = s.cause where s.address is not null order by s.id
+  )
+  insert into webhook_delivery (id, webhook_id, type, data)
+  select n.id, w.id, told, n.data
+  from news n cross join webhook w where w.listens and (w.events is null or told = any(w.events));
+  if found and wake then
+    perform pg_notify('postern_webhooks', '');
   end if;
   return null;
 end $function$;
@@ -1312,7 +1322,8 @@ CREATE TRIGGER changed_recipients_are_told AFTER UPDATE ON public.recipient REFE
 CREATE TRIGGER new_recipients_are_told AFTER INSERT ON public.recipient REFERENCING NEW TABLE AS created FOR EACH STATEMENT EXECUTE FUNCTION new_recipients_are_told();
 CREATE TRIGGER recipients_decide_the_email_status AFTER UPDATE ON public.recipient REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recipients_decide_the_email_status();
 CREATE TRIGGER a_changed_domain_is_told AFTER UPDATE OF settled ON public.sender_domain FOR EACH ROW WHEN ((old.settled IS DISTINCT FROM new.settled)) EXECUTE FUNCTION a_changed_domain_is_told();
-CREATE TRIGGER a_changed_suppression_is_told AFTER INSERT OR DELETE ON public.suppression FOR EACH ROW EXECUTE FUNCTION a_changed_suppression_is_told();
+CREATE TRIGGER added_suppressions_are_told AFTER INSERT ON public.suppression REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION changed_suppressions_are_told();
+CREATE TRIGGER removed_suppressions_are_told AFTER DELETE ON public.suppression REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION changed_suppressions_are_told();
 
 grant execute on function public.count_mail_of_key(uuid,integer) to postern_api;
 grant execute on function public.count_mail_of_key(uuid,integer) to postern_relay;

@@ -86,6 +86,35 @@ test.each([
   ]);
 });
 
+test('an entry that is over is new, one of an erased person is known, and webhooks hear of each that is new or gone', async () => {
+  const tell = async () => {
+    const { rows } = await api.query<{ told: string }>(
+      `delete from webhook_delivery returning type || ' ' || (data ->> 'address') as told`,
+    );
+    return rows.map(({ told }) => told).sort();
+  };
+  await importFile('address\nover@example.com\nerased@example.com\nstays@example.com\n');
+  await api.query(
+    `update suppression set expires_at = now() - interval '1 hour' where address like 'over@%'`,
+  );
+  await api.query(`update suppression set address = null where address like 'erased@%'`);
+  await api.query(`insert into webhook (id, url) values (gen_random_uuid(), 'https://example.com/hook')`);
+  try {
+    const file =
+      'address\nover@example.com\nOver@EXAMPLE.com\nerased@example.com\nstays@example.com\nnew@example.com\n';
+    expect((await importFile(file)).body).toEqual({ added: 2, known: 3 });
+    const added = ['suppression.added new@example.com', 'suppression.added over@example.com'];
+    expect(await tell()).toEqual([...added, 'suppression.removed over@example.com']);
+    await api.query(`update suppression set address = null where address like 'erased@%'`);
+    await api.query('delete from suppression');
+    expect(await tell()).toEqual(
+      ['new', 'over', 'stays'].map((name) => `suppression.removed ${name}@example.com`),
+    );
+  } finally {
+    await api.query('delete from webhook');
+  }
+});
+
 test('what the file does not say is said by the request', async () => {
   await importFile('address,created_at\nann@example.com,2024-05-06\n', '?reason=complaint&stream=news');
   expect(await listed()).toMatchObject([{ reason: 'complaint', stream: 'news' }]);

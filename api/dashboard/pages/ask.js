@@ -15,8 +15,8 @@ export function whenSignedOut(does) {
   onSignedOut = does;
 }
 
-/** Resolves with the answer's JSON (undefined when there is none). Rejects with a Problem. */
-export async function ask(path, { method = 'GET', body, signal, keepalive } = {}) {
+/** `type`: of a body that is no JSON. Resolves with the answer's JSON (undefined when there is none). Rejects with a Problem. */
+export async function ask(path, { method = 'GET', body, type, signal, keepalive } = {}) {
   const options = { method, headers: { accept: 'application/json' }, signal, keepalive };
   if (method !== 'GET') {
     options.headers['x-postern-dashboard'] = '1';
@@ -24,8 +24,8 @@ export async function ask(path, { method = 'GET', body, signal, keepalive } = {}
       options.headers['idempotency-key'] = crypto.randomUUID?.() ?? String(Math.random());
   }
   if (body !== undefined) {
-    options.headers['content-type'] = 'application/json';
-    options.body = JSON.stringify(body);
+    options.headers['content-type'] = type ?? 'application/json';
+    options.body = type ? body : JSON.stringify(body);
   }
   let response;
   try {

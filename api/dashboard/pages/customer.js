@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
 import { consequences, InvitationNow } from './invitation.js';
+import { may } from './me.js';
 import {
   Action,
   Copy,
@@ -79,12 +80,13 @@ function InviteAgain({ its: { customer, owner, invitation }, look, onError }) {
   return html`<div class="invite">
     ${done && html`<p role="status"><b>${done}</b></p>`}
     <p class="soft" id="invite-says">${says}</p>
-    <p><${Action} kind=${invitation ? '' : 'primary'} does=${invite} onError=${onError}>${invitation ? 'Invite again' : 'Invite'}</${Action}></p>
+    <p><${Action} kind=${invitation ? '' : 'primary'} needs="operate" does=${invite} onError=${onError}>${invitation ? 'Invite again' : 'Invite'}</${Action}></p>
   </div>`;
 }
 
 function Acts({ its, look, onError, dialog, setDialog }) {
   const { customer } = its;
+  if (!may('operate')) return null;
   const does = (path) => async () => {
     await ask(`/api/customers/${customer.id}${path}`, { method: 'POST' });
     await look();
@@ -97,14 +99,17 @@ function Acts({ its, look, onError, dialog, setDialog }) {
   return html`<div class="actions" role="group" aria-label="Actions">
     <button type="button" onClick=${opens(Change)}>Change</button>
     ${customer.status === 'inactive' && html`<${Action} does=${does('/reactivate')} onError=${onError}>Reactivate</${Action}>`}
-    <details class="more"><summary>More</summary><div class="menu">
+    ${
+      (may('admin') || customer.status !== 'inactive') &&
+      html`<details class="more"><summary>More</summary><div class="menu">
       ${
         customer.status !== 'inactive' &&
         html`<${Action} does=${does('/deactivate')} onError=${onError}
           confirm=${{ title: `Deactivate ${customer.name}?`, text: 'The link of its invitation ends, and its emails that were not sent yet are cancelled. It can be reactivated.', yes: 'Deactivate' }}>Deactivate …</${Action}>`
       }
-      <button type="button" onClick=${opens(Removal)}>Delete or erase …</button>
-    </div></details>
+      ${may('admin') && html`<button type="button" onClick=${opens(Removal)}>Delete or erase …</button>`}
+    </div></details>`
+    }
     ${dialog && html`<${dialog.shown} its=${its} onClose=${close} />`}
   </div>`;
 }

@@ -4,6 +4,7 @@ import { ask, withQuery } from './ask.js';
 import { CustomerState } from './customer.js';
 import { html } from './html.js';
 import { InvitationState } from './invitation.js';
+import { may } from './me.js';
 import { Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { go, goWith } from './route.js';
 
@@ -27,7 +28,7 @@ export function Customers({ query: { q = '', after, id } }) {
   };
   return html`
     <header class="title"><h1>Customers</h1>
-      <button type="button" class="primary" onClick=${() => setCreating(true)}>New customer</button></header>
+      ${may('operate') && html`<button type="button" class="primary" onClick=${() => setCreating(true)}>New customer</button>`}</header>
     <search class="search"><div class="line">
       <input type="search" placeholder="A part of a name or an address" aria-label="Search customers" defaultValue=${q} onInput=${type} />
     </div></search>

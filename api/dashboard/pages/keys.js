@@ -46,8 +46,7 @@ function Row({ its: key, open }) {
   const opens = (dialog) => () => open({ dialog, key });
   return html`<tr>
     <td class="main"><b>${key.name}</b> ${
-      key.scopes.includes('send') &&
-      html`<a class="soft" href=${`/submitted?key=${key.id}`}>sent over SMTP</a>`
+      key.scopes.includes('send') && html`<a class="soft" href=${`/emails?key=${key.id}`}>its mail</a>`
     }${limitsOf(key).map((words) => html`<div class="soft" key=${words}>${words}</div>`)}
       ${
         key.senders_not_allowed.length > 0 &&

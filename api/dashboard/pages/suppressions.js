@@ -5,7 +5,7 @@ import { html } from './html.js';
 import { may } from './me.js';
 import { Action, Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
-import { ago, causeWords, inFull } from './words.js';
+import { ago, bytes, causeWords, count, inFull } from './words.js';
 
 const reasons = {
   bounce: { name: 'Bounced', tone: 'bad', says: 'A server said that the mailbox does not exist.' },
@@ -18,36 +18,53 @@ const pathOf = (address, stream) =>
   withQuery(`/api/v1/suppressions/${encodeURIComponent(address)}`, { stream });
 
 /** The page of the list, or the one address that is looked for, with the words for its causes. */
-async function load({ q, reason, after }) {
+async function load({ q, reason, stream, after }) {
   const page = q
-    ? await ask(pathOf(q)).then(
+    ? await ask(pathOf(q, stream)).then(
         (found) => ({ data: [found], has_more: false }),
         (problem) => {
           if (problem.status === 404) return { data: [], has_more: false };
           throw problem;
         },
       )
-    : await ask(withQuery('/api/v1/suppressions', { reason, after, limit: 50 }));
+    : await ask(withQuery('/api/v1/suppressions', { reason, stream, after, limit: 50 }));
   const named = [...new Set(page.data.map(({ cause }) => cause).filter(Boolean))];
   const { causes } = named.length > 0 ? await ask(withQuery('/dashboard/causes', { named })) : { causes: {} };
   return { ...page, causes };
 }
 
-export function Suppressions({ query: { q = '', reason = '', after } }) {
-  const { value, error, loading, look } = useLoaded(() => load({ q, reason, after }), [q, reason, after], {
-    live: false,
-  });
-  const [adding, setAdding] = useState(false);
+export function Suppressions({ query: { q = '', reason = '', stream = '', after } }) {
+  const { value, error, loading, look } = useLoaded(
+    () => load({ q, reason, stream, after }),
+    [q, reason, stream, after],
+    {
+      live: false,
+    },
+  );
+  const [open, setOpen] = useState();
+  const close = async (isChanged) => {
+    setOpen(undefined);
+    if (isChanged) await look();
+  };
+  const add = () => setOpen({ dialog: Add });
   const entries = value?.data ?? [];
   return html`
     <header class="title"><h1>Suppressions</h1>
-      ${may('operate') && html`<button type="button" class="primary" onClick=${() => setAdding(true)}>Add an address</button>`}</header>
+      <div class="bar">
+        <a class="button" href=${withQuery('/api/v1/suppressions/export', { reason, stream })} download="suppressions.csv"
+          title="The list as CSV, with the reason and stream that are chosen here">Export</a>
+        ${
+          may('operate') &&
+          html`<button type="button" onClick=${() => setOpen({ dialog: Import })}>Import</button>
+            <button type="button" class="primary" onClick=${add}>Add an address</button>`
+        }
+      </div></header>
     <p class="soft">Nothing is sent to these addresses. Other recipients of the same email are served.</p>
-    <${Search} q=${q} reason=${reason} />
+    <${Search} q=${q} reason=${reason} stream=${stream} />
     <${Fault} error=${error} />
     ${
       entries.length === 0 && !loading && !error
-        ? html`<${Nobody} q=${q} reason=${reason} onAdd=${() => setAdding(true)} />`
+        ? html`<${Nobody} q=${q} isFiltered=${reason || stream} onAdd=${add} />`
         : html`<table class="rows suppressions" aria-busy=${loading}>
             <thead><tr><th class="state">Reason</th><th class="main">Address</th><th class="when">Since</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
             <tbody>${entries.map(
@@ -59,16 +76,10 @@ export function Suppressions({ query: { q = '', reason = '', after } }) {
       ${after && html`<button type="button" onClick=${() => goWith({ after: undefined })}>Newest</button>`}
       ${value?.has_more && html`<button type="button" onClick=${() => goWith({ after: value.next })}>Older</button>`}
     </nav>
-    ${
-      adding &&
-      html`<${Add} address=${q} onClose=${async (added) => {
-        setAdding(false);
-        if (added) await look();
-      }} />`
-    }`;
+    ${open && html`<${open.dialog} address=${q} stream=${stream} onClose=${close} />`}`;
 }
 
-function Search({ q, reason }) {
+function Search({ q, reason, stream }) {
   const timer = useRef();
   const type = (event) => {
     const address = event.target.value.trim();
@@ -82,7 +93,9 @@ function Search({ q, reason }) {
   };
   return html`<search class="search">
     <div class="line"><input type="search" inputmode="email" placeholder="The whole address, such as ann@example.com"
-      aria-label="Why is this address not written to?" defaultValue=${q} onInput=${type} spellcheck="false" /></div>
+      aria-label="Why is this address not written to?" defaultValue=${q} onInput=${type} spellcheck="false" />
+      <input class="stream" placeholder="Any stream" aria-label="Only the stream" key=${stream} defaultValue=${stream} spellcheck="false"
+        onChange=${(event) => goWith({ stream: event.target.value.trim(), after: undefined })} /></div>
     <div class="chips" role="group" aria-label="Reasons">
       ${Object.entries(reasons).map(
         ([
@@ -95,13 +108,13 @@ function Search({ q, reason }) {
   </search>`;
 }
 
-function Nobody({ q, reason, onAdd }) {
+function Nobody({ q, isFiltered, onAdd }) {
   if (q)
     return html`<${Empty} title=${`${q} is not on the list.`}>
       <p>Emails to it are sent. <a href=${withQuery('/emails', { text: q })}>Emails to this address</a></p>
       ${may('operate') && html`<p><button type="button" onClick=${onAdd}>Add it</button></p>`}</${Empty}>`;
-  if (reason)
-    return html`<${Empty} title="No address is on the list for this reason."><p><a href="/suppressions">Show all</a></p></${Empty}>`;
+  if (isFiltered)
+    return html`<${Empty} title="No address is on the list for this reason or stream."><p><a href="/suppressions">Show all</a></p></${Empty}>`;
   return html`<${Empty} title="Nobody is on the list.">
     <p>Addresses that do not exist are added by themselves, when a server says so.</p></${Empty}>`;
 }
@@ -142,17 +155,18 @@ function Entry({ entry, causes, look }) {
   </tr>`;
 }
 
-function Add({ address, onClose }) {
+function Add({ address, stream, onClose }) {
   const [error, setError] = useState();
   const submit = async (event) => {
     event.preventDefault();
-    const { address: field, reason, note } = event.target;
+    const { address: field, reason, stream: only, note } = event.target;
     try {
       await ask('/api/v1/suppressions', {
         method: 'POST',
         body: {
           address: field.value.trim(),
           reason: reason.value,
+          ...(only.value.trim() && { stream: only.value.trim() }),
           ...(note.value.trim() && { note: note.value.trim() }),
         },
       });
@@ -169,9 +183,59 @@ function Add({ address, onClose }) {
           .reverse()
           .map(([value, { name }]) => html`<option key=${value} value=${value}>${name}</option>`)}
       </select></${Field}>
+      <${StreamField} stream=${stream} hint="Empty: for all mail." />
       <${Field} label="Note" hint="For whoever asks later, such as “Asked by telephone”."><input name="note" maxlength="500" /></${Field}>
       <${Fault} error=${error} />
       <footer><button type="button" onClick=${() => onClose(false)}>Back</button><button class="primary">Add</button></footer>
+    </form>
+  </${Dialog}>`;
+}
+
+const StreamField = ({ stream, hint }) =>
+  html`<${Field} label="Stream" hint=${hint}><input name="stream" maxlength="256" pattern="[A-Za-z0-9_\\-]+" defaultValue=${stream} spellcheck="false" /></${Field}>`;
+
+// As the api takes it at most.
+const mostBytes = 16 * 1024 * 1024;
+
+/** All lines or none: what is wrong is told by line, and the file can be chosen again. */
+function Import({ stream, onClose }) {
+  const [error, setError] = useState();
+  const [done, setDone] = useState();
+  const [busy, setBusy] = useState(false);
+  const submit = async (event) => {
+    event.preventDefault();
+    const { file, reason, stream: only } = event.target;
+    const [chosen] = file.files;
+    setError(undefined);
+    if (chosen.size > mostBytes) {
+      setError(new Error(`The file has ${bytes(chosen.size)}. A file may have 16 MB: divide it.`));
+      return;
+    }
+    setBusy(true);
+    const query = { reason: reason.value, stream: only.value.trim() };
+    await ask(withQuery('/api/v1/suppressions/import', query), {
+      method: 'POST',
+      type: 'text/csv',
+      body: chosen,
+    }).then(setDone, setError);
+    setBusy(false);
+  };
+  if (done)
+    return html`<${Dialog} title="The file is on the list" onClose=${() => onClose(true)}>
+      <p role="status">${count(done.added)} added, ${count(done.known)} known already.</p>
+      <footer><button type="button" class="primary" onClick=${() => onClose(true)}>Close</button></footer>
+    </${Dialog}>`;
+  return html`<${Dialog} title="Import a list" onClose=${() => onClose()}>
+    <form onSubmit=${submit}>
+      <p>A CSV file with the columns <code>address</code>, and if there are <code>reason</code>, <code>stream</code>, <code>created_at</code>; or an export of SendGrid, Mailgun or Postmark. At most 100,000 lines. All of them or none. <a href="/docs/suppressions" target="_blank">More about it</a></p>
+      <${Field} label="File"><input name="file" type="file" accept=".csv,text/csv" required /></${Field}>
+      <${Field} label="Reason" hint="For lines that do not say one."><select name="reason" defaultValue="">
+        <option value="">By hand, or what the columns show</option>
+        ${Object.entries(reasons).map(([value, { name }]) => html`<option key=${value} value=${value}>${name}</option>`)}
+      </select></${Field}>
+      <${StreamField} stream=${stream} hint="For lines that do not say one. Empty: for all mail." />
+      <${Fault} error=${error} />
+      <footer><button type="button" onClick=${() => onClose()}>Back</button><button class="primary" disabled=${busy}>${busy ? 'Importing …' : 'Import'}</button></footer>
     </form>
   </${Dialog}>`;
 }

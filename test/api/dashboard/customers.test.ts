@@ -1,4 +1,5 @@
 // A customer as support sees it: whether the invitation arrived, what inviting again does, and no way to delete by mistake.
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../kit/until.ts';
 import { faultsOf } from './axe.ts';
@@ -110,6 +111,47 @@ describe.skipIf(!hasChromium)('customers in a browser', () => {
          (select count(*) from email where recipients::text like '%ann.example@%')::integer as mails`,
     );
     expect(rows).toEqual([{ customers: 0, mails: 0 }]);
+    expect(page.complaints).toEqual([]);
+  }, 60_000);
+
+  test('the suppression list goes in and out as a file, and can be narrowed to a stream', async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(`${dashboard.base}/suppressions`);
+    const choose = async (text: string) => {
+      const buffer = Buffer.from(text);
+      await page.getByLabel('File').setInputFiles({ name: 'list.csv', mimeType: 'text/csv', buffer });
+      await page.getByRole('dialog').getByRole('button', { name: 'Import' }).click();
+    };
+    await page.getByRole('button', { name: 'Import' }).click();
+    expect(await faultsOf(page)).toEqual([]);
+    await choose('address\nann@example.com\nnobody\n');
+    await page.getByRole('alert').getByText('line-3/address', { exact: true }).waitFor();
+    expect((await dashboard.query('select from suppression')).rows).toEqual([]);
+    // The refusal, as the browser notes it.
+    expect(page.complaints.splice(0)).toHaveLength(1);
+    await choose('address,stream\nann@example.com,news\nben@example.com,\n');
+    await page.getByText('2 added, 0 known already.').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await until(async () => (await page.locator('tbody tr').count()) === 2);
+    await page.getByLabel('Only the stream').fill('news');
+    await page.keyboard.press('Enter');
+    await until(async () => (await page.locator('tbody tr').count()) === 1);
+    expect(new URL(page.url()).search).toBe('?stream=news');
+    expect(await faultsOf(page)).toEqual([]);
+    const file = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Export' }).click();
+    const text = await readFile((await (await file).path()) ?? '', 'utf8');
+    expect(text).toContain('ann@example.com,manual,news,');
+    expect(text).not.toContain('ben@');
+
+    await page.getByRole('button', { name: 'Add an address' }).click();
+    expect(await page.getByRole('dialog').getByLabel('Stream').inputValue()).toBe('news');
+    await page.getByRole('dialog').getByLabel('Address').fill('kim@example.com');
+    await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click();
+    await page.getByText('kim@example.com').waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    expect(await faultsOf(page)).toEqual([]);
     expect(page.complaints).toEqual([]);
   }, 60_000);
 });

@@ -4,6 +4,7 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { beat } from '../../../relay/client/status/heartbeat.ts';
+import { until } from '../../kit/until.ts';
 import { hasChromium, keepScreenshot, openBrowser, openPage, signIn, type Watched } from './chromium.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 
@@ -133,6 +134,36 @@ describe('delivery reports on the pages', () => {
     });
   });
 
+  /** The button, with the test in the place of the relay that sends the mail and reads it back. */
+  async function sendCanary(page: Page): Promise<void> {
+    const section = page.getByRole('region', { name: 'Test mail of example.com' });
+    await section.getByRole('button', { name: 'Send a test mail' }).click();
+    await section.getByRole('button', { name: 'Waiting for the mail' }).waitFor();
+    await until(async () => {
+      const { rows } = await dashboard.query(
+        `update sender_domain set canary_asked_at = null where domain = 'example.com' and canary_asked_at is not null returning 1`,
+      );
+      return rows.length === 1;
+    });
+    await dashboard.query(
+      `insert into canary (token, domain, sender, recipient, queue_id, returned_at, folder, is_junk, result, findings)
+       values ('t3', 'example.com', 'mailer@example.com', 'box3@example.com', 'C3', now(), 'INBOX', false, 'pass', $1)`,
+      [
+        JSON.stringify([
+          { ...arrival, result: 'pass', cause: 'canary-inbox', title: 'It came into the inbox.' },
+        ]),
+      ],
+    );
+    await section.getByText('It came into the inbox.').waitFor();
+    await section.getByRole('button', { name: 'Send a test mail' }).waitFor();
+    expect(await section.innerText()).toMatch(/To box3@example\.com, .*: pass after/);
+    expect(await section.innerText()).not.toContain('box1@example.com');
+
+    // Once in ten minutes: the page says so.
+    await section.getByRole('button', { name: 'Send a test mail' }).click();
+    await section.getByRole('alert').getByText('less than 10 minutes ago').waitFor();
+  }
+
   const looks = [
     ['light', 1_280],
     ['dark', 360],
@@ -152,6 +183,7 @@ describe('delivery reports on the pages', () => {
           await expectDomains(page);
           await expectFine(page, width);
           await keepScreenshot(page, `domains-${colorScheme}-${width}`);
+          if (colorScheme === 'dark') await sendCanary(page);
           await page.context().close();
         }
       } finally {
