@@ -43,7 +43,7 @@ export function Audit({ query: { actor, act, object, from, to, after } }) {
     <header class="title"><h1>Audit</h1></header>
     <p class="soft">Every act of people and admin keys that changes something. Entries stay for a year and cannot be changed. <a href="/docs/people" target="_blank">More about the audit list</a></p>
     <div class="filters" role="group" aria-label="Filters">
-      ${field('actor', 'Who', actor, { hint: 'id, admin, person or key' })}${field('act', 'Act', act, { hint: 'cancel-email' })}
+      ${field('actor', 'Who', actor, { hint: 'admin, key or an id' })}${field('act', 'Act', act, { hint: 'cancel-email' })}
       ${field('object', 'On what', object, { hint: 'id or address' })}${field('from', 'From day', from, { type: 'date' })}${field('to', 'To day', to, { type: 'date' })}
     </div>
     <${Fault} error=${error} />

@@ -36,7 +36,7 @@ export function People({ query: { after } }) {
       people.length === 0 && !loading
         ? html`<${Empty} title="No users yet."><p>Give each person a user, so that the audit list says who did what.</p></${Empty}>`
         : html`<table class="rows people">
-            <thead><tr><th class="main">Name</th><th class="state">Role</th><th class="when">Last sign-in</th><th class="when">Created</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
+            <thead><tr><th class="main">Name</th><th class="state">Role</th><th class="used">Last sign-in</th><th class="when">Created</th><th class="acts"><span class="unseen">Actions</span></th></tr></thead>
             <tbody>${people.map((person) => html`<${Row} key=${person.id} its=${person} open=${setOpen} look=${look} />`)}</tbody></table>`
     }
     <nav class="pages" aria-label="Pages">
@@ -59,7 +59,7 @@ function Row({ its: person, open, look }) {
       ${!isOurs && html`<div class="soft">signs in by OpenID Connect</div>`}
       ${isOurs && person.password_is_initial && html`<div class="soft">still has the initial password</div>`}</td>
     <td class="state">${isDisabled ? html`<span class="status quiet">disabled</span>` : person.role}</td>
-    <td class="when">${person.last_sign_in_at ? html`<${Time} time=${person.last_sign_in_at} />` : html`<span class="soft">never</span>`}</td>
+    <td class="used soft">${person.last_sign_in_at ? html`<${Time} time=${person.last_sign_in_at} />` : html`<span class="soft">never</span>`}</td>
     <td class="when"><${Time} time=${person.created_at} /></td>
     <td class="acts">
       ${

@@ -48,6 +48,7 @@ export const senders = 'hello@tidewater.example,billing@tidewater.example';
 export async function fillShop(stack: Stack): Promise<void> {
   misbehave(stack);
   await makeKeys(stack);
+  await makePeople(stack);
   await makeCustomers(stack);
   await sendDay(stack);
   await submitOverSmtp(stack);
@@ -107,6 +108,15 @@ async function makeKeys(stack: Stack) {
   });
   const { id } = await post(stack, '/api/v1/keys', { name: 'Old laptop of Ben', scopes: ['send'] });
   await stack.api.delete(`/api/v1/keys/${id}`);
+}
+
+async function makePeople(stack: Stack) {
+  for (const [name, role] of [
+    ['dagny', 'operate'],
+    ['femi.support', 'view'],
+    ['hana', 'admin'],
+  ])
+    await post(stack, '/api/v1/people', { name, role });
 }
 
 async function makeCustomers(stack: Stack) {
@@ -324,12 +334,12 @@ async function writeWeek({ database }: Stack) {
      from (select minute, greatest(0, sin((extract(hour from minute) - 6) / 24 * 2 * pi())) * case when extract(isodow from minute) > 5 then 0.3 else 1 end as busy
            from generate_series(date_trunc('minute', now()) - interval '7 days', date_trunc('minute', now()) - interval '1 minute', '1 minute') minute) w
      where busy > 0.05
-     on conflict (minute) do nothing`,
+     on conflict (minute) do update set sent = excluded.sent, bounced = excluded.bounced, lateness_p50_ms = excluded.lateness_p50_ms, lateness_p99_ms = excluded.lateness_p99_ms`,
   );
   await database.query(
     `insert into mail_hour (hour, counted_until, accepted, refused, expired, returned, waiting_most, waiting_last, delays)
      select hour, hour + interval '1 hour', sent, (sent * random() / 50)::integer, 0, (sent * random() / 400)::integer, (2 + sent * random() / 12)::integer, 0,
-       array(select case when class between 12 and 16 then sent / 5 when class between 17 and 22 then (random() * 1.4)::integer else 0 end from generate_series(0, 26) class)
+       array(select case when class between 12 and 16 then (sent + 4) / 5 when class between 17 and 22 then (random() * 1.4)::integer else 0 end from generate_series(0, 26) class)
      from (select hour, (busy * (120 + 60 * random()))::integer as sent
            from (select hour, greatest(0.04, sin((extract(hour from hour) - 5) / 24 * 2 * pi())) * case when extract(isodow from hour) > 5 then 0.35 else 1 end as busy
                  from generate_series(date_trunc('hour', now(), 'UTC') - interval '167 hours', date_trunc('hour', now(), 'UTC') - interval '1 hour', '1 hour') hour) w) counted

@@ -1,5 +1,7 @@
 // node test/api/dashboard/screenshots/take.ts DIRECTORY [page …]: pictures of every page of the dashboard with the mail of
-// an invented shop, in light, in dark and on a phone, to be looked at one by one. It needs Chromium.
+// an invented shop, in light, in dark and on a phone, to be looked at one by one. With --readme in place of the directory:
+// the three small ones that README shows. It needs Chromium.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createTemplate, freshDatabase } from '../../../kit/database.ts';
@@ -11,7 +13,7 @@ import { fillShop, senders } from './shop.ts';
 
 const [directory, ...wanted] = process.argv.slice(2);
 if (directory === undefined) {
-  console.error('Name a directory for the pictures.');
+  console.error('Name a directory for the pictures, or --readme.');
   process.exit(64);
 }
 
@@ -47,6 +49,8 @@ const pathOf = async ({ database, api }: Stack): Promise<Record<string, string>>
     webhook: `/webhooks/${webhook}`,
     diagnosis: '/diagnosis',
     keys: '/keys',
+    people: '/people',
+    audit: '/audit',
     'not-found': '/nowhere',
   };
 };
@@ -62,7 +66,14 @@ async function settle(page: Watched): Promise<void> {
   // The preview of a mail is a document of its own.
   await Promise.all(page.frames().map((frame) => frame.waitForLoadState('load')));
   await until(async () => (await page.locator('.side .links .dot.quiet').count()) === 0);
-  await page.evaluate('new Promise((done) => requestIdleCallback(done, { timeout: 2000 }))');
+  // What the parts of a page ask for makes it taller.
+  const height = () => page.evaluate<number>('document.documentElement.scrollHeight');
+  for (let same = 0, last = 0; same < 5; ) {
+    await page.evaluate('new Promise((done) => requestIdleCallback(() => setTimeout(done, 60)))');
+    const now = await height();
+    same = now === last ? same + 1 : 0;
+    last = now;
+  }
 }
 
 /** All of the page: in a window as tall as it, because a preview that is scrolled to is not painted in time. */
@@ -87,6 +98,23 @@ const nameProvider = `(() => {
     if (named !== text.data) text.data = named;
   }
 })()`;
+
+const ofReadme = { overview: 1_050, email: 1_120, scheduled: 880 } as const;
+
+/** As WebP, a third of PNG. */
+async function takeForReadme(browser: Browser, stack: Stack): Promise<void> {
+  const page = await openPage(browser, looks.light);
+  await signIn(page, stack.api.url);
+  const devtools = await page.context().newCDPSession(page);
+  for (const [name, height] of Object.entries(ofReadme)) {
+    await page.setViewportSize({ width: looks.light.viewport.width, height });
+    await page.goto(stack.api.url + (await pathOf(stack))[name]);
+    await settle(page);
+    await page.evaluate(nameProvider);
+    const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 80 });
+    await writeFile(join(import.meta.dirname, `${name}.webp`), Buffer.from(data, 'base64'));
+  }
+}
 
 async function take(browser: Browser, stack: Stack): Promise<void> {
   const paths = Object.entries(await pathOf(stack)).filter(
@@ -126,4 +154,4 @@ await using stack = await startStack({
 });
 await fillShop(stack);
 await using browser = await openBrowser();
-await take(browser, stack);
+await (directory === '--readme' ? takeForReadme(browser, stack) : take(browser, stack));
