@@ -40,8 +40,9 @@ export function openRecollection(limits: Limits = usualLimits): Recollection {
       else results.put(key, { what: known, at: known.at.getTime(), bytes: bytesOf(known) });
     },
     took(mails) {
-      for (const mail of mails) {
-        taken.put(mail.queueId, { what: mail, at: mail.at.getTime(), bytes: 200 });
+      // Its own object: the given one may hold the mail itself, with all its octets.
+      for (const { queueId, at } of mails) {
+        taken.put(queueId, { what: { queueId, at }, at: at.getTime(), bytes: 200 });
       }
     },
     since(time) {

@@ -80,6 +80,13 @@ test.each([
   expect(recollection.since(at(8)).isWhole).toBe(true);
 });
 
+test('of mail that it took a relay remembers no octets', () => {
+  const recollection = openRecollection();
+  const committed = { queueId: 'A', at: at(1), handed: { content: Buffer.alloc(1_000) } };
+  recollection.took([committed]);
+  expect(recollection.since(at(0)).taken).toEqual([{ queueId: 'A', at: at(1) }]);
+});
+
 test('what may have left is uncertain, and an email that was handed over and left is held', async () => {
   await using given = await freshDatabase();
   await using database = openDatabase({ url: given.url, applicationName: 'test', max: 2 });
