@@ -1,5 +1,6 @@
 // PATCH /api/v1/scheduled-emails/{id}: another time or other content.
 import { z } from 'zod';
+import { withTagsOfKey } from '../../relay/client/email/tag.ts';
 import { isoDuration, scheduleFields } from '../emails/draft.ts';
 import { findPast, pastFault, readDue } from '../emails/due.ts';
 import { emailListItem } from '../emails/email.ts';
@@ -8,6 +9,7 @@ import { emailPath } from '../emails/state.ts';
 import { invalidFields } from '../faults.ts';
 import { line, prose } from '../fields.ts';
 import { changes, type Operation } from '../operation.ts';
+import { mailTags, stream } from '../tags.ts';
 import { editScheduled } from './edit.ts';
 import { onlyScheduled } from './scheduled-email.ts';
 
@@ -17,7 +19,10 @@ export function updateScheduledEmail(): Operation {
     method: 'patch',
     path: '/api/v1/scheduled-emails/{id}',
     tag: 'Scheduling',
-    summary: 'Change the time or the content of a scheduled email',
+    summary: 'Change the time, the content or the tags of a scheduled email',
+    description:
+      'What is not named stays. `tags` are all tags that it has afterwards, and those of the key that asks; `"stream": null` ' +
+      'takes it out of its stream.',
     scope: 'send',
     bodyLimit: 8 * 1024 * 1024,
     knowsRevisions: true,
@@ -29,6 +34,8 @@ export function updateScheduledEmail(): Operation {
         text: prose(2_000_000).min(1, 'must not be empty').optional(),
         html: prose(5_000_000).min(1, 'must not be empty').optional(),
         max_lateness: isoDuration.optional(),
+        tags: mailTags.optional(),
+        stream: stream.nullable().optional(),
       })
       .meta({ id: 'ScheduledEmailChange' }),
     bodyExample: { scheduled_datetime: '2030-03-02T09:00:00+01:00' },
@@ -49,6 +56,8 @@ export function updateScheduledEmail(): Operation {
           text: body.text,
           html: body.html,
           maxLateness: body.max_lateness,
+          tags: body.tags && withTagsOfKey(body.tags, principal.sends?.tags),
+          stream: body.stream,
           ...(dueAt && {
             dueAt,
             timeZone: reading.due.timeZone ?? null,

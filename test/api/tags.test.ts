@@ -47,6 +47,39 @@ test('a mail has its tags and its stream, and is found by them', async () => {
   expect([refused, pointers(problem)]).toEqual([422, ['#/stream', '#/tag']]);
 });
 
+test('a scheduled mail gets other tags and another stream, and those of the key stay', async () => {
+  const { body: key } = await api.post('/api/v1/keys', {
+    name: 'Till',
+    scopes: ['send'],
+    tags: [tag('till', '7')],
+  });
+  const scheduled_datetime = new Date(Date.now() + 3_600_000).toISOString();
+  const { body } = await api.post(
+    '/api/v1/emails',
+    mail({ tags: [tag('app', 'shop')], stream: 'news', scheduled_datetime }),
+    { key: key.secret },
+  );
+  const path = `/api/v1/scheduled-emails/${body.id}`;
+  const change = (changes: object) => api.patch(path, changes, { key: key.secret });
+  expect((await change({ subject: 'Later' })).body).toMatchObject({
+    tags: [tag('app', 'shop'), tag('till', '7')],
+    stream: 'news',
+  });
+  const changed = await change({ tags: [tag('app', 'blog')], stream: 'letters' });
+  expect([changed.status, changed.body.tags, changed.body.stream]).toEqual([
+    200,
+    [tag('app', 'blog'), tag('till', '7')],
+    'letters',
+  ]);
+  expect(await found('tag=app:blog&stream=letters')).toEqual([body.id]);
+  expect((await change({ tags: [], stream: null })).body).toMatchObject({
+    tags: [tag('till', '7')],
+    stream: null,
+  });
+  const { status, body: problem } = await change({ tags: [tag('a b', 'c')], stream: 'x y' });
+  expect([status, pointers(problem)]).toEqual([422, ['#/stream', '#/tags/0/name']]);
+});
+
 test('every tag and stream at fault is named', async () => {
   const { status, body } = await api.post(
     '/api/v1/emails',
