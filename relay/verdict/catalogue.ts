@@ -1045,7 +1045,7 @@ export const catalogue = {
     title: 'The mail was sent completely, but the answer was lost',
     meaning:
       'Nobody can tell whether the provider took it (RFC 1047). Sending it again may make a second copy.',
-    fix: "Look in the provider's log for the Message-ID, then resolve the mail: POST /api/v1/emails/:id/resolve. UNCERTAIN_POLICY decides what happens otherwise.",
+    fix: "Look in the provider's log for the Message-ID, then decide on the mail's page or with POST /api/v1/emails/:id/resolve. UNCERTAIN_POLICY decides what happens otherwise.",
   },
   unknown: {
     title: 'A failure we do not know yet',

@@ -71,7 +71,7 @@ export async function signIn(page: Page, url: string, path = '/'): Promise<void>
   await page.getByRole('navigation', { name: 'Sections' }).waitFor();
 }
 
-/** For the README: kept only when SCREENSHOTS is set, so that a test run leaves no traces. */
+/** To look at what a test saw: kept only when SCREENSHOTS is set, so that a test run leaves no traces. */
 export async function keepScreenshot(page: Page, name: string): Promise<void> {
   if (!process.env.SCREENSHOTS) return;
   await page.screenshot({

@@ -185,7 +185,12 @@ async function sendDay(stack: Stack) {
     });
   }
   await send(stack, {
-    to: [mailbox(people[0]), mailbox(people[2]), mailbox(people[6])],
+    to: [mailbox(people[0]), mailbox(people[2]), 'Theo <theo@typo.example>'],
+    subject: 'Plan of the week',
+    text: 'The plan of the week.',
+  });
+  await send(stack, {
+    to: mailbox(people[0]),
     subject: 'Your table for Thursday, 19:30',
     html: letter(
       'See you on Thursday',

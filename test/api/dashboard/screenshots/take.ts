@@ -33,6 +33,7 @@ const pathOf = async ({ database, api }: Stack): Promise<Record<string, string>>
     'emails-filtered': '/emails?text=booking&statuses=sent&source=api',
     'emails-none': '/emails?text=xylophone',
     email: `/emails/${await email("subject like 'Your table%'")}`,
+    'email-to-many': `/emails/${await email("subject = 'Plan of the week'")}`,
     'email-bounced': `/emails/${await email("status = 'bounced'")}`,
     'email-held': `/emails/${await email("status = 'held'")}`,
     'email-deferred': `/emails/${await email("status = 'deferred'")}`,
@@ -99,7 +100,7 @@ const nameProvider = `(() => {
   }
 })()`;
 
-const ofReadme = { overview: 1_050, email: 1_120, scheduled: 880 } as const;
+const ofReadme = { overview: 1_050, email: 1_120, emails: 880 } as const;
 
 /** As WebP, a third of PNG. */
 async function takeForReadme(browser: Browser, stack: Stack): Promise<void> {
