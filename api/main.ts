@@ -8,6 +8,7 @@ import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import type { Log } from '../deploy/log.ts';
 import { openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
+import type { OidcSettings } from '../deploy/oidc.ts';
 import { runProcess } from '../deploy/process.ts';
 import { every } from '../deploy/repeat.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -30,7 +31,7 @@ import { rateLimiter } from './rate-limit.ts';
 import { notOfferedPages } from './resend/not-offered.ts';
 import { resendOperations } from './resend/operations.ts';
 import { handOverBytes, openSending } from './sending.ts';
-import { measureSignIns } from './sign-in-measures.ts';
+import { type CountRefused, measureSignIns } from './sign-in-measures.ts';
 import { unsubscribePages } from './unsubscribe/pages.ts';
 import { openUnsubscribe } from './unsubscribe/unsubscribe.ts';
 
@@ -110,6 +111,7 @@ await runProcess(
           log,
           stopping: signal,
           refused: refused.dashboard,
+          oidc: await loadOidc(environment, refused.oidc),
         }),
       ],
       database,
@@ -125,6 +127,14 @@ await runProcess(
     log.info({ event: 'started', port }, `The API listens on port ${port}`);
   },
 );
+
+/** Its library is loaded only where it is used. */
+async function loadOidc(
+  { oidc: settings, publicUrl }: { oidc?: OidcSettings | undefined; publicUrl: string },
+  refused: CountRefused,
+) {
+  return settings && { settings, publicUrl, refused, ...(await import('./people/oidc/routes.ts')) };
+}
 
 /** The first is written when this returns. */
 async function startHeartbeats(database: Database, providerVariables: readonly string[], log: Log) {

@@ -7,10 +7,10 @@ export type RefusedSignIn = 'wrong' | 'throttled';
 export type CountRefused = (reason: RefusedSignIn) => void;
 
 /** @returns a counter for each door of the api */
-export function measureSignIns(metrics: Metrics): { key: CountRefused; dashboard: CountRefused } {
+export function measureSignIns(metrics: Metrics): Record<'key' | 'dashboard' | 'oidc', CountRefused> {
   const count = metrics.counter({
     name: 'postern_sign_ins_refused_total',
-    help: 'Wrong API keys and wrong dashboard passwords, by door (key, dashboard). Throttled: refused without a check, because there were too many.',
+    help: 'Wrong API keys, wrong dashboard passwords and failed sign-ins by OpenID Connect, by door (key, dashboard, oidc). Throttled: refused without a check, because there were too many.',
     labels: ['door', 'reason'],
   });
   const at = (door: string): CountRefused => {
@@ -18,5 +18,5 @@ export function measureSignIns(metrics: Metrics): { key: CountRefused; dashboard
     for (const reason of ['wrong', 'throttled'] as const) count({ door, reason }, 0);
     return (reason) => count({ door, reason });
   };
-  return { key: at('key'), dashboard: at('dashboard') };
+  return { key: at('key'), dashboard: at('dashboard'), oidc: at('oidc') };
 }

@@ -9,6 +9,7 @@ import { withTls } from './database-tls.ts';
 import { EnvironmentError, type Finding } from './findings.ts';
 import { shapeOf } from './fingerprint.ts';
 import { whyGuessable } from './guessable.ts';
+import { readOidc } from './oidc.ts';
 import { missingLogin, mostConnectionsUsually, type ProviderReading, readProvider } from './provider.ts';
 import { listGiven, openReading, type Reading, type Source, spellings } from './reading.ts';
 import { type Reader, type VariableName, variableTable } from './variables.ts';
@@ -34,6 +35,7 @@ export function readApiEnvironment(source: Source) {
       apiBind: reading.required('API_BIND'),
       apiKey: readApiKey(reading, publicUrl),
       adminPassword: reading.optional('ADMIN_PASSWORD'),
+      oidc: readOidc(reading),
       publicUrl,
       ...readSubmission(reading),
       trustedProxies: reading.optional('TRUSTED_PROXIES') ?? [],

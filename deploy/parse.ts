@@ -7,6 +7,9 @@ import type { VariableType } from './variables.ts';
 type Mistake = { problem: string; fix: string; cause: FindingCause };
 type Parsed<T> = { value: T } | { mistake: Mistake };
 
+/** A value of a claim, and the role of the dashboard that it gives. */
+export type RoleMapping = { readonly role: 'view' | 'operate' | 'admin'; readonly value: string };
+
 type Credential = { name: string; password: string };
 
 export type ServiceAccount = {
@@ -37,6 +40,7 @@ export type Values = {
   'https-url': string;
   'token-url': string;
   'service-account': ServiceAccount;
+  roles: RoleMapping[];
   'webhook-secret': string;
   'database-url': string;
   credentials: Credential[];
@@ -86,6 +90,7 @@ const parsers: {
   'https-url': (text) => parseUrl(text, ['https:']),
   'token-url': parseTokenUrl,
   'service-account': parseServiceAccount,
+  roles: (text) => parseList(text, parseRole),
   'webhook-secret': parseWebhookSecret,
   'database-url': parseDatabaseUrl,
   credentials: parseCredentials,
@@ -120,6 +125,16 @@ function parseResolver(text: string): Parsed<string> {
     : garbage(
         `has ${JSON.stringify(text)}, which is no address of a name server`,
         'Type addresses, not names, such as 9.9.9.9, with a port only where it is not 53.',
+      );
+}
+
+function parseRole(text: string): Parsed<RoleMapping> {
+  const [, role, value] = /^(view|operate|admin)=(.+)$/.exec(text) ?? [];
+  return role !== undefined && value !== undefined
+    ? ok({ role: role as RoleMapping['role'], value })
+    : garbage(
+        `has ${JSON.stringify(text)}, which is not ROLE=VALUE`,
+        'Type view=, operate= or admin= and a value of the claim, such as admin=postern-admins.',
       );
 }
 

@@ -22,6 +22,7 @@ export type VariableType =
   | 'https-url'
   | 'token-url'
   | 'service-account'
+  | 'roles'
   | 'webhook-secret'
   | 'database-url'
   | 'credentials';
@@ -337,6 +338,53 @@ export const variables = {
     secret: true,
     readBy: ['api'],
     help: 'The password of the dashboard. Unset: the dashboard is off.',
+  },
+  OIDC_ISSUER: {
+    group: 'API',
+    type: 'token-url',
+    readBy: ['api'],
+    help: 'Sign-in to the dashboard by OpenID Connect: the issuer of the identity provider, https only (http for this machine). Its redirect URI is PUBLIC_URL/oidc/callback.',
+  },
+  OIDC_CLIENT_ID: {
+    group: 'API',
+    type: 'text',
+    readBy: ['api'],
+    help: 'The client id that the identity provider gave Postern.',
+  },
+  OIDC_CLIENT_SECRET: {
+    group: 'API',
+    type: 'text',
+    secret: true,
+    readBy: ['api'],
+    help: 'The secret of that client.',
+  },
+  OIDC_SCOPES: {
+    group: 'API',
+    type: 'text',
+    default: 'openid profile email',
+    readBy: ['api'],
+    help: 'The scopes to ask for, with spaces between them. Some providers tell groups only with a scope of their own.',
+  },
+  OIDC_ROLE_CLAIM: {
+    group: 'API',
+    type: 'text',
+    default: 'groups',
+    readBy: ['api'],
+    help: 'The claim that decides the role: groups, roles, realm_access.roles, hd, or email (only when it is verified).',
+  },
+  OIDC_ROLES: {
+    group: 'API',
+    type: 'roles',
+    readBy: ['api'],
+    help: 'Which value of the claim gives which role: a comma list such as admin=postern-admins,operate=support,view=staff. The highest role counts.',
+  },
+  OIDC_DEFAULT_ROLE: {
+    group: 'API',
+    type: 'choice',
+    options: ['none', 'view', 'operate', 'admin'],
+    default: 'none',
+    readBy: ['api'],
+    help: 'The role of everybody else whom the identity provider lets in; none: they are refused.',
   },
   PUBLIC_URL: {
     group: 'API',

@@ -40,7 +40,7 @@ export type Assets = {
   readonly serve: RequestHandler;
   /** Answers with the one document that all pages live in. */
   /** @param known who is signed in, null for nobody, and undefined when that cannot be told now */
-  sendDocument(response: Response, known: { person: object | null | undefined }): void;
+  sendDocument(response: Response, known: { person: object | null | undefined; hasOidc: boolean }): void;
 };
 
 const read = (path: string) => readFileSync(path, 'utf8');
@@ -84,13 +84,13 @@ export function openAssets(): Assets {
   ].join('; ');
   // In the document, so that it costs no request.
   const icon = `data:image/svg+xml,${encodeURIComponent(read(join(pages, 'postern.svg')))}`;
-  const document = (person: object | null | undefined) => `<!doctype html>
+  const document = (person: object | null | undefined, hasOidc: boolean) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-${person === undefined ? '' : `<meta name="person" content="${escapeHtml(JSON.stringify(person))}">\n`}<title>Postern</title>
+${person === undefined ? '' : `<meta name="person" content="${escapeHtml(JSON.stringify(person))}">\n`}${hasOidc ? '<meta name="oidc" content="on">\n' : ''}<title>Postern</title>
 <link rel="icon" href="${icon}" type="image/svg+xml">
 <link rel="stylesheet" href="${base}/main.css">
 <script type="module" src="${base}/main.js"></script>
@@ -112,14 +112,14 @@ ${person === undefined ? '' : `<meta name="person" content="${escapeHtml(JSON.st
       asset.encoded[encoding] ??= encodings[encoding](asset.content);
       response.set('content-encoding', encoding).end(await asset.encoded[encoding]);
     },
-    sendDocument(response, { person }) {
+    sendDocument(response, { person, hasOidc }) {
       response
         .set({
           'content-type': 'text/html; charset=utf-8',
           'cache-control': 'no-store',
           'content-security-policy': policy,
         })
-        .end(document(person));
+        .end(document(person, hasOidc));
     },
   };
 }

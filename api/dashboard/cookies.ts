@@ -17,11 +17,20 @@ export function setCookie(
   name: string,
   value: string,
   seconds: number,
+  {
+    isSecure: isKnownSecure = false,
+    sameSite = 'Strict',
+  }: {
+    /** Where the address is known to be one of https. */
+    isSecure?: boolean;
+    /** Lax comes also from another site, with a link. */
+    sameSite?: 'Strict' | 'Lax';
+  } = {},
 ): void {
   // What the browser sees decides, not what a proxy leaves of it on its way to us.
-  const isSecure = request.secure || (request.get('origin') ?? '').startsWith('https:');
+  const isSecure = isKnownSecure || request.secure || (request.get('origin') ?? '').startsWith('https:');
   response.append(
     'set-cookie',
-    `${named(name, isSecure)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${isSecure ? '; Secure' : ''}`,
+    `${named(name, isSecure)}=${value}; Path=/; HttpOnly; SameSite=${sameSite}; Max-Age=${seconds}${isSecure ? '; Secure' : ''}`,
   );
 }

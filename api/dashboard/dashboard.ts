@@ -3,8 +3,10 @@
 import { type RequestHandler, Router } from 'express';
 import type { Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import type { OidcSettings } from '../../deploy/oidc.ts';
 import { every, type Repeating } from '../../deploy/repeat.ts';
 import { sendPage } from '../pages/page.ts';
+import type { OidcRoutes } from '../people/oidc/routes.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { CountRefused } from '../sign-in-measures.ts';
 import { openAssets } from './assets.ts';
@@ -47,6 +49,14 @@ const writesAtRestMs = 60_000;
 // Minutes are counted when they are over; asking more often finds nothing.
 const countsEveryMs = 60_000;
 
+type Oidc = {
+  readonly settings: OidcSettings;
+  readonly publicUrl: string;
+  readonly refused: CountRefused;
+  /** Loaded only where they are used. */
+  readonly oidcRoutes: OidcRoutes;
+};
+
 type DashboardOptions = {
   readonly database: Database;
   /** ADMIN_PASSWORD; without it there is no dashboard, only a page that says so. */
@@ -56,6 +66,8 @@ type DashboardOptions = {
   readonly stopping: AbortSignal;
   /** Told of every sign-in that was refused. */
   readonly refused?: CountRefused;
+  /** Sign-in by OpenID Connect, where it is set up. */
+  readonly oidc?: Oidc | undefined;
 };
 
 export function dashboardPages(options: DashboardOptions): RequestHandler {
@@ -90,6 +102,7 @@ function switchedOn({
   log,
   stopping,
   refused,
+  oidc,
 }: DashboardOptions & { password: string }): Router {
   const sessions = openSessions({ database, password, limit, refused });
   const stream = openStream({ database, log, stopping, validOf: sessions.validOf });
@@ -98,13 +111,17 @@ function switchedOn({
   const router = Router();
   router.use(assets.serve);
   router.use(leaveRoutes());
+  if (oidc) router.use(oidc.oidcRoutes({ ...oidc, database, sessions, limit, log }));
   router.get(documents, async (request, response) => {
     // Told with the document, so that the page need not ask first; without the database it asks.
     const person = await sessions.personOf(request).then(
       (known) => known ?? 'nobody',
       () => undefined,
     );
-    assets.sendDocument(response, { person: person && (person === 'nobody' ? null : toShownPerson(person)) });
+    assets.sendDocument(response, {
+      person: person && (person === 'nobody' ? null : toShownPerson(person)),
+      hasOidc: oidc !== undefined,
+    });
   });
   // The others come after these, which refuse whoever is not signed in.
   router.use(signInRoutes({ sessions, stream, log }));

@@ -46,11 +46,16 @@ export type Credentials = {
   readonly password: string;
 };
 
+/** How the cookie is set; where it is not told, as the request came. */
+type Cookie = { readonly isSecure: boolean };
+
 export type Sessions = {
   /** Checks the password and sets the cookie. Throws `unauthenticated`, or `rate-limited` after too many guesses. */
   signIn(request: Request, response: Response, given: Credentials): Promise<void>;
   /** Sets the cookie for somebody who is known already. @param userId null for whoever knows ADMIN_PASSWORD */
-  begin(request: Request, response: Response, userId: string | null): Promise<void>;
+  begin(request: Request, response: Response, userId: string | null, how?: Cookie): Promise<void>;
+  /** Signs what a browser keeps, under the password of today. */
+  sign(text: string): Promise<string>;
   signOut(request: Request, response: Response): Promise<void>;
   /** Who sent the request, by the cookie of a valid session. */
   personOf(request: Request): Promise<Person | undefined>;
@@ -79,18 +84,15 @@ export function openSessions({
       .update(token)
       .digest();
 
-  const signed = async (id: string) => `${id}.${(await hashOf(`browser ${id}`)).toString('base64url')}`;
+  const sign = async (text: string) => (await hashOf(text)).toString('base64url');
+  const browsers = openBrowsers(sign);
 
-  /** The browser that signed in before, under the password of today. */
-  async function knownBrowser(request: Request): Promise<string | undefined> {
-    const value = readCookie(request, browserCookie);
-    const id = value?.split('.')[0];
-    if (value === undefined || id === undefined || !/^[\w-]{22}$/.test(id)) return undefined;
-    const [given, wanted] = [Buffer.from(value), Buffer.from(await signed(id))];
-    return given.length === wanted.length && timingSafeEqual(given, wanted) ? id : undefined;
-  }
-
-  async function begin(request: Request, response: Response, userId: string | null): Promise<void> {
+  async function begin(
+    request: Request,
+    response: Response,
+    userId: string | null,
+    how?: Cookie,
+  ): Promise<void> {
     // Processes of 0.1.0 take every session for that of an admin, but no token of this form.
     const token = `${userId === null ? '' : userMark}${randomBytes(32).toString('base64url')}`;
     const hash = await hashOf(token);
@@ -101,9 +103,8 @@ export function openSessions({
         act: 'sign-in',
       });
     });
-    setCookie(request, response, sessionCookie, token, lastsHours * 3600);
-    const id = (await knownBrowser(request)) ?? randomBytes(16).toString('base64url');
-    setCookie(request, response, browserCookie, await signed(id), browserLastsDays * 86_400);
+    setCookie(request, response, sessionCookie, token, lastsHours * 3600, how);
+    await browsers.remember(request, response, how);
   }
 
   async function end(hash: Buffer): Promise<void> {
@@ -117,7 +118,7 @@ export function openSessions({
   return {
     async signIn(request, response, { name, password: given }) {
       const user = isAdministrator(name) ? undefined : name;
-      await permitGuess(request, { browser: await knownBrowser(request), user, limit, refused });
+      await permitGuess(request, { browser: await browsers.known(request), user, limit, refused });
       const known = user === undefined ? await adminOf(given, matches) : await userOf(database, user, given);
       if (known.isIn) return begin(request, response, known.userId);
       refused('wrong');
@@ -125,6 +126,7 @@ export function openSessions({
       throw new Problem('unauthenticated', user === undefined ? wrongAdminPassword : wrongPassword);
     },
     begin,
+    sign,
     async signOut(request, response) {
       const token = readToken(request);
       if (token !== undefined) await end(await hashOf(token));
@@ -139,6 +141,27 @@ export function openSessions({
       return token === undefined ? undefined : (await hashOf(token)).toString('hex');
     },
     validOf: (ids) => findValidSessions(database, ids),
+  };
+}
+
+/** The browsers that signed in before, under the password of today. */
+function openBrowsers(sign: (text: string) => Promise<string>) {
+  const signed = async (id: string) => `${id}.${await sign(`browser ${id}`)}`;
+
+  async function known(request: Request): Promise<string | undefined> {
+    const value = readCookie(request, browserCookie);
+    const id = value?.split('.')[0];
+    if (value === undefined || id === undefined || !/^[\w-]{22}$/.test(id)) return undefined;
+    const [given, wanted] = [Buffer.from(value), Buffer.from(await signed(id))];
+    return given.length === wanted.length && timingSafeEqual(given, wanted) ? id : undefined;
+  }
+
+  return {
+    known,
+    async remember(request: Request, response: Response, how?: Cookie): Promise<void> {
+      const id = (await known(request)) ?? randomBytes(16).toString('base64url');
+      setCookie(request, response, browserCookie, await signed(id), browserLastsDays * 86_400, how);
+    },
   };
 }
 

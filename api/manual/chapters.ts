@@ -93,7 +93,7 @@ export const chapters: readonly Chapter[] = [
     slug: 'people',
     title: 'People',
     file: 'deploy/people.md',
-    about: 'Users of the dashboard, their roles, and the list of who did what.',
+    about: 'Users of the dashboard, their roles, sign-in by OpenID Connect, and the list of who did what.',
   },
   {
     slug: 'typed-clients',

@@ -153,6 +153,8 @@ test('wrong and throttled sign-ins are counted by door, from 0 on', async () => 
     'key throttled': 0,
     'dashboard wrong': 0,
     'dashboard throttled': 0,
+    'oidc wrong': 0,
+    'oidc throttled': 0,
   });
   const authenticate = authenticator(api.database, 'chosen-by-a-person', { refused: refused.key });
   for (let guess = 0; guess < 32; guess++) await authenticate('Bearer guess', '192.0.2.9').catch(() => {});
@@ -165,6 +167,8 @@ test('wrong and throttled sign-ins are counted by door, from 0 on', async () => 
     'key throttled': 2,
     'dashboard wrong': 10,
     'dashboard throttled': 1,
+    'oidc wrong': 0,
+    'oidc throttled': 0,
   });
 });
 

@@ -27,6 +27,8 @@ const owners: Readonly<Record<string, readonly Room[]>> = {
   zod: ['api'],
   'temporal-polyfill': ['api', 'worker', 'relay/client'],
   marked: ['api'],
+  'openid-client': ['api'],
+  'oauth2-mock-server': ['test'],
   'marked-gfm-heading-id': ['api'],
   'smtp-server': ['relay', 'test'],
   nodemailer: ['relay', 'relay/client', 'test'],

@@ -1,6 +1,6 @@
 // Signing in: with a name, or without one as whoever knows ADMIN_PASSWORD.
 import { useState } from 'preact/hooks';
-import { ask } from './ask.js';
+import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
 import { Fault } from './parts.js';
 
@@ -38,6 +38,10 @@ export function SignIn({ onSignedIn }) {
       </label>
       <${Fault} error=${error} />
       <button class="primary" disabled=${busy}>${busy ? 'Signing in …' : 'Sign in'}</button>
+      ${
+        document.querySelector('meta[name=oidc]') &&
+        html`<p><a class="button" data-document href=${withQuery('/oidc/start', { to: location.pathname + location.search })}>Sign in with your organisation</a></p>`
+      }
     </form>
   </main>`;
 }

@@ -6,6 +6,7 @@ import { dashboardPages } from '../../../api/dashboard/dashboard.ts';
 import { openSessions } from '../../../api/dashboard/session.ts';
 import { listen } from '../../../api/listen.ts';
 import { allOperations } from '../../../api/operations.ts';
+import { oidcRoutes } from '../../../api/people/oidc/routes.ts';
 import type { Role } from '../../../api/people/role.ts';
 import { insertPerson } from '../../../api/people/store.ts';
 import { rateLimiter } from '../../../api/rate-limit.ts';
@@ -13,6 +14,7 @@ import { openSending } from '../../../api/sending.ts';
 import { openUnsubscribe } from '../../../api/unsubscribe/unsubscribe.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { openLog } from '../../../deploy/log.ts';
+import type { OidcSettings } from '../../../deploy/oidc.ts';
 import { openHandOver } from '../../../relay/client/outbox/hand-over.ts';
 import { freshDatabase, urlOfProcess } from '../../kit/database.ts';
 import { freePort } from '../../kit/ports.ts';
@@ -22,8 +24,17 @@ const nobodys = { hash: Buffer.alloc(32), salt: Buffer.alloc(16) };
 
 export type Dashboard = Awaited<ReturnType<typeof startDashboard>>;
 
-/** @param unlimited whether sign-ins may be as many as a test needs */
-export async function startDashboard({ unlimited = false } = {}) {
+/**
+ * @param unlimited whether sign-ins may be as many as a test needs
+ * @param oidc sign-in by OpenID Connect, come back to this address
+ */
+export async function startDashboard({
+  unlimited = false,
+  oidc,
+}: {
+  unlimited?: boolean;
+  oidc?: OidcSettings;
+} = {}) {
   await using resources = new AsyncDisposableStack();
   const { url } = resources.use(await freshDatabase());
   const log = openLog('api', 'silent');
@@ -51,6 +62,8 @@ export async function startDashboard({ unlimited = false } = {}) {
     unsubscribe: await openUnsubscribe(database, 'https://postern.shop.test'),
     log,
   });
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
   const app = buildApp({
     operations: allOperations({
       database,
@@ -58,13 +71,18 @@ export async function startDashboard({ unlimited = false } = {}) {
       publicUrl: 'https://app.example.com',
       providerVariables: [],
     }),
-    pages: [dashboardPages({ database, password, limit, log, stopping: stopping.signal })],
+    pages: [
+      dashboardPages({
+        ...{ database, password, limit, log, stopping: stopping.signal },
+        oidc: oidc && { settings: oidc, publicUrl: base, refused: () => {}, oidcRoutes },
+      }),
+    ],
     database,
     authenticate: authenticator(database, 'bootstrap-key-of-the-tests'),
     limit,
     log,
   });
-  const { port } = resources.use(await listen(app, { port: 0, bind: '127.0.0.1' }));
+  resources.use(await listen(app, { port, bind: '127.0.0.1' }));
   resources.defer(() => stopping.abort());
   // Of its own, so that asking for a cookie does not count as a guess.
   const sessions = openSessions({ database, password, limit: async () => ({}) });
@@ -79,7 +97,7 @@ export async function startDashboard({ unlimited = false } = {}) {
   }
   const kept = resources.move();
   return {
-    base: `http://127.0.0.1:${port}`,
+    base,
     url,
     password,
     database,

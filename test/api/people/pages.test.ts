@@ -1,4 +1,5 @@
 // Named users in a real browser: the first sign-in, what a role sees, and who did what.
+import { Events, OAuth2Server } from 'oauth2-mock-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
 import { faultsOf } from '../dashboard/axe.ts';
@@ -92,5 +93,41 @@ describe.skipIf(!hasChromium)('people in a browser', () => {
     // Her page is open, and hears of it.
     await vera.getByRole('button', { name: 'Sign in' }).waitFor();
     expect(admin.complaints).toEqual([]);
+  }, 60_000);
+
+  test('somebody comes from an identity provider of another site, and is signed in at once', async () => {
+    const server = new OAuth2Server();
+    await server.issuer.keys.generate('RS256');
+    await server.start(0, 'localhost');
+    let nonce: string | null = null;
+    server.service.on(Events.BeforeAuthorizeRedirect, (_redirect, request) => {
+      nonce = new URL(request.url ?? '', 'http://localhost').searchParams.get('nonce');
+    });
+    server.service.on(Events.BeforeTokenSigning, ({ payload }) => {
+      Object.assign(payload, { nonce, sub: 'ida-1', aud: 'postern', name: 'Ida', groups: ['ops'] });
+    });
+    const oidc = {
+      issuer: server.issuer.url ?? '',
+      clientId: 'postern',
+      clientSecret: 'invented for this test',
+      scopes: 'openid',
+      roleClaim: 'groups',
+      roles: [{ role: 'operate', value: 'ops' } as const],
+      defaultRole: undefined,
+    };
+    await using own = await startDashboard({ unlimited: true, oidc });
+    const page = await openPage(browser);
+    await page.goto(`${own.base}/suppressions`);
+    await page.getByRole('link', { name: 'Sign in with your organisation' }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Sign in with your organisation' }).click();
+    await page.getByRole('heading', { name: 'Suppressions' }).waitFor();
+    await page.getByText('Ida, operate').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/suppressions');
+    expect(page.complaints).toEqual([]);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('link', { name: 'Sign in with your organisation' }).waitFor();
+    await page.context().close();
+    await server.stop();
   }, 60_000);
 });
