@@ -8,6 +8,8 @@ export type AuditedAct = {
   readonly idOf: (call: Call, answer?: Answer) => string | undefined;
   /** Whether it is so also when an admin key does it. */
   readonly byKeys: boolean;
+  /** Such a call changes nothing, so it is no act. */
+  readonly isLook?: (call: Call) => boolean;
 };
 
 const memberOf = (value: unknown, name: string): string | undefined => {
@@ -52,7 +54,10 @@ export const auditedActs: Readonly<Record<string, AuditedAct>> = {
   resolveEmail: named('email'),
   sendEmailAgain: named('email'),
   sendSubmittedEmailAgain: named('message'),
-  saveEmailConfig: named('form', 'client_id'),
+  saveEmailConfig: {
+    ...named('form', 'client_id'),
+    isLook: ({ query }) => memberOf(query, 'preview') === 'true',
+  },
   updateScheduledEmail: named('email'),
   sendScheduledEmailNow: named('email'),
   cancelScheduledEmail: named('email'),

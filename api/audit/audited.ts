@@ -31,7 +31,7 @@ export function audited(operation: Operation, database: Database): Operation {
     run: {
       ...run,
       handle: (call, tx) =>
-        concerns(act, call.principal)
+        concerns(act, call.principal) && !act.isLook?.(call)
           ? runAndWrite({ act, name, call, tx, handle: run.handle })
           : run.handle(call, tx),
     },

@@ -16,7 +16,11 @@ import { countHistory } from './history.ts';
 import { leaveRoutes } from './links.ts';
 import { countMinutes } from './minutes.ts';
 import { overviewRoutes } from './overview-routes.ts';
+
 import { passwordRoutes } from './password-routes.ts';
+
+import { scheduledRoutes } from './scheduled-routes.ts';
+
 import { writeDocuments } from './search-documents.ts';
 import { openSessions } from './session.ts';
 import { signInRoutes, toShownPerson } from './sign-in-routes.ts';
@@ -31,6 +35,7 @@ const documents = [
   '/submitted/:id',
   '/refusals',
   '/scheduled',
+  '/scheduled/:client',
   '/customers',
   '/customers/:id',
   '/applications',
@@ -130,6 +135,7 @@ function switchedOn({
   router.use(emailListRoutes({ database, log }));
   router.use(emailRoutes({ database }));
   router.use(submittedRoutes({ database }));
+  router.use(scheduledRoutes({ database, log }));
   return router;
 }
 

@@ -89,7 +89,21 @@ export const savedAnswer = z.strictObject({
     .meta({
       description: 'Entries that could not be changed or removed, because they were sent or are being sent.',
     }),
+  changes: z
+    .array(
+      z.strictObject({
+        key: z.string(),
+        change: z.enum(['kept', 'updated', 'created', 'cancelled', 'locked']),
+      }),
+    )
+    .meta({ description: 'What saving did to each entry; with `preview=true`, what it would do.' }),
   emails: z.array(entryView),
+});
+
+export const saveQuery = z.strictObject({
+  preview: z.enum(['true', 'false']).optional().meta({
+    description: '`true` answers what saving would do, and saves nothing; new entries get other ids later.',
+  }),
 });
 
 /** The form for relay/client. Throws `invalid-fields` with every entry at fault. */

@@ -15,6 +15,7 @@ import {
   noSuchConfig,
   readConfig,
   savedAnswer,
+  saveQuery,
   toConfigView,
   toEntryView,
 } from './email-config.ts';
@@ -34,6 +35,7 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
     scope: 'send',
     bodyLimit: 16 * 1024 * 1024,
     params: clientPath,
+    query: saveQuery,
     body: configDraft,
     bodyExample: {
       enabled: true,
@@ -50,7 +52,9 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
     },
     answers: { 200: { description: 'Saved.', schema: savedAnswer } },
     problems: ['sender-not-allowed'],
-    async handle({ path, body, principal, traceparent }, tx) {
+    async handle({ path, query, body, principal, traceparent }, tx) {
+      const isPreview = query.preview === 'true';
+      if (isPreview) await tx.query('savepoint preview');
       const saved = await saveEmailConfigWithin(tx, {
         clientId: path.client_id,
         ...readConfig({ ...body, tags: [...withTagsOfKey(body.tags ?? [], principal.sends?.tags)] }),
@@ -70,12 +74,14 @@ export function saveEmailConfig({ sending }: { sending: Sending }): Operation {
           ),
         );
       }
+      if (isPreview) await tx.query('rollback to savepoint preview');
       return {
         status: 200,
         body: {
           config: toConfigView(saved.config),
           scheduled: saved.scheduled,
           warnings: saved.warnings.map((warning) => ({ ...warning })),
+          changes: saved.changes.map((change) => ({ ...change })),
           emails: saved.emails.map((email) => toEntryView(email, { showsContent: owns(principal, email) })),
         },
       };

@@ -4,6 +4,7 @@ import { ask } from './ask.js';
 import { BulkDialog, bulkActs } from './bulk.js';
 import { firstStep } from './fix.js';
 import { html } from './html.js';
+import { may } from './me.js';
 import { Dialog, Prose, Status, useLoaded } from './parts.js';
 import { ago, causeWords, plural, statusWords, upTo } from './words.js';
 
@@ -21,6 +22,7 @@ const decisions = [
 
 /** What one button can do for all of a group. What was refused for good is for the list, where one sees who it is about. */
 function actOf({ status, cause }) {
+  if (!may('operate')) return undefined;
   if (status === 'uncertain' || cause === 'uncertain-twice') return 'resolve';
   return status === 'bounced' || cause === 'not-configured' ? undefined : 'retry';
 }

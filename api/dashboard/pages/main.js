@@ -3,7 +3,11 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Applications } from './applications.js';
 import { ask, whenSignedOut, withQuery } from './ask.js';
+
 import { Audit } from './audit.js';
+
+import { ClientPage } from './client.js';
+
 import { CustomerPage } from './customer.js';
 import { Customers } from './customers.js';
 import { Diagnosis } from './diagnosis.js';
@@ -28,7 +32,7 @@ import { WebhookPage, Webhooks } from './webhooks.js';
 const sections = [
   { path: '/', name: 'Overview', page: Overview },
   { path: '/emails', name: 'Emails', page: Emails, one: EmailPage },
-  { path: '/scheduled', name: 'Scheduled', page: Scheduled },
+  { path: '/scheduled', name: 'Scheduled', page: Scheduled, one: ClientPage },
   { path: '/customers', name: 'Customers', page: Customers, one: CustomerPage },
   { path: '/applications', name: 'Applications', page: Applications, needs: 'operate' },
   { path: '/suppressions', name: 'Suppressions', page: Suppressions },

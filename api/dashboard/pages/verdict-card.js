@@ -4,6 +4,7 @@ import { ask } from './ask.js';
 import { eventsOf } from './events.js';
 import { Fix } from './fix.js';
 import { html } from './html.js';
+import { may } from './me.js';
 import { Prose } from './parts.js';
 
 /** @param level the heading it is, where the page has another first one */
@@ -40,7 +41,7 @@ function Body({ verdict: { meaning, fix, words, facts, findings = [], acts = [] 
     ${findings.length === 0 && html`<${Fix} text=${fix} />`}
     ${words && html`<pre class="said" aria-label="Reply">${words}</pre>`}
     ${facts.length > 0 && html`<p class="facts">${facts.map((fact) => (fact.href ? html`<a href=${fact.href}>${fact.text}</a> ` : `${fact} `))}</p>`}
-    ${acts.length > 0 && html`<${Acts} acts=${acts} />`}`;
+    ${acts.length > 0 && may('operate') && html`<${Acts} acts=${acts} />`}`;
 }
 
 /** Runs the doctor in the relay; resolves with what it found, in one sentence. */

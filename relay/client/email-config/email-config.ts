@@ -37,8 +37,12 @@ export type SavedConfig = {
   readonly scheduled: { kept: number; updated: number; created: number; cancelled: number };
   /** Entries that could not be changed or removed, because they were sent or are being sent. */
   readonly warnings: readonly { readonly key: string; readonly reason: 'locked'; readonly status: Status }[];
+  /** What was done to each entry, those that the form no longer holds included. */
+  readonly changes: readonly { readonly key: string; readonly change: EntryChange }[];
   readonly emails: readonly Email[];
 };
+
+export type EntryChange = 'kept' | 'updated' | 'created' | 'cancelled' | 'locked';
 
 export type SaveResult =
   | ({
@@ -153,8 +157,34 @@ export async function saveEmailConfigWithin(
     },
     newRecipients: countNewRecipients(plan, config),
     warnings,
+    changes: changesOf(plan, warnings),
     emails: await readEntries(tx, clientId),
   };
+}
+
+function changesOf(
+  { keep, update, create, cancel }: Plan,
+  warnings: SavedConfig['warnings'],
+): SavedConfig['changes'] {
+  const locked = warnings.map(({ key }) => key);
+  const isLocked = new Set(locked);
+  const named = (keys: readonly string[], change: EntryChange) => keys.map((key) => ({ key, change }));
+  return [
+    ...named(keep.map(keyOf), 'kept'),
+    ...named(
+      update.map(({ entry }) => entry.key),
+      'updated',
+    ),
+    ...named(
+      create.map(({ key }) => key),
+      'created',
+    ),
+    ...named(
+      cancel.map(keyOf).filter((key) => !isLocked.has(key)),
+      'cancelled',
+    ),
+    ...named(locked, 'locked'),
+  ];
 }
 
 function countNewRecipients(
@@ -163,6 +193,25 @@ function countNewRecipients(
 ): number {
   const grown = update.map(({ email }) => Math.max(0, recipients.length - email.recipients.length));
   return grown.reduce((sum, more) => sum + more, create.length * recipients.length);
+}
+
+/**
+ * Pauses all of a client's form, or lets it go on, without a word about its entries. Answers how many mails that
+ * concerned and how many of them are too late now; undefined when there is no form.
+ */
+export async function setEnabledWithin(
+  tx: Queryable,
+  clientId: string,
+  enabled: boolean,
+  actor: string,
+): Promise<{ readonly changed: number; readonly missed: number } | undefined> {
+  await lockConfig(tx, clientId);
+  const { rowCount } = await tx.query(
+    'update client_email_config set enabled = $2, updated_at = now() where client_id = $1',
+    [clientId, enabled],
+  );
+  if (rowCount === 0) return undefined;
+  return enabled ? resume(tx, clientId, actor) : pause(tx, clientId, actor);
 }
 
 /** The form as it was saved last, with what became of its mails; undefined when there is none. */
@@ -359,8 +408,10 @@ async function readEntries(q: Queryable, clientId: string, { lock = false } = {}
   return rows.map(toEmail);
 }
 
-async function pause(tx: Queryable, clientId: string, actor: string): Promise<void> {
-  await tx.query(
+type Switched = { readonly changed: number; readonly missed: number };
+
+async function pause(tx: Queryable, clientId: string, actor: string): Promise<Switched> {
+  const { rowCount } = await tx.query(
     `with paused as (
        update email set paused = true, updated_at = now()
        where client_id = $1 and entry_key is not null and queue_id is null and status in ('pending', 'held')
@@ -370,11 +421,12 @@ async function pause(tx: Queryable, clientId: string, actor: string): Promise<vo
      insert into event (type, email_id, detail) select 'paused', id, $2 from paused`,
     [clientId, JSON.stringify({ actor })],
   );
+  return { changed: rowCount, missed: 0 };
 }
 
 /** What is still ahead goes on. What should have left during the pause does not leave now. */
-async function resume(tx: Queryable, clientId: string, actor: string): Promise<void> {
-  const { rowCount } = await tx.query(
+async function resume(tx: Queryable, clientId: string, actor: string): Promise<Switched> {
+  const { rows } = await tx.query<{ type: string }>(
     `with resumed as (
        update email set
          paused = false,
@@ -389,10 +441,11 @@ async function resume(tx: Queryable, clientId: string, actor: string): Promise<v
        returning id, status
      )
      insert into event (type, email_id, detail)
-     select case status when 'expired' then 'expired' else 'resumed' end, id, $2 from resumed`,
+     select case status when 'expired' then 'expired' else 'resumed' end, id, $2 from resumed returning type`,
     [clientId, JSON.stringify({ actor })],
   );
-  if (rowCount > 0) await ring(tx, 'worker');
+  if (rows.length > 0) await ring(tx, 'worker');
+  return { changed: rows.length, missed: rows.filter(({ type }) => type === 'expired').length };
 }
 
 async function readNow(tx: Queryable): Promise<Date> {
