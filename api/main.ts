@@ -3,18 +3,19 @@
 // an answer into an error. This process never speaks to the provider and does not know its password.
 import { randomUUID } from 'node:crypto';
 import { measureBudgets, openBudget } from '../deploy/budget.ts';
-import { type Database, openDatabase } from '../deploy/database.ts';
+import { openDatabase, type Queryable } from '../deploy/database.ts';
 import { readApiEnvironment, scrubEnvironment } from '../deploy/environment.ts';
+import { longestSleepMs, openResting } from '../deploy/idle.ts';
 import type { Log } from '../deploy/log.ts';
-import { openMetrics } from '../deploy/metrics.ts';
+import { measureSleep, openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import type { OidcSettings } from '../deploy/oidc.ts';
 import { runProcess } from '../deploy/process.ts';
-import { every } from '../deploy/repeat.ts';
+import { everyWhileAwake, letGoWhenAsleep, type Sleep } from '../deploy/sleep.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openLastUse } from '../relay/client/keys/last-use.ts';
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
-import { beat, slowBeatMs } from '../relay/client/status/heartbeat.ts';
+import { beat, beatAsleep, slowBeatMs } from '../relay/client/status/heartbeat.ts';
 import { buildApp } from './app.ts';
 import { authenticator } from './authenticate.ts';
 import { dashboardPages } from './dashboard/dashboard.ts';
@@ -48,9 +49,29 @@ await runProcess(
   },
   // Long because it starts the parts of the process one after the other, and each needs those before it.
   async ({ environment, log, resources, signal }) => {
-    const database = resources.use(
-      openDatabase({ ...environment.database, applicationName: 'postern-api', max: 16, log }),
+    const instance = randomUUID();
+    let fallAsleep: () => Promise<number | undefined> = async () => undefined;
+    let beatNow = () => {};
+    const resting = resources.use(
+      openResting(environment.idle, [environment.idle.relay, environment.workerDoor], {
+        log,
+        fallAsleep: () => fallAsleep(),
+        saysOther: () => beatNow(),
+      }),
     );
+    const { sleep } = resting;
+    const database = resources.use(
+      openDatabase({
+        ...environment.database,
+        applicationName: 'postern-api',
+        max: 16,
+        log,
+        mayPause: environment.idle.mode === 'sleep',
+        // Whoever asks the api for what is in the database has it awake, and through it the others.
+        used: sleep.stir,
+      }),
+    );
+    letGoWhenAsleep(sleep, database);
     await awaitSchema(database, { log, signal });
     const handOver = resources.use(
       openHandOver({
@@ -63,8 +84,17 @@ await runProcess(
       }),
     );
 
-    const heartbeats = await startHeartbeats(database, environment.providerVariables, log);
+    const heartbeats = await startHeartbeats(database.aside, {
+      instance,
+      report: () => ({ provider_variables: environment.providerVariables, ...resting.says() }),
+      sleep,
+      log,
+    });
     resources.defer(() => heartbeats.stop());
+    beatNow = heartbeats.now;
+    // Nothing is due here: whoever asks for something wakes it.
+    fallAsleep = async () =>
+      (await beatAsleep(database.aside, instance, longestSleepMs)) ? longestSleepMs : undefined;
 
     const { from } = environment;
     const unsubscribe = await openUnsubscribe(database, environment.publicUrl);
@@ -79,7 +109,8 @@ await runProcess(
     });
     const operations = allOperations({ ...environment, database, sending });
     const limit = rateLimiter(database);
-    const metrics = openMetrics('api', log);
+    const metrics = openMetrics('api', log, sleep);
+    measureSleep(metrics, sleep);
     const refused = measureSignIns(metrics);
     const lastUse = resources.use(openLastUse(database, log));
     const authenticate = authenticator(database, environment.apiKey, {
@@ -93,7 +124,7 @@ await runProcess(
       answered: requestMetrics(metrics),
       operations: [...operations, ...resendOperations(operations, { ...environment, database })],
       pages: [
-        healthPages({ database, isStopping: () => signal.aborted }),
+        healthPages({ database: database.aside, sleep, isStopping: () => signal.aborted }),
         metricsPages(metrics, authenticate),
         invitationPages(),
         unsubscribePages({ database, unsubscribe, limit, log }),
@@ -137,12 +168,19 @@ async function loadOidc(
 }
 
 /** The first is written when this returns. */
-async function startHeartbeats(database: Database, providerVariables: readonly string[], log: Log) {
-  const instance = randomUUID();
+async function startHeartbeats(
+  q: Queryable,
+  {
+    instance,
+    report,
+    sleep,
+    log,
+  }: { instance: string; report: () => Readonly<Record<string, unknown>>; sleep: Sleep; log: Log },
+) {
   const write = () =>
-    beat(database, { instance, process: 'api', report: { provider_variables: providerVariables } }).catch(
-      (error) => log.warn({ err: error }, 'Heartbeat failed'),
+    beat(q, { instance, process: 'api', report: report() }).catch((error) =>
+      log.warn({ err: error }, 'Heartbeat failed'),
     );
   await write();
-  return every(slowBeatMs, write, { first: 'after a pause' });
+  return everyWhileAwake(sleep, slowBeatMs, write, { first: 'after a pause' });
 }

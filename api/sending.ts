@@ -9,7 +9,7 @@ import type { InsertedEmail } from '../relay/client/email/insert.ts';
 import { claimDueEmails } from '../relay/client/outbox/claim.ts';
 import type { HandOver } from '../relay/client/outbox/hand-over.ts';
 import { handOverClaimed, handOverNow } from '../relay/client/outbox/hand-over-email.ts';
-import { type EmailStatus, emailStatus } from '../relay/client/status/heartbeat.ts';
+import { type EmailStatus, emailStatus, isAway } from '../relay/client/status/heartbeat.ts';
 import type { Status } from '../relay/client/vocabulary.ts';
 import type { Unsubscribe } from './unsubscribe/unsubscribe.ts';
 
@@ -74,7 +74,7 @@ export function openSending({
   /** Whether the relay queues what it accepts; otherwise it holds or captures it, and only the row tells. */
   async function delivers(): Promise<boolean> {
     const { configured, relay, report } = await status(database);
-    return configured && relay === 'running' && report?.delivery_mode === 'deliver';
+    return configured && !isAway(relay) && report?.delivery_mode === 'deliver';
   }
 
   return {

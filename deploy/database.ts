@@ -37,6 +37,8 @@ export type AddressVariable = 'DATABASE_URL' | 'DATABASE_DIRECT_URL';
 export interface Database extends Queryable, AsyncDisposable {
   readonly variable: AddressVariable;
   readonly pool: pg.Pool;
+  /** For what a process asks by itself: it does not count as use. */
+  readonly aside: Queryable;
   /** How many sessions the pool has opened so far: a server that took over can only be met by a new one. */
   readonly sessionsOpened: number;
   readonly log: Log | undefined;
@@ -48,9 +50,15 @@ export interface Database extends Queryable, AsyncDisposable {
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   connect(): Promise<Connection>;
+  /** Closes the connections that nobody uses. The next statement opens one. */
+  letGo(): Promise<void>;
 }
 
 const connectTimeoutMs = 5_000;
+/** Amazon says of Aurora that a paused instance needs about 15 s, and 30 s or more after a day. */
+const startTimeoutMs = 45_000;
+/** A little longer than the pause between two heartbeats. */
+const unusedForMs = 12_000;
 const statementTimeoutMs = 30_000;
 // A little longer than the server's own limit: this one only fires when the network swallowed the answer.
 const answerTimeoutMs = 35_000;
@@ -63,6 +71,8 @@ export function openDatabase({
   max = 10,
   plansOnce = false,
   log,
+  mayPause = false,
+  used,
 }: {
   url: string;
   variable?: AddressVariable;
@@ -71,11 +81,15 @@ export function openDatabase({
   /** Statements are planned once in a session, for whatever values: for a process whose plans depend on none. */
   plansOnce?: boolean;
   log?: Log;
+  /** The server may be one that stops while nobody asks: no connection is kept, and a new one may take its time. */
+  mayPause?: boolean;
+  /** Told of every statement and every commit, before it. Not of what `aside` asks. */
+  used?: () => void;
 }): Database {
   const session = {
     connectionString: url,
     application_name: applicationName,
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: mayPause ? startTimeoutMs : connectTimeoutMs,
     keepAlive: true,
     types: { getTypeParser } as pg.CustomTypesConfig,
   };
@@ -84,7 +98,8 @@ export function openDatabase({
     Client: CheckingClient,
     max,
     // So that a process that says every few seconds that it lives need not connect for it.
-    min: 1,
+    min: mayPause ? 0 : 1,
+    ...(mayPause && { idleTimeoutMillis: unusedForMs }),
     query_timeout: answerTimeoutMs,
     onConnect: (client) => prepareSession(client, plansOnce ? limits + onePlan : limits),
   });
@@ -101,7 +116,7 @@ export function openDatabase({
   // Once every connection has a transaction that waits for another connection, none of them goes on: for as long as
   // requests keep coming the process answers nobody, with a database that is well. So it fails at the first one.
   const transactions = new AsyncLocalStorage<true>();
-  const ask: Queryable = queryable(pool);
+  const ask: Queryable = queryable(pool, used);
 
   function expectNoTransaction(): void {
     if (transactions.getStore())
@@ -110,11 +125,13 @@ export function openDatabase({
 
   async function transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     expectNoTransaction();
+    used?.();
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
       await client.query('begin');
-      const result = await transactions.run(true, () => work(queryable(client)));
+      const result = await transactions.run(true, () => work(queryable(client, used)));
+      used?.();
       const { command } = await client.query('commit');
       // After a failed statement that `work` swallowed, COMMIT rolls back and calls that a success.
       if (command !== 'COMMIT') throw new Error('Transaction rolled back: one of its statements failed');
@@ -157,6 +174,7 @@ export function openDatabase({
       expectNoTransaction();
       return ask.query<Row>(statement, values);
     },
+    aside: queryable(pool),
     pool,
     variable,
     get sessionsOpened() {
@@ -165,6 +183,9 @@ export function openDatabase({
     log,
     transaction,
     connect,
+    async letGo() {
+      while (pool.idleCount > 0) (await pool.connect()).release(true);
+    },
     async [Symbol.asyncDispose]() {
       await pool.end();
     },
@@ -226,9 +247,10 @@ const awaySystemErrors = new Set([
 const awayMessages =
   /^(?:Connection terminated|recovery is in progress|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (?:has encountered a connection error|was closed) and is not queryable)/;
 
-function queryable(runner: pg.Pool | pg.ClientBase): Queryable {
+function queryable(runner: pg.Pool | pg.ClientBase, used?: () => void): Queryable {
   return {
     async query<Row>(statement: string | Statement, values?: readonly unknown[]) {
+      used?.();
       const given = typeof statement === 'string' ? { text: statement } : statement;
       const config: pg.QueryConfig = { text: given.text };
       if (given.name !== undefined) config.name = given.name;

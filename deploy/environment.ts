@@ -38,6 +38,8 @@ export function readApiEnvironment(source: Source) {
       oidc: readOidc(reading),
       publicUrl,
       ...readSubmission(reading),
+      idle: readIdle(reading),
+      workerDoor: readWorkerDoor(reading),
       trustedProxies: reading.optional('TRUSTED_PROXIES') ?? [],
       corsOrigins: reading.optional('CORS_ORIGINS') ?? [],
       webhookAllowPrivate: reading.optional('WEBHOOK_ALLOW_PRIVATE') ?? [],
@@ -139,6 +141,8 @@ export function readRelayEnvironment(source: Source) {
       relaySenderRewrite: reading.required('RELAY_SENDER_REWRITE'),
       relayMaxMessageSize: reading.required('RELAY_MAX_MESSAGE_SIZE'),
       healthPort: reading.required('RELAY_HEALTH_PORT'),
+      idle: readIdle(reading),
+      workerDoor: readWorkerDoor(reading),
       smtpMaxConnections: primary?.maxConnections ?? mostConnectionsUsually,
       smtpMaxPerHour: primary?.maxPerHour,
       smtpMaxPerDay: primary?.maxPerDay,
@@ -174,6 +178,7 @@ export function readWorkerEnvironment(source: Source) {
       workerConcurrency: reading.required('WORKER_CONCURRENCY'),
       workerPollIntervalMs: reading.required('WORKER_POLL_INTERVAL'),
       healthPort: reading.required('WORKER_HEALTH_PORT'),
+      idle: readIdle(reading),
       webhookAllowPrivate: reading.optional('WEBHOOK_ALLOW_PRIVATE') ?? [],
       webhookRetryScheduleMs: reading.required('WEBHOOK_RETRY_SCHEDULE'),
       retentionBodySeconds: reading.required('RETENTION_BODY') / 1000,
@@ -319,6 +324,26 @@ function holdsStrangers(network: string): boolean {
   );
   return found.length > 1;
 }
+
+/** Whether the processes sleep while nothing is to be done, and where they wake each other. */
+function readIdle(reading: Reading) {
+  return {
+    mode: reading.required('IDLE') === 'sleep' ? ('sleep' as const) : ('normal' as const),
+    afterMs: reading.required('IDLE_AFTER'),
+    relay: {
+      name: 'relay',
+      host: reading.required('RELAY_HOST'),
+      port: reading.required('RELAY_HEALTH_PORT'),
+    },
+  };
+}
+
+/** Of those who wake the worker. */
+const readWorkerDoor = (reading: Reading) => ({
+  name: 'worker',
+  host: reading.required('WORKER_HOST'),
+  port: reading.required('WORKER_HEALTH_PORT'),
+});
 
 /** How Postern's own processes hand mail to the relay. */
 function readSubmission(reading: Reading) {

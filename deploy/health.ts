@@ -21,12 +21,15 @@ export async function listenHealth({
   log,
   ready,
   metrics,
+  knocked,
 }: {
   port: number;
   bind?: string;
   log: Log;
   ready: () => Promise<Readiness>;
   metrics?: () => Promise<string>;
+  /** Another process of Postern has something to do (deploy/knock.ts). */
+  knocked?: () => void;
 }): Promise<HealthListener> {
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
@@ -37,7 +40,10 @@ export async function listenHealth({
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://health');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (request.method === 'POST' && pathname === '/wake' && knocked) {
+      knocked();
+      response.writeHead(204).end();
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else if (pathname === '/livez') {
       sendJson(response, 200, { status: 'ok' });

@@ -1,6 +1,7 @@
 // What a process tells Prometheus: what it counts, what it looks up when asked, and how its Node is doing.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Log } from './log.ts';
+import { alwaysAwake, type Sleep } from './sleep.ts';
 
 type Name = `postern_${string}`;
 type Labels<Label extends string> = Readonly<Partial<Record<Label, string>>>;
@@ -25,6 +26,8 @@ export type Metrics = {
    */
   gauge<Label extends string = never>(
     description: Description<Label> & {
+      /** It is known without the database: looked up while the process sleeps, too. */
+      readonly whileAsleep?: true;
       readonly read: () => Promise<readonly { readonly labels?: Labels<Label>; readonly value: number }[]>;
     },
   ): void;
@@ -45,7 +48,11 @@ export type Metrics = {
 const eventLoopTimerMs = 100;
 
 /** Opens the metrics of one process. Besides its own there are `postern_process_…` and `postern_nodejs_…`. */
-export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metrics {
+export function openMetrics(
+  process: 'api' | 'relay' | 'worker',
+  log: Log,
+  sleep: Sleep = alwaysAwake,
+): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ process });
   let isAsked = false;
@@ -75,13 +82,15 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
       });
       return (given, value) => histogram.observe(given, value);
     },
-    gauge({ name, help, labels = [], read }) {
+    gauge({ name, help, labels = [], whileAsleep, read }) {
       new Gauge({
         name,
         help,
         labelNames: [...labels],
         registers: [registry],
         async collect() {
+          // What was read last: reading would wake the database, and nothing has changed.
+          if (sleep.isAsleep && !whileAsleep) return;
           // What is no longer there must not be told for ever. Without labels, reset alone would say 0.
           this.reset();
           this.remove({});
@@ -101,6 +110,7 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
         labelNames: [...labels],
         registers: [registry],
         async collect() {
+          if (sleep.isAsleep) return;
           try {
             const values = await read();
             this.reset();
@@ -116,4 +126,14 @@ export function openMetrics(process: 'api' | 'relay' | 'worker', log: Log): Metr
       return registry.metrics();
     },
   };
+}
+
+/** With IDLE=sleep: whether the process sleeps. */
+export function measureSleep(metrics: Metrics, sleep: Sleep): void {
+  metrics.gauge({
+    name: 'postern_asleep',
+    help: 'Whether this process sleeps because nothing is to be done (IDLE=sleep): 1 or 0. Meanwhile what is read from the database keeps its last value.',
+    whileAsleep: true,
+    read: async () => [{ value: sleep.isAsleep ? 1 : 0 }],
+  });
 }

@@ -239,7 +239,9 @@ create table heartbeat (
   process text not null,
   started_at timestamp with time zone not null default now(),
   seen_at timestamp with time zone not null default now(),
-  report jsonb storage 'e' not null default '{}'::jsonb
+  report jsonb storage 'e' not null default '{}'::jsonb,
+  asleep_since timestamp with time zone,
+  asleep_until timestamp with time zone
 ) with (toast_tuple_target=256, fillfactor=50);
 create table idempotency_key (
   principal text not null,

@@ -6,6 +6,8 @@ export type Heartbeats = {
   beat(q: Queryable): Promise<void>;
   /** Beats when the last time is long enough ago; never before the first `beat`. */
   beatWhenDue(q: Queryable): Promise<void>;
+  /** The next beat is due. */
+  hasten(): void;
 };
 
 /** A look that comes a little early must not leave it to the next one. */
@@ -21,6 +23,9 @@ export function openHeartbeats(instance: string, report: () => RelayReport): Hea
     beat: write,
     async beatWhenDue(q) {
       if (performance.now() >= nextAt) await write(q);
+    },
+    hasten() {
+      if (nextAt !== Number.POSITIVE_INFINITY) nextAt = 0;
     },
   };
 }

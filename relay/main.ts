@@ -8,12 +8,15 @@ import { listenTo } from '../deploy/bell.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readRelayEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
-import { openMetrics } from '../deploy/metrics.ts';
+import { longestSleepMs, openResting } from '../deploy/idle.ts';
+import { measureSleep, openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
+import { letGoWhenAsleep } from '../deploy/sleep.ts';
 import { openAlerts } from './alerts/alerts.ts';
 import { tellOfDisabledWebhooks } from './alerts/disabled-webhooks.ts';
 import { type Canaries, openCanaries } from './canary/canaries.ts';
+import { beatAsleep } from './client/status/heartbeat.ts';
 import { type Delivery, startDelivery } from './delivery/delivery.ts';
 import { detectPlatform, isInContainer } from './doctor/platform.ts';
 import { type Preflight, startPreflight } from './doctor/preflight.ts';
@@ -30,6 +33,9 @@ import { measureSuppressions } from './suppression-measures.ts';
 import { openTokens } from './tokens/tokens.ts';
 import { whereToType } from './verdict/where-to-type.ts';
 
+/** With IDLE=sleep: delivery reports are read at least so often. */
+const longestUnreadMs = 6 * 60 * 60_000;
+
 await runProcess(
   'relay',
   () => {
@@ -42,6 +48,16 @@ await runProcess(
   // Long because it starts the parts of the process one after the other, and each needs those before it.
   async ({ environment, log, resources, signal }) => {
     const instance = randomUUID();
+    let fallAsleep: () => Promise<number | undefined> = async () => undefined;
+    let beatNow = () => {};
+    const resting = resources.use(
+      openResting(environment.idle, [environment.workerDoor], {
+        log,
+        fallAsleep: () => fallAsleep(),
+        saysOther: () => beatNow(),
+      }),
+    );
+    const { sleep } = resting;
     const database = resources.use(
       openDatabase({
         ...environment.database,
@@ -49,13 +65,16 @@ await runProcess(
         max: 16,
         plansOnce: true,
         log,
+        mayPause: environment.idle.mode === 'sleep',
       }),
     );
+    letGoWhenAsleep(sleep, database);
     // Answers before the schema is there, so that whoever waits for the migration sees a process that lives.
     let submission: SubmissionListener | undefined;
     let preflight: Preflight | undefined;
     let delivery: Delivery | undefined;
-    const metrics = openMetrics('relay', log);
+    const metrics = openMetrics('relay', log, sleep);
+    measureSleep(metrics, sleep);
     measureQueue(metrics, database, () => delivery?.report());
     const suppressions = measureSuppressions(metrics);
     resources.use(
@@ -63,12 +82,19 @@ await runProcess(
         port: environment.healthPort,
         log,
         metrics: () => metrics.text(),
+        knocked: sleep.knocked,
         async ready() {
           if (!submission) return { ready: false, reason: 'not listening' };
-          await database.query('select 1');
+          if (!sleep.isAsleep) await database.query('select 1');
           const { sessions, waiting } = submission;
           // A provider that is away is no reason to be sent no mail: it is kept.
-          return { ready: true, sessions, waiting, mail: preflight?.report() ?? 'not examined yet' };
+          return {
+            ready: true,
+            sessions,
+            waiting,
+            mail: preflight?.report() ?? 'not examined yet',
+            ...(sleep.isAsleep && { asleep_since: sleep.since }),
+          };
         },
       }),
     );
@@ -102,14 +128,15 @@ await runProcess(
     const lanes = environment.providers.map(({ name }) => name);
     const asked = countTokenRequests(metrics, lanes);
     const tokens = openTokens({ database, instance, signal, asked });
-    const heartbeats = openHeartbeats(instance, () =>
-      describeRelay(
+    const heartbeats = openHeartbeats(instance, () => ({
+      ...describeRelay(
         environment,
         platform.id,
         delivery?.report() ?? { lanes: [], routes: [] },
         preflight?.report(),
       ),
-    );
+      ...resting.says(),
+    }));
     const started = await startDelivery({
       database,
       environment,
@@ -120,8 +147,13 @@ await runProcess(
       tokens,
       alert: alerts.raise,
       beat: heartbeats.beatWhenDue,
+      sleep,
     });
     delivery = started;
+    beatNow = () => {
+      heartbeats.hasten();
+      started.look();
+    };
     // Both at once: each needs most of the time a stopping process has, and neither waits for the other. What is
     // accepted while delivery has ended is committed, and the next relay finds it.
     const stops: AsyncDisposable[] = [started];
@@ -139,6 +171,7 @@ await runProcess(
       log,
       metrics,
       handOff: started.offer,
+      sleep,
       committed(mails, isWaiting) {
         started.took(mails);
         if (isWaiting) started.wake();
@@ -147,7 +180,7 @@ await runProcess(
     stops.push(submission);
     let canaries: Canaries | undefined;
     if (environment.bounceMailbox) {
-      canaries = openCanaries({ environment, database, log, queued: started.wake });
+      canaries = openCanaries({ environment, database, log, queued: started.wake, sleep });
       stops.push(
         canaries,
         startMailboxReader({
@@ -160,6 +193,7 @@ await runProcess(
           counted: measureMailbox(metrics, database),
           suppressed: suppressions.byReport,
           canaries,
+          sleep,
         }),
       );
     }
@@ -171,6 +205,7 @@ await runProcess(
       platform,
       tokens,
       alert: alerts.raise,
+      sleep,
     });
     stops.push(preflight);
     const domains = watchDomains({
@@ -179,19 +214,28 @@ await runProcess(
       log,
       alert: alerts.raise,
       isStandIn: () => preflight?.report()?.stand_in,
+      sleep,
     });
     stops.push(domains);
-    resources.use(
-      listenTo('relay', database, (about) => {
-        started.look();
-        if (about === 'mail') return;
-        preflight?.lookForRequests();
-        domains.look();
-        submission?.lookAtKeys();
-        canaries?.look();
-        void tellOfDisabledWebhooks({ database, log, alert: alerts.raise, lane: lanes[0] ?? 'SMTP' });
-      }),
-    );
+    const heard = (about: string) => {
+      sleep.knocked();
+      started.look();
+      if (about === 'mail') return;
+      preflight?.lookForRequests();
+      domains.look();
+      submission?.lookAtKeys();
+      canaries?.look();
+      void tellOfDisabledWebhooks({ database, log, alert: alerts.raise, lane: lanes[0] ?? 'SMTP' });
+    };
+    resources.use(listenTo('relay', database, heard, sleep));
+    fallAsleep = async () => {
+      const dueInMs = Math.min(
+        (await started.dueInMs()) ?? longestSleepMs,
+        environment.bounceMailbox ? longestUnreadMs : longestSleepMs,
+      );
+      if (dueInMs <= environment.idle.afterMs) return undefined;
+      return (await beatAsleep(database, instance, dueInMs)) ? dueInMs : undefined;
+    };
     log.info(
       { event: 'started', port: submission.port, tlsPort: submission.tlsPort, instance },
       'Relay listening',

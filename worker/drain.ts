@@ -3,6 +3,7 @@
 // Any number of workers do this at once; the email row is the fence between them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable } from '../deploy/database.ts';
+import { alwaysAwake, type Sleep } from '../deploy/sleep.ts';
 import type { ClaimedEmail } from '../relay/client/email/claimed.ts';
 import { bytesOf } from '../relay/client/email/claimed.ts';
 import { claimDueEmails, defaultLeaseSeconds, handBack } from '../relay/client/outbox/claim.ts';
@@ -60,6 +61,7 @@ export function startDrain(
     signal,
     answered = () => {},
     now = () => performance.now(),
+    sleep: rest = alwaysAwake,
   }: {
     concurrency: number;
     pollIntervalMs: number;
@@ -68,6 +70,7 @@ export function startDrain(
     answered?: (outcome: HandOverResult['outcome'], latenessMs: number) => void;
     /** Milliseconds of a clock that only goes forward. */
     now?: () => number;
+    sleep?: Sleep;
   },
 ): Drain {
   const { database, log } = deps;
@@ -83,6 +86,8 @@ export function startDrain(
 
   async function sweepUntilStopped(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await rest.untilAwake(stopping.signal);
+      if (stopping.signal.aborted) break;
       const asked = sleepers;
       sleepers = [];
       let sleepMs: number;
@@ -120,6 +125,8 @@ export function startDrain(
       { dueInMs },
       'EMAIL SCHEDULER - Checking for scheduled emails',
     );
+    rest.stir();
+    using _ = rest.stayAwake();
     const claimed = await drain();
     workedAt = now();
     return claimed > 0 && relayAway === null ? 0 : pauseInVainMs;

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Logger, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Database } from '../deploy/database.ts';
 import type { Log } from '../deploy/log.ts';
+import { alwaysAwake, type Sleep } from '../deploy/sleep.ts';
 
 // Explicit identifiers: renaming a task must not make graphile-worker forget when it last ran. `fill` catches up
 // on one missed minute after an outage, no more.
@@ -31,13 +32,25 @@ export type Tasks = { readonly drain: () => Promise<void>; readonly housekeeping
  * updates its own schema. It keeps polling through an outage of PostgreSQL, but ends when one hits its start or
  * the storing of a job's fate: then it is started again.
  */
-export function startJobs({ database, log, tasks }: { database: Database; log: Log; tasks: Tasks }): Jobs {
+export function startJobs({
+  database,
+  log,
+  tasks,
+  sleep = alwaysAwake,
+}: {
+  database: Database;
+  log: Log;
+  tasks: Tasks;
+  sleep?: Sleep;
+}): Jobs {
   const stopping = new AbortController();
   let pool: string | null = null;
   let stop: (() => Promise<void>) | undefined;
 
   async function keepRunning(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await sleep.untilAwake(stopping.signal);
+      if (stopping.signal.aborted) return;
       try {
         const events: WorkerEvents = new EventEmitter();
         events.on('pool:create', ({ workerPool }) => {
@@ -66,7 +79,7 @@ export function startJobs({ database, log, tasks }: { database: Database; log: L
           },
         });
         stop = () => runner.stop();
-        if (stopping.signal.aborted) await runner.stop();
+        if (stopping.signal.aborted || sleep.isAsleep) await runner.stop();
         await runner.promise;
       } catch (error) {
         if (!stopping.signal.aborted) log.warn({ err: error }, 'Job runner stopped; starting it again');
@@ -77,6 +90,9 @@ export function startJobs({ database, log, tasks }: { database: Database; log: L
     }
   }
 
+  sleep.onChange((isAsleep) => {
+    if (isAsleep) stop?.().catch((error) => log.warn({ err: error }, 'Job runner did not stop cleanly'));
+  });
   const running = keepRunning();
   return {
     get pool() {

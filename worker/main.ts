@@ -7,15 +7,18 @@ import { measureBudgets, openBudget, roomForBodies } from '../deploy/budget.ts';
 import { openDatabase } from '../deploy/database.ts';
 import { readWorkerEnvironment, scrubEnvironment } from '../deploy/environment.ts';
 import { listenHealth } from '../deploy/health.ts';
-import { openMetrics } from '../deploy/metrics.ts';
+import { longestSleepMs, openResting } from '../deploy/idle.ts';
+import { measureSleep, openMetrics } from '../deploy/metrics.ts';
 import { awaitSchema } from '../deploy/migrate.ts';
 import { runProcess } from '../deploy/process.ts';
 import { openAddressPolicy } from '../deploy/public-address.ts';
-import { every } from '../deploy/repeat.ts';
+import { everyWhileAwake, letGoWhenAsleep } from '../deploy/sleep.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openHandOver } from '../relay/client/outbox/hand-over.ts';
 import { largestHandOver } from '../relay/client/outbox/hand-over-email.ts';
-import { beat, slowBeatMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
+import { nextDueInMs } from '../relay/client/outbox/outbox.ts';
+import { beat, beatAsleep, slowBeatMs, type WorkerReport } from '../relay/client/status/heartbeat.ts';
+import { findDueWebhooks } from '../relay/client/webhook/outgoing.ts';
 import { startDrain } from './drain.ts';
 import { keepHouse, openHousekeeping, releaseOnceConfigured } from './housekeeping.ts';
 import { startJobs } from './jobs.ts';
@@ -29,6 +32,8 @@ import { startWebhooks } from './webhooks/webhooks.ts';
 // several workers may share one.
 const sessionsEach = 16;
 const mostSessions = 128;
+/** With IDLE=sleep: it keeps house before it sleeps, unless it did so this short a time ago. */
+const houseEveryMs = 60 * 60_000;
 
 await runProcess(
   'worker',
@@ -47,14 +52,27 @@ await runProcess(
     };
     const from = environment.from && { address: environment.from.email, name: environment.from.name };
 
+    const instance = randomUUID();
+    let fallAsleep: () => Promise<number | undefined> = async () => undefined;
+    let beatNow = () => {};
+    const resting = resources.use(
+      openResting(environment.idle, [environment.idle.relay], {
+        log,
+        fallAsleep: () => fallAsleep(),
+        saysOther: () => beatNow(),
+      }),
+    );
+    const { sleep } = resting;
     const database = resources.use(
       openDatabase({
         ...environment.database,
         applicationName: 'postern-worker',
         max: concurrency + 5,
         log,
+        mayPause: environment.idle.mode === 'sleep',
       }),
     );
+    letGoWhenAsleep(sleep, database);
     await awaitSchema(database, { log, signal });
 
     const handOver = resources.use(
@@ -67,7 +85,8 @@ await runProcess(
         log,
       }),
     );
-    const metrics = openMetrics('worker', log);
+    const metrics = openMetrics('worker', log, sleep);
+    measureSleep(metrics, sleep);
     const budget = openBudget(roomForBodies(largestHandOver));
     measureBudgets(metrics, { 'hand-overs': budget });
     measureOutbox(metrics, database);
@@ -79,6 +98,7 @@ await runProcess(
           pollIntervalMs,
           signal,
           answered: measureHandOvers(metrics),
+          sleep,
         },
       ),
     );
@@ -91,22 +111,47 @@ await runProcess(
         scheduleMs: environment.webhookRetryScheduleMs,
         userAgent: `Postern/${packageJson.version}`,
         attempted: measureAttempts(metrics),
+        sleep,
       }),
     );
-    resources.use(listenTo('worker', database, () => void drain.wake()));
+    const heard = () => {
+      sleep.knocked();
+      void drain.wake();
+    };
+    resources.use(listenTo('worker', database, heard, sleep));
     const tick = openHousekeeping(database, { retention, log, signal });
+    let keptHouseAt = Number.NEGATIVE_INFINITY;
+    const housekeeping = async () => {
+      using _ = sleep.stayAwake();
+      await keepHouse(tick, signal);
+      keptHouseAt = performance.now();
+    };
     const jobs = resources.use(
       startJobs({
         database,
         log,
         tasks: {
           drain: () => drain.wake(),
-          housekeeping: () => keepHouse(tick, signal),
+          housekeeping,
         },
+        sleep,
       }),
     );
+    fallAsleep = async () => {
+      // While it sleeps its crontab does nothing.
+      if (performance.now() - keptHouseAt > houseEveryMs) {
+        void housekeeping().catch((error) => log.warn({ err: error }, 'Housekeeping failed'));
+        return undefined;
+      }
+      const dueInMs = Math.min(
+        (await nextDueInMs(database)) ?? longestSleepMs,
+        ...(await findDueWebhooks(database)).due.map((webhook) => webhook.dueInMs),
+        longestSleepMs,
+      );
+      if (dueInMs <= environment.idle.afterMs) return undefined;
+      return (await beatAsleep(database, instance, dueInMs)) ? dueInMs : undefined;
+    };
 
-    const instance = randomUUID();
     const report = (): WorkerReport => {
       const { lastSweepMsAgo, handedOver, relayAway } = drain.report();
       return {
@@ -114,6 +159,7 @@ await runProcess(
         last_sweep_ms_ago: lastSweepMsAgo,
         handed_over: handedOver,
         relay_away: relayAway,
+        ...resting.says(),
       };
     };
     // One transaction, because a system at rest does hardly anything but this.
@@ -132,16 +178,19 @@ await runProcess(
         void drain.wake();
       }
     };
-    const beating = every(slowBeatMs, () =>
+    const beating = everyWhileAwake(sleep, slowBeatMs, () =>
       atEachBeat().catch((error) => log.warn({ err: error }, 'Worker heartbeat failed')),
     );
     resources.defer(() => beating.stop());
+    beatNow = beating.now;
 
     resources.use(
       await listenHealth({
         port: environment.healthPort,
         log,
+        knocked: sleep.knocked,
         ready: async () => {
+          if (sleep.isAsleep) return { ready: true, asleep_since: sleep.since, ...report() };
           await database.query('select 1');
           return { ready: true, ...report() };
         },

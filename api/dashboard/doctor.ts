@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { Database } from '../../deploy/database.ts';
 import { askDoctor, readDoctorRun } from '../../relay/client/status/doctor.ts';
-import { emailStatus } from '../../relay/client/status/heartbeat.ts';
+import { emailStatus, isAway } from '../../relay/client/status/heartbeat.ts';
 import { startEvents, writeEvent } from '../event-stream.ts';
 
 const pollEveryMs = 200;
@@ -16,7 +16,7 @@ export async function sendExamination(database: Database, response: Response): P
   startEvents(response, { cacheControl: 'no-store, no-transform' });
   const send = (event: string, data: unknown) => writeEvent(response, event, JSON.stringify(data));
 
-  if ((await emailStatus(database)).relay !== 'running') {
+  if (isAway((await emailStatus(database)).relay)) {
     send('problem', {
       title: 'The relay is not running',
       detail: 'The doctor runs inside the relay. Start the relay, or read its log.',

@@ -23,7 +23,7 @@ export const emailStatusView = z
     configured: z.boolean(),
     missing: z.array(z.string()).meta({ description: 'Required variables that are missing or blank.' }),
     hint: z.string().optional(),
-    relay: z.enum(['running', 'silent', 'never seen']),
+    relay: z.enum(['running', 'asleep', 'silent', 'never seen']),
     scheduler: z.strictObject({ running: z.boolean(), last_tick: instant.nullable() }),
     preflight: z.strictObject(preflightShape).nullable().meta({
       description: 'The result of the last examination of the provider connection; null before the first.',

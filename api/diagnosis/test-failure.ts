@@ -2,7 +2,7 @@
 import type { Database } from '../../deploy/database.ts';
 import type { Delivery } from '../../relay/client/email/delivery.ts';
 import { readCauses } from '../../relay/client/status/causes.ts';
-import { emailStatus, type LaneReport } from '../../relay/client/status/heartbeat.ts';
+import { emailStatus, isAway, type LaneReport } from '../../relay/client/status/heartbeat.ts';
 import { type Stage, type Status, stages, type TimelineEvent } from '../../relay/client/vocabulary.ts';
 
 /** One stage of the conversation with one route. */
@@ -29,7 +29,7 @@ export type TestFailure = {
 /** What makes sending pointless before it begins. */
 export async function findConfigurationFault(database: Database): Promise<TestFailure | undefined> {
   const { relay, configured, missing, hint, report } = await emailStatus(database);
-  if (relay !== 'running') return relayAway;
+  if (isAway(relay)) return relayAway;
   if (configured) return undefined;
   const problem = report?.problems.find(({ severity }) => severity === 'problem') as
     | { variable: string; problem: string; fix: string; cause: string }

@@ -81,6 +81,7 @@ export async function makePlan(wishes: Readonly<Record<string, string>>, folder:
     RELAY_HOST: '127.0.0.1',
     RELAY_PORT: String(relayPort),
     RELAY_HEALTH_PORT: String(relayHealthPort),
+    WORKER_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(workerHealthPort),
     ...provider?.settings,
   };

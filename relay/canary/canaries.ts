@@ -5,7 +5,7 @@ import type { Database, Queryable } from '../../deploy/database.ts';
 import { isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import type { Log } from '../../deploy/log.ts';
-import { every } from '../../deploy/repeat.ts';
+import { alwaysAwake, everyWhileAwake, type Sleep } from '../../deploy/sleep.ts';
 import { newQueueId } from '../client/queue-id.ts';
 import {
   askDailyCanaries,
@@ -25,6 +25,7 @@ type Open = {
   readonly log: Log;
   /** Called when one waits in the queue. */
   readonly queued: () => void;
+  readonly sleep?: Sleep;
 };
 
 export type ReturnedMail = {
@@ -47,13 +48,13 @@ export type Canaries = AsyncDisposable & {
 
 const lookEveryMs = 10 * 60_000;
 
-export function openCanaries({ environment, database, log, queued }: Open): Canaries {
+export function openCanaries({ environment, database, log, queued, sleep = alwaysAwake }: Open): Canaries {
   const { from, providers, bounceMailbox, canaryTo } = environment;
   const own = bounceMailbox?.user.includes('@') ? bounceMailbox.user : from?.email;
   const senders = [from?.email, ...providers.flatMap(({ allowedSenders }) => allowedSenders)].filter(
     (sender): sender is string => sender?.includes('@') === true && !sender.startsWith('*'),
   );
-  const looking = every(lookEveryMs, look);
+  const looking = everyWhileAwake(sleep, lookEveryMs, look);
 
   async function look(): Promise<void> {
     if (own === undefined || providers.length === 0) return;

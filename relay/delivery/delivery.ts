@@ -3,6 +3,7 @@
 import type { Database, Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
+import { alwaysAwake, type Sleep } from '../../deploy/sleep.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { announceLanes, laneKey } from '../lane-state/lanes.ts';
 import { openTokens, type Tokens } from '../tokens/tokens.ts';
@@ -19,6 +20,7 @@ import { leaveSlots } from './lanes/share.ts';
 import { refreshLanes } from './lanes/share-connections.ts';
 import { type Maintenance, startMaintenance } from './maintenance.ts';
 import { openNoticeWriter } from './notices/owed.ts';
+import { nextDueMs, readAgenda } from './queue/agenda.ts';
 import { watchLeases } from './queue/lease-watch.ts';
 import { openMarks } from './queue/marks.ts';
 import { openRecollection, remember, type TakenMail } from './queue/recollection.ts';
@@ -38,6 +40,8 @@ export type Delivery = AsyncDisposable & {
   look(): void;
   /** New mail was answered with 250 by this process. */
   took(mails: readonly TakenMail[]): void;
+  /** When the next thing is due, in milliseconds; undefined when nothing is. */
+  dueInMs(): Promise<number | undefined>;
   /** What the heartbeat publishes about routes and lanes. No secrets. */
   report(): DeliveryReport;
 };
@@ -57,6 +61,7 @@ type Start = {
   readonly tokens?: Tokens;
   /** What else this relay says in the transaction in which it says that it lives. */
   readonly beat?: (tx: Queryable) => Promise<void>;
+  readonly sleep?: Sleep;
   /** Shortened by tests only. */
   readonly timeouts?: Partial<Timeouts>;
 };
@@ -70,6 +75,7 @@ export async function startDelivery({
   environment,
   metrics,
   beat = async () => {},
+  sleep = alwaysAwake,
   ...start
 }: Start): Promise<Delivery> {
   const { database, log } = start;
@@ -131,7 +137,7 @@ export async function startDelivery({
     database,
     environment.providers.map((provider) => ({ key: laneKey(provider), ...provider })),
   );
-  const maintained = startMaintenance({ ...parts, dispatcher, leaseWatch, notices, beat });
+  const maintained = startMaintenance({ ...parts, dispatcher, leaseWatch, notices, beat, sleep });
   maintenance = maintained;
 
   return {
@@ -140,6 +146,16 @@ export async function startDelivery({
     look: maintained.look,
     took: recollection.took,
     report: () => reportOf(lanes),
+    async dueInMs() {
+      if (dispatcher.hasMail || lanes.some(({ active }) => active > 0)) return 0;
+      return nextDueMs(
+        await readAgenda(
+          database,
+          lanes.map(({ key }) => key),
+        ),
+        { isConfigured: lanes.length > 0, hasFrom: environment.from !== undefined },
+      );
+    },
 
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('This relay is stopping'));

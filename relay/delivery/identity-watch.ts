@@ -21,13 +21,14 @@ export type IdentityWatch = {
   readonly isAsking: boolean;
 };
 
-/** Rows of relays that say nothing for an hour are removed (lanes/share.ts). */
-const rowsLastMs = 50 * 60_000;
+/** Rows of relays that say nothing for two days are removed (lanes/share.ts); one that sleeps says nothing for a day. */
+const rowsLastMs = 47 * 60 * 60_000;
 
 export function watchIdentity(context: DeliveryContext, recollection: Recollection): IdentityWatch {
   const { database, instance } = context;
   /** When this relay last said that it lives, as PostgreSQL acknowledged it. */
   let acknowledged: Date | undefined;
+  let acknowledgedAt = performance.now();
   let server: ServerIdentity | undefined;
   let known: readonly string[] = [];
   let checkedSessions = -1;
@@ -44,7 +45,11 @@ export function watchIdentity(context: DeliveryContext, recollection: Recollecti
     const found = await checkIdentity(database, {
       instance,
       known,
-      knowledge: { acknowledged, server },
+      // The database may have forgotten by now that this relay ever lived.
+      knowledge: {
+        acknowledged: performance.now() - acknowledgedAt < rowsLastMs ? acknowledged : undefined,
+        server,
+      },
       ...(ownSeenAt !== undefined && { ownSeenAt }),
     });
     const { judgement, current } = found;
@@ -90,6 +95,7 @@ export function watchIdentity(context: DeliveryContext, recollection: Recollecti
       if (isMissing(beat)) await look(beat.previousSeenAt);
       known = beat.replicas.map((replica) => replica.instance);
       acknowledged = beat.seenAt;
+      acknowledgedAt = performance.now();
     },
   };
 }

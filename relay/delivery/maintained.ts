@@ -1,5 +1,6 @@
 // What is looked after by the clock (maintenance.ts, chores.ts).
 import type { Queryable } from '../../deploy/database.ts';
+import type { Sleep } from '../../deploy/sleep.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
 import type { DeliveryContext } from './context.ts';
@@ -21,4 +22,5 @@ export type Maintained = {
   readonly notices: NoticeWriter;
   readonly background: Background;
   readonly beat: (tx: Queryable) => Promise<void>;
+  readonly sleep: Sleep;
 };

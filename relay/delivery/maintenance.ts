@@ -4,6 +4,7 @@
 import { ring } from '../../deploy/bell.ts';
 import type { Queryable } from '../../deploy/database.ts';
 import { every } from '../../deploy/repeat.ts';
+import { everyWhileAwake } from '../../deploy/sleep.ts';
 import { type Chores, holdBackup, openChores } from './chores.ts';
 import { probe } from './lanes/probes.ts';
 import { refreshLanes, type Share, shareConnections } from './lanes/share-connections.ts';
@@ -25,7 +26,7 @@ export type Maintenance = {
 };
 
 export function startMaintenance(maintained: Maintained): Maintenance {
-  const { context, lanes } = maintained;
+  const { context, lanes, sleep } = maintained;
   const { timeouts } = context;
   const renewing = every(timeouts.leaseMs / 3, () =>
     renew(maintained).catch((error) => context.failed(error, 'renewing leases')),
@@ -33,10 +34,20 @@ export function startMaintenance(maintained: Maintained): Maintenance {
   const chores = openChores(maintained);
   const tempo = openTempo(timeouts);
   const rarely = openRarely(maintained);
-  const looking = every(
+  sleep.onChange((isAsleep) => {
+    if (!isAsleep) return;
+    // Others may take them meanwhile.
+    for (const lane of lanes) {
+      lane.slots = 0;
+      lane.closeIdle();
+    }
+  });
+  const looking = everyWhileAwake(
+    sleep,
     () => tempo.pauseMs(),
     async () => {
       try {
+        if (isBusy(maintained)) sleep.stir();
         const agenda = await look(maintained, chores, rarely);
         tempo.looked(agenda, {
           isBusy: isBusy(maintained),
@@ -78,15 +89,25 @@ type Rarely = {
   callForHelp(tx: Queryable, agenda: Agenda, share: Share | undefined): Promise<void>;
 };
 
-function openRarely({ context, lanes }: Maintained): Rarely {
+function openRarely({ context, lanes, sleep }: Maintained): Rarely {
   const { pollMs, quietMs } = context.timeouts;
+  const isAnyOpen = () => lanes.some(({ isOpen }) => isOpen);
+  let sleptFrom: number | undefined;
+  let sleptMs = 0;
+  sleep.onChange((isAsleep) => {
+    // Asleep with an open lane mail could have left at any time.
+    if (isAsleep) sleptFrom = isAnyOpen() ? performance.now() : undefined;
+    else if (sleptFrom !== undefined) sleptMs += performance.now() - sleptFrom;
+    if (!isAsleep) sleptFrom = undefined;
+  });
   let tickedAt = Number.NEGATIVE_INFINITY;
   let calledAt = Number.NEGATIVE_INFINITY;
   return {
     async tick(tx) {
       const now = performance.now();
-      if (now - tickedAt < 40 * pollMs || !lanes.some(({ isOpen }) => isOpen)) return;
-      await tickOpen(tx);
+      if (now - tickedAt < 40 * pollMs || !isAnyOpen()) return;
+      await tickOpen(tx, sleptMs / 1_000);
+      sleptMs = 0;
       tickedAt = now;
     },
     async callForHelp(tx, { mail }, share) {

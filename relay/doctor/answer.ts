@@ -2,7 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
-import { every, type Repeating } from '../../deploy/repeat.ts';
+import type { Repeating } from '../../deploy/repeat.ts';
+import { everyWhileAwake, type Sleep } from '../../deploy/sleep.ts';
 import { type DoctorWalk, finishDoctorRun, takeDoctorRun, tellDoctorRun } from '../client/status/doctor.ts';
 import type { PreflightReport } from '../client/status/heartbeat.ts';
 import type { Examination, WalkReport } from './examination.ts';
@@ -15,6 +16,7 @@ type Answering = {
   readonly log: Log;
   readonly instance: string;
   readonly signal: AbortSignal;
+  readonly sleep: Sleep;
   readonly examineNow: (underWay: UnderWay) => Promise<{ examination: Examination; report: PreflightReport }>;
 };
 
@@ -23,8 +25,15 @@ const lookEveryMs = 30_000;
 const toldEveryMs = 150;
 
 /** Answers one after the other; `now` looks whether somebody asks. `signal` ends the answer under way. */
-export function answerDoctorRuns({ database, log, instance, signal, examineNow }: Answering): Repeating {
-  return every(lookEveryMs, async () => {
+export function answerDoctorRuns({
+  database,
+  log,
+  instance,
+  signal,
+  sleep,
+  examineNow,
+}: Answering): Repeating {
+  return everyWhileAwake(sleep, lookEveryMs, async () => {
     try {
       const id = await takeDoctorRun(database, instance);
       if (id !== undefined) await answer(id);

@@ -4,6 +4,7 @@
 import type { Database } from '../../deploy/database.ts';
 import type { ProviderReading, RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
+import { alwaysAwake, everyWhileAwake, type Sleep } from '../../deploy/sleep.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import type { PreflightReport } from '../client/status/heartbeat.ts';
 import { closeLane, laneKey } from '../lane-state/lanes.ts';
@@ -40,6 +41,7 @@ type Start = {
   readonly alert: (alert: Alert) => void;
   readonly controls?: Controls | false;
   readonly everyMs?: number;
+  readonly sleep?: Sleep;
 };
 
 const usualPauseMs = 3 * 60_000;
@@ -59,16 +61,18 @@ export function startPreflight({
   alert,
   controls,
   everyMs = usualPauseMs,
+  sleep = alwaysAwake,
 }: Start): Preflight {
   const stopping = new AbortController();
   let last: Examination | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = run();
+  let examinedAt = Number.NEGATIVE_INFINITY;
+  const examining = everyWhileAwake(sleep, everyMs, run);
   const answering = answerDoctorRuns({
     database,
     log,
     instance,
     signal: stopping.signal,
+    sleep,
     async examineNow(underWay) {
       const examination = await examineFor('person', underWay);
       return { examination, report: inShort(examination) };
@@ -76,17 +80,15 @@ export function startPreflight({
   });
 
   async function run(): Promise<void> {
+    // It has just woken, and what it found before it slept is as new as ever.
+    if (performance.now() - examinedAt < everyMs * 0.9) return;
+    using _ = sleep.stayAwake();
     try {
       await examineFor('preflight');
+      examinedAt = performance.now();
     } catch (error) {
       if (!stopping.signal.aborted)
         log.warn({ err: error, event: 'preflight' }, 'The preflight could not be finished');
-    } finally {
-      if (!stopping.signal.aborted) {
-        timer = setTimeout(() => {
-          running = run();
-        }, everyMs);
-      }
     }
   }
 
@@ -167,8 +169,7 @@ export function startPreflight({
     report: () => last && inShort(last),
     async [Symbol.asyncDispose]() {
       stopping.abort();
-      clearTimeout(timer);
-      await Promise.all([running, answering.stop()]);
+      await Promise.all([examining.stop(), answering.stop()]);
     },
   };
 }

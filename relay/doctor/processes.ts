@@ -52,6 +52,11 @@ export async function compareWithRelay(
   if (!relay) return ['No relay is running on this database: mail waits until one is started.'];
   const report = relay.report as RelayReport;
   const notes: string[] = [];
+  if (relay.asleepSince) {
+    notes.push(
+      `The relay is asleep since ${relay.asleepSince.toISOString()} because nothing is to be done (IDLE=sleep). It wakes when mail comes or is due.`,
+    );
+  }
   if (!report.configured) {
     notes.push(
       `The running relay has no usable provider${report.missing.length > 0 ? ` (missing there: ${report.missing.join(', ')})` : ''}: restart it with these settings.`,

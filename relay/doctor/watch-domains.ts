@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import type { Log } from '../../deploy/log.ts';
-import { every } from '../../deploy/repeat.ts';
+import { alwaysAwake, everyWhileAwake, type Sleep } from '../../deploy/sleep.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { seenSelectors } from '../client/status/canaries.ts';
 import { type DueDomain, nameDomains, storeDomain, takeDueDomain } from '../client/status/domains.ts';
@@ -26,6 +26,7 @@ type Start = {
   readonly isStandIn: () => boolean | undefined;
   /** Told of every look. */
   readonly looked?: (examination: DomainExamination) => void;
+  readonly sleep?: Sleep;
 };
 
 export type DomainWatch = AsyncDisposable & {
@@ -38,15 +39,27 @@ const lookEveryMs = 10 * 60_000;
 /** A relay that has just started has more urgent things to do. */
 const firstLookMs = 15_000;
 
-/** Nothing it meets ends the relay, and mail never waits for it. */
-export function watchDomains({ environment, database, log, alert, isStandIn, looked }: Start): DomainWatch {
+/**
+ * Nothing it meets ends the relay, and mail never waits for it.
+ *
+ * Long because its small functions share what it was started with and the look under way.
+ */
+export function watchDomains({
+  environment,
+  database,
+  log,
+  alert,
+  isStandIn,
+  looked,
+  sleep = alwaysAwake,
+}: Start): DomainWatch {
   const { from, providers, dnsResolvers } = environment;
   const stopping = new AbortController();
   const domains = sendingDomains(from?.email, providers).map(({ domain, host }) => ({
     domain,
     provider: (host !== undefined && providerOf(undefined, host, '')?.id) || null,
   }));
-  const looking = every(lookEveryMs, lookAtAll, { first: 'after a pause' });
+  const looking = everyWhileAwake(sleep, lookEveryMs, lookAtAll, { first: 'after a pause' });
   const first = setInterval(() => {
     if (isStandIn() === undefined) return;
     clearInterval(first);

@@ -5,6 +5,7 @@ import type { BounceMailbox } from '../../deploy/bounce-mailbox.ts';
 import { type Database, isUnavailable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import { every } from '../../deploy/repeat.ts';
+import { alwaysAwake, type Sleep } from '../../deploy/sleep.ts';
 import type { Alert } from '../alerts/alerts.ts';
 import { readReport } from '../bounces/read-report.ts';
 import { recordReport } from '../bounces/record-report.ts';
@@ -40,16 +41,30 @@ type Start = {
   readonly canaries?: CanaryReader;
   readonly times?: SessionTimes;
   readonly leaseMs?: number;
+  /** The mailbox is read while this process is awake. */
+  readonly sleep?: Sleep;
 };
 
 // Long because its small functions share the lease and what went wrong last.
 export function startMailboxReader(start: Start): MailboxReader {
-  const { mailbox, database, log, instance, times = usualTimes, leaseMs = 60_000 } = start;
+  const {
+    mailbox,
+    database,
+    log,
+    instance,
+    times = usualTimes,
+    leaseMs = 60_000,
+    sleep = alwaysAwake,
+  } = start;
   const place = placeOf(mailbox);
   const stopping = new AbortController();
   const { signal } = stopping;
   let isCautious = false;
   let hasSession = false;
+  let hangUp = () => {};
+  sleep.onChange((isAsleep) => {
+    if (isAsleep) hangUp();
+  });
 
   if (place === undefined) {
     log.error(
@@ -63,10 +78,13 @@ export function startMailboxReader(start: Start): MailboxReader {
 
   async function run(at: string): Promise<void> {
     while (!signal.aborted) {
+      await sleep.untilAwake(signal);
+      if (signal.aborted) break;
       try {
         if (await holdMailbox(database, key, instance, leaseMs)) await readFor(at);
       } catch (error) {
         if (signal.aborted) break;
+        if (sleep.isAsleep) continue;
         if (!isUnavailable(error)) await told(error);
         else log.debug({ err: error, event: 'mailbox' }, 'PostgreSQL is unavailable; the mailbox waits');
       }
@@ -78,6 +96,7 @@ export function startMailboxReader(start: Start): MailboxReader {
 
   async function readFor(at: string): Promise<void> {
     const lost = new AbortController();
+    hangUp = () => lost.abort();
     const renewing = every(
       leaseMs / 3,
       async () => {

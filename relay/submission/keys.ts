@@ -3,7 +3,7 @@
 // ends within a second on every relay. No mail costs a statement for that.
 import type { Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
-import { every } from '../../deploy/repeat.ts';
+import { alwaysAwake, everyWhileAwake, type Sleep } from '../../deploy/sleep.ts';
 import {
   type AllowedSenders,
   firstAddressOf,
@@ -56,14 +56,25 @@ const lookAgainMs = 15_000;
 const tryAgainMs = 1_000;
 
 /** Long because its small functions share the keys of the open sessions. */
-export function openKeys({ q, common, log }: { q: Queryable; common: SenderRule; log: Log }): Keys {
+export function openKeys({
+  q,
+  common,
+  log,
+  sleep = alwaysAwake,
+}: {
+  q: Queryable;
+  common: SenderRule;
+  log: Log;
+  sleep?: Sleep;
+}): Keys {
   const keys = new Map<string, Held>();
   const held = new Map<object, Held>();
   const over = new WeakSet<object>();
   let looks = 0;
   let isBehind = false;
 
-  const looking = every(
+  const looking = everyWhileAwake(
+    sleep,
     () => (held.size === 0 ? undefined : isBehind ? tryAgainMs : lookAgainMs),
     async () => {
       looks++;

@@ -6,6 +6,7 @@ import type { Database } from '../../deploy/database.ts';
 import type { RelayEnvironment } from '../../deploy/environment.ts';
 import { type Log, maskAddress } from '../../deploy/log.ts';
 import type { Metrics } from '../../deploy/metrics.ts';
+import { alwaysAwake, type Sleep } from '../../deploy/sleep.ts';
 import { normalizeAddress } from '../client/address/address.ts';
 import { isAllowedSender } from '../client/address/allowed-senders.ts';
 import { openLastUse } from '../client/keys/last-use.ts';
@@ -86,6 +87,7 @@ export async function listenSubmission({
   metrics,
   handOff,
   committed,
+  sleep = alwaysAwake,
 }: {
   settings: SubmissionSettings;
   allowedSenders: readonly string[];
@@ -95,6 +97,7 @@ export async function listenSubmission({
   metrics?: Metrics;
   handOff: HandOff;
   committed: Committed;
+  sleep?: Sleep;
 }): Promise<SubmissionListener> {
   const networks = openNetworks(
     settings.relayTrustedNetworks,
@@ -107,7 +110,16 @@ export async function listenSubmission({
   ]);
   const budget = openBudget(budgetBytes);
   if (metrics) measureBudgets(metrics, { messages: budget });
-  const acceptance = openAcceptance({ database, log, handOff, committed });
+  const acceptance = openAcceptance({
+    database,
+    log,
+    handOff(messages) {
+      // A client may take longer for a message than this process is awake without one.
+      sleep.stir();
+      return handOff(messages);
+    },
+    committed,
+  });
   const disabled = settings.relayTls ? neverOffered : [...neverOffered, 'STARTTLS'];
   const show = settings.logAddresses === 'full' ? (address: string) => address : maskAddress;
   const refusals = openRefusals({ database, log, metrics, show });
@@ -117,7 +129,7 @@ export async function listenSubmission({
     setBy: 'SMTP_ALLOWED_SENDERS',
     rewriteTo: rewriteAddressOf(settings, allowedSenders),
   };
-  const keys = openKeys({ q: database, common, log });
+  const keys = openKeys({ q: database, common, log, sleep });
   const limits = openLimits(database, log);
   const lastUse = openLastUse(database, log);
   const sendersOf = (session: object) => keys.of(session)?.senders ?? common;
@@ -175,8 +187,12 @@ export async function listenSubmission({
       session.disabledCommands = disabled;
       callback();
     },
-    onAuth: authenticate,
+    onAuth(auth, session, callback) {
+      sleep.stir();
+      authenticate(auth, session, callback);
+    },
     onMailFrom(address, session, callback) {
+      sleep.stir();
       const key = keys.of(session);
       if (key) lastUse.note(key.id);
       const refusal =

@@ -116,9 +116,14 @@ async function arrange(wishes: StackWishes, resources: AsyncDisposableStack): Pr
   const provider = await providerFor(wishes, resources);
   const secret = { api: invent(), relay: invent(), application: invent() };
   const relayPorts = await freePorts(wishes.relays);
+  const relayHealthPorts = await freePorts(wishes.relays);
+  const workerPorts = await freePorts(wishes.workers);
   const handOver = {
     RELAY_HOST: '127.0.0.1',
     RELAY_PORT: String(relayPorts[0]),
+    RELAY_HEALTH_PORT: String(relayHealthPorts[0]),
+    WORKER_HOST: '127.0.0.1',
+    WORKER_HEALTH_PORT: String(workerPorts[0]),
     RELAY_USER: 'postern',
     RELAY_PASSWORD: secret.relay,
     SMTP_FROM_EMAIL: provider?.user ?? '',
@@ -137,7 +142,7 @@ async function arrange(wishes: StackWishes, resources: AsyncDisposableStack): Pr
         ...wishes[name],
       },
     );
-  const relays = (await freePorts(wishes.relays)).map((healthPort, i) => {
+  const relays = relayHealthPorts.map((healthPort, i) => {
     const port = relayPorts[i] as number;
     return slot('relay', port, healthPort, {
       ...provider?.environment(wishes.mode),
@@ -147,7 +152,7 @@ async function arrange(wishes: StackWishes, resources: AsyncDisposableStack): Pr
       RELAY_USERS: `application:${secret.application}`,
     });
   });
-  const workers = (await freePorts(wishes.workers)).map((healthPort) =>
+  const workers = workerPorts.map((healthPort) =>
     slot('worker', healthPort, healthPort, { WORKER_HEALTH_PORT: String(healthPort) }),
   );
   const apis = (await freePorts(wishes.apis)).map((port) => {

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Connection, Database } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
 import type { AddressPolicy } from '../../deploy/public-address.ts';
+import { alwaysAwake, type Sleep } from '../../deploy/sleep.ts';
 import { findDueWebhooks } from '../../relay/client/webhook/outgoing.ts';
 import { type Delivering, drainEndpoint, type Outcome } from './drain-endpoint.ts';
 
@@ -16,7 +17,7 @@ const lookAfterDrainMs = 100;
 const drainLastsMs = 1_000;
 /** While there is no endpoint at all. */
 const lookWithoutEndpointMs = 30_000;
-const listenAgainMs = 5_000;
+const listenAgainMs = 1_000;
 /** What a stopping process gives to requests that are under way. */
 const stopMs = 5_000;
 
@@ -30,6 +31,7 @@ export function startWebhooks({
   scheduleMs,
   userAgent,
   attempted = () => {},
+  sleep = alwaysAwake,
 }: {
   database: Database;
   log: Log;
@@ -37,6 +39,7 @@ export function startWebhooks({
   scheduleMs: readonly number[];
   userAgent: string;
   attempted?: (outcome: Outcome, delayMs: number) => void;
+  sleep?: Sleep;
 }): Webhooks {
   const stopping = new AbortController();
   const ending = new AbortController();
@@ -63,6 +66,8 @@ export function startWebhooks({
 
   async function drain(id: string): Promise<void> {
     let isThrough = false;
+    sleep.stir();
+    using _ = sleep.stayAwake();
     try {
       await drainEndpoint(id, delivering);
       isThrough = true;
@@ -78,6 +83,8 @@ export function startWebhooks({
 
   async function keepLooking(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await sleep.untilAwake(stopping.signal);
+      if (stopping.signal.aborted) return;
       let sleepMs = lookEveryMs;
       try {
         sleepMs = await look();
@@ -95,14 +102,16 @@ export function startWebhooks({
 
   async function keepListening(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await sleep.untilAwake(stopping.signal);
+      if (stopping.signal.aborted) return;
       const connection = await listen().catch(() => undefined);
       if (connection) {
         // What was written before it listened.
         alarm.abort();
-        await Promise.race([connection.ended, aborted(stopping.signal)]);
+        if (!sleep.isAsleep) await Promise.race([connection.ended, aborted(stopping.signal), asleep.promise]);
         await Promise.resolve(connection[Symbol.asyncDispose]()).catch(() => {});
       }
-      await pause(listenAgainMs, undefined, { signal: stopping.signal }).catch(() => {});
+      if (!sleep.isAsleep) await pause(listenAgainMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   }
 
@@ -117,6 +126,11 @@ export function startWebhooks({
     }
   }
 
+  let asleep = Promise.withResolvers<void>();
+  sleep.onChange((isAsleep) => {
+    if (isAsleep) asleep.resolve();
+    else asleep = Promise.withResolvers<void>();
+  });
   const looking = keepLooking();
   const listening = keepListening();
   return {

@@ -5,7 +5,7 @@ import { html } from './html.js';
 import { useOverview } from './live.js';
 import { verdictOf } from './verdict.js';
 import { Verdict } from './verdict-card.js';
-import { ago, causeWords, count, plural, span, upTo } from './words.js';
+import { ago, at, causeWords, count, plural, span, upTo } from './words.js';
 
 export function Overview({ query }) {
   const { overview, isDatabaseAway } = useOverview();
@@ -140,6 +140,13 @@ function Mailbox({ mailbox, causes, now }) {
 const tlsWords = ({ tls_mode: mode }) =>
   ({ implicit: 'TLS', starttls: 'STARTTLS', none: 'without TLS' })[mode] ?? mode;
 
+function stateOf({ process, alive, asleepSince, startedAt, seenAt }, worker, now) {
+  if (!alive) return `not running, last seen ${ago(seenAt, now)}`;
+  if (asleepSince) return `asleep since ${at(asleepSince)}, nothing to do`;
+  const handedOver = process === 'worker' && worker?.handed_over;
+  return `running for ${span(now - new Date(startedAt))}${handedOver ? `, handed over ${count(handedOver)}` : ''}`;
+}
+
 function Processes({ overview }) {
   const { processes, worker, at } = overview;
   const now = new Date(at).getTime();
@@ -155,18 +162,10 @@ function Processes({ overview }) {
     <h2>Processes</h2>
     <ul class="facts-list">
       ${shown.map(
-        ({ instance, process, alive, startedAt, seenAt }) => html`<li key=${instance}>
-          <span class=${`dot ${alive ? 'good' : 'bad'}`} aria-hidden="true"></span>
-          <div><b>${process}</b> <span class="soft">${instance.slice(-6)}</span>
-            <div class="soft">${
-              alive
-                ? `running for ${span(now - new Date(startedAt))}${
-                    process === 'worker' && worker?.handed_over
-                      ? `, handed over ${count(worker.handed_over)}`
-                      : ''
-                  }`
-                : `not running, last seen ${ago(seenAt, now)}`
-            }</div>
+        (each) => html`<li key=${each.instance}>
+          <span class=${`dot ${each.alive ? 'good' : 'bad'}`} aria-hidden="true"></span>
+          <div><b>${each.process}</b> <span class="soft">${each.instance.slice(-6)}</span>
+            <div class="soft">${stateOf(each, worker, now)}</div>
           </div>
         </li>`,
       )}

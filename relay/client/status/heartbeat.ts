@@ -30,11 +30,36 @@ export async function beat(
     name: 'beat',
     text: `
       insert into heartbeat (instance, process, report) values ($1, $2, $3)
-      on conflict (instance) do update set seen_at = now(),
+      on conflict (instance) do update set seen_at = now(), asleep_since = null, asleep_until = null,
         -- What it says is stored apart, and written again only when it is something else.
         report = case when heartbeat.report = excluded.report then heartbeat.report else excluded.report end`,
     values: [instance, process, JSON.stringify(report)],
   });
+}
+
+/** A process that sleeps and did not come back by its own time is taken for dead this much later. */
+const oversleptSeconds = 60;
+
+/**
+ * The last beat of a process before it sleeps (IDLE=sleep).
+ *
+ * @returns false when it may not, because another process has not said that its knocks are answered: it might have
+ * something to tell that would be heard by nobody
+ */
+export async function beatAsleep(q: Queryable, instance: string, forMs: number): Promise<boolean> {
+  const { rowCount } = await q.query({
+    name: 'beat-asleep',
+    text: `
+      update heartbeat set seen_at = now(), asleep_since = now(),
+        asleep_until = now() + $2::float8 * interval '1 millisecond'
+      where instance = $1 and not exists (
+        select from heartbeat other
+        where other.instance <> $1 and not coalesce(other.report -> 'knocks' = 'true', false)
+          and (other.seen_at > now() - make_interval(secs => ${silentAfterSeconds})
+            or other.asleep_until > now() - make_interval(secs => ${oversleptSeconds})))`,
+    values: [instance, forMs],
+  });
+  return rowCount > 0;
 }
 
 export type Heartbeat = {
@@ -42,8 +67,10 @@ export type Heartbeat = {
   readonly process: ProcessName;
   readonly startedAt: Date;
   readonly seenAt: Date;
-  /** By the database's clock. */
+  /** By the database's clock. One that sleeps until a time that has not come is alive. */
   readonly alive: boolean;
+  /** Null while it is awake. */
+  readonly asleepSince: Date | null;
   readonly report: Readonly<Record<string, unknown>>;
 };
 
@@ -51,7 +78,12 @@ export type Heartbeat = {
 export async function readHeartbeats(q: Queryable, process?: ProcessName): Promise<Heartbeat[]> {
   const { rows } = await q.query<Heartbeat>(
     `select instance, process, started_at as "startedAt", seen_at as "seenAt", report,
-            seen_at > now() - make_interval(secs => $1) as alive
+            (seen_at > now() - make_interval(secs => $1)
+             -- Whoever is awake knocks at the others: who sleeps on does not live.
+             or coalesce(asleep_until > now() - make_interval(secs => ${oversleptSeconds}), false)
+               and not exists (select from heartbeat k where k.seen_at > now() - make_interval(secs => $1)
+                 and k.asleep_since is null and k.report -> 'knocks' = 'false')) as alive,
+            asleep_since as "asleepSince"
      from heartbeat where $2::text is null or process = $2
      order by alive desc, started_at desc`,
     [silentAfterSeconds, process ?? null],
@@ -79,6 +111,8 @@ export type RelayReport = {
   readonly preflight?: PreflightReport;
   /** Where delivery reports are read; missing while none are. */
   readonly mailbox?: MailboxAddress;
+  /** With IDLE=sleep: whether the processes that it wakes have answered. */
+  readonly knocks?: boolean;
 };
 
 /** A credential and whether it lets mail out. Times are RFC 3339. */
@@ -157,6 +191,8 @@ export type WorkerReport = {
   readonly handed_over: number;
   /** Why the relay does not take mail at the moment. */
   readonly relay_away: string | null;
+  /** With IDLE=sleep: whether the processes that it wakes have answered. */
+  readonly knocks?: boolean;
 };
 
 /** Reckoned back from the beat, so that the worker's clock does not matter. */
@@ -169,7 +205,7 @@ export type EmailStatus = {
   readonly configured: boolean;
   readonly missing: readonly string[];
   readonly hint?: string;
-  readonly relay: 'running' | 'silent' | 'never seen';
+  readonly relay: 'running' | 'asleep' | 'silent' | 'never seen';
   /** What the relay reported, as it was when it was last seen. */
   readonly report?: RelayReport;
   /** Whether anyone hands over scheduled mail, and when they last looked. */
@@ -179,6 +215,9 @@ export type EmailStatus = {
 const missingHint =
   "Set these in your deployment platform's environment variables (e.g. Coolify, Render), not only in .env.";
 const neverSeenHint = 'The relay has not started yet, so its settings are not known. Read its log.';
+
+/** One that sleeps is woken by whatever is asked of it. */
+export const isAway = (relay: EmailStatus['relay']): boolean => relay === 'silent' || relay === 'never seen';
 
 /** Whether mail can leave, as the relay process saw it at its start; the youngest living relay speaks for all. */
 export async function emailStatus(q: Queryable): Promise<EmailStatus> {
@@ -198,7 +237,7 @@ export async function emailStatus(q: Queryable): Promise<EmailStatus> {
     configured: report.configured,
     missing: report.missing,
     ...(report.missing.length > 0 ? { hint: missingHint } : {}),
-    relay: relay.alive ? 'running' : 'silent',
+    relay: relay.alive ? (relay.asleepSince ? 'asleep' : 'running') : 'silent',
     report,
     scheduler,
   };

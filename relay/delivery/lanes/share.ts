@@ -50,7 +50,7 @@ export async function meetReplicas(
         on conflict (instance) do update set busy = excluded.busy, seen_at = now()
         returning instance, busy, seen_at
       ), gone as (
-        delete from lane_replica where seen_at < now() - interval '1 hour'
+        delete from lane_replica where seen_at < now() - interval '2 days'
       )
       select instance, busy, seen_at as "seenAt", (select seen_at from before) as "previousSeenAt" from me
       union all

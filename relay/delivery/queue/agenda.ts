@@ -62,3 +62,18 @@ export async function readAgenda(q: Queryable, lanes: readonly string[]): Promis
   if (!agenda) throw new Error('PostgreSQL did not say what there is to do');
   return agenda;
 }
+
+/**
+ * When the first of it is due, in milliseconds; undefined when nothing is. A system that waits for this may sleep until
+ * then: mail for a lane that is closed is due, so it keeps it awake.
+ */
+export function nextDueMs(
+  { mail, lease, uncertain, notice, probe, isRestored, isUnconfigured }: Agenda,
+  { isConfigured, hasFrom }: { isConfigured: boolean; hasFrom: boolean },
+): number | undefined {
+  if (isRestored || (isConfigured && isUnconfigured)) return 0;
+  // Without a From no notice can be written, and without a provider no mail be sent.
+  const times = [isConfigured ? mail : null, lease, uncertain, hasFrom ? notice : null, probe];
+  const next = Math.min(...times.map((ms) => ms ?? Number.POSITIVE_INFINITY));
+  return next === Number.POSITIVE_INFINITY ? undefined : next;
+}

@@ -5,18 +5,20 @@ import type { Queryable } from '../../../deploy/database.ts';
 /** A gap shorter than this is a slow tick. */
 const slackSeconds = 30;
 
-/** Says that a lane is open now. */
-export async function tickOpen(q: Queryable): Promise<void> {
+/** Says that a lane is open now. @param sleptSeconds of them a relay that had nothing to do slept, with an open lane */
+export async function tickOpen(q: Queryable, sleptSeconds = 0): Promise<void> {
   await q.query({
     name: 'tick-open',
     text: `
       with before as (select last_open_at from open_clock for update),
       gap as (
         insert into lane_closure (from_at, until_at)
-        select last_open_at, now() from before where last_open_at < now() - ${slackSeconds} * interval '1 second'
+        select last_open_at, now() from before
+        where last_open_at < now() - (${slackSeconds} + $1::float8) * interval '1 second'
         on conflict (from_at) do update set until_at = greatest(lane_closure.until_at, excluded.until_at)
       )
       update open_clock set last_open_at = greatest(open_clock.last_open_at, now()) from before`,
+    values: [sleptSeconds],
   });
 }
 

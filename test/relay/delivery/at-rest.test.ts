@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { listenTo } from '../../../deploy/bell.ts';
 import { openDatabase } from '../../../deploy/database.ts';
-import { beat, readHeartbeats } from '../../../relay/client/status/heartbeat.ts';
+import { beat, beatAsleep, readHeartbeats } from '../../../relay/client/status/heartbeat.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -59,4 +59,34 @@ test('what a process says of itself is written again only when it is something e
   await say('another '.repeat(300));
   expect(await written()).not.toEqual(first);
   expect((await readHeartbeats(database))[0]?.report).toEqual({ words: 'another '.repeat(300) });
+});
+
+test('a process sleeps only when the others can wake it, and one that does not wake is not alive', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test' });
+  const [relay, api] = [randomUUID(), randomUUID()];
+  await beat(database, { instance: relay, process: 'relay', report: { knocks: true } });
+  await beat(database, { instance: api, process: 'api', report: {} });
+  const seen = async () =>
+    (await readHeartbeats(database, 'relay')).map(({ alive, asleepSince }) => [alive, asleepSince !== null]);
+  // As one with IDLE=normal, and one of an earlier release.
+  expect(await beatAsleep(database, relay, 60_000)).toBe(false);
+  await beat(database, { instance: api, process: 'api', report: { knocks: false } });
+  expect(await beatAsleep(database, relay, 60_000)).toBe(false);
+  expect(await seen()).toEqual([[true, false]]);
+
+  await beat(database, { instance: api, process: 'api', report: { knocks: true } });
+  expect(await beatAsleep(database, relay, 3_600_000)).toBe(true);
+  await given.query(`update heartbeat set seen_at = now() - interval '50 minutes' where process = 'relay'`);
+  expect(await seen()).toEqual([[true, true]]);
+  // The api has knocked in vain.
+  await beat(database, { instance: api, process: 'api', report: { knocks: false } });
+  expect(await seen()).toEqual([[false, true]]);
+  await beat(database, { instance: api, process: 'api', report: { knocks: true } });
+  await given.query(
+    `update heartbeat set asleep_until = now() - interval '2 minutes' where process = 'relay'`,
+  );
+  expect(await seen()).toEqual([[false, true]]);
+  await beat(database, { instance: relay, process: 'relay', report: { knocks: true } });
+  expect(await seen()).toEqual([[true, false]]);
 });
