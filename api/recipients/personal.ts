@@ -96,7 +96,7 @@ export const apiTables: Readonly<Record<string, PersonalTable>> = {
     keyType: 'uuid',
     columns: { words: { own: 'written again from the mail' } },
   },
-  mail_hour: { key: 'hour', keyType: 'timestamptz', columns: {} },
+  mail_hour: { key: 'hour', keyType: 'timestamptz', columns: { delays: { never: 'numbers' } } },
   mail_minute: { key: 'minute', keyType: 'timestamptz', columns: {} },
   postern_migration: { key: 'id', keyType: 'integer', columns: { name: fixed, checksum: digest } },
 };

@@ -134,6 +134,10 @@ async function fill() {
     `insert into sender_hold (lane, sender, cause, detail, next_probe_at) values ('l', 's@example.com', 'x', $1, now())`,
     [words],
   );
+  await api.query(
+    `insert into dashboard_user (id, name, role, issuer, subject) values (gen_random_uuid(), $1, 'view', 'https://id.example.com', 's')`,
+    [person],
+  );
   await api.query(`insert into sign_in (lane, worked, reply) values ('l', false, $1)`, [words]);
   await api.query(
     `insert into unknown_reply (fingerprint, template, cause) values ('\\x01', $1, 'unknown')`,
