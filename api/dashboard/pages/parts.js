@@ -42,9 +42,11 @@ export const Fault = ({ error }) =>
     ? html`<div class="fault" role="alert">
         <strong>${error.message}</strong>
         ${error.body?.fix && html`<p>${error.body.fix}</p>`}
-        ${(error.body?.errors ?? []).map(
-          ({ pointer, detail }) => html`<div><code>${pointer?.replace('#/', '')}</code> ${detail}</div>`,
-        )}
+        ${(error.body?.errors ?? [])
+          .filter(({ detail }) => !error.message.includes(detail))
+          .map(
+            ({ pointer, detail }) => html`<div><code>${pointer?.replace('#/', '')}</code> ${detail}</div>`,
+          )}
       </div>`
     : null;
 

@@ -73,7 +73,11 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
   /** What the relay would have written. */
   async function fill() {
     for (let n = 0; n < 30; n++) await insert({ subject: `Letter ${n}` });
-    const unsure = await insert({ subject: 'Unsure', tags: [{ name: 'app', value: 'shop' }] });
+    const unsure = await insert({
+      subject: 'Unsure',
+      tags: [{ name: 'app', value: 'shop' }],
+      stream: 'receipts',
+    });
     await dashboard.query(
       `update email set status = 'uncertain', queue_id = 'UNSURE', accepted_at = now(), next_hand_over_at = null where id = $1`,
       [unsure],
@@ -257,6 +261,10 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
 
   test('what nobody knows is decided by a person, who may take it back for a moment; sending again leads to the new mail', async () => {
     await page.goto(`${dashboard.base}/emails?tag=app:shop`);
+    await page.getByRole('link', { name: 'stream receipts' }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('link', { name: 'stream receipts' }).click();
+    await until(() => new URL(page.url()).search === '?stream=receipts');
     await page.getByRole('link', { name: 'Unsure' }).click();
     const resolve = page.getByRole('region', { name: 'Did it arrive?' });
     await resolve.getByRole('button', { name: 'It arrived' }).click();
