@@ -127,7 +127,7 @@ function Cells({ email, causes, isChosen, onToggle }) {
     <td class="main"><div class="line"><a class="subject" href=${mailPath(email)}>${subject}</a>
       ${(email.tags.length > 0 || email.stream) && html`<span class="tags"><${Labels} tags=${email.tags} stream=${email.stream} /></span>`}</div>
       ${why && html`<div class="why" title=${why}>${why}</div>`}</td>
-    <td class="to" title=${to?.address}>${to?.address}${email.recipient_count > 1 && html` <span class="soft">+${count(email.recipient_count - 1)}</span>`}</td>
-    <td class="by soft">${email.source === 'smtp' ? html`<span title="Submitted over SMTP">SMTP</span> ${email.credential}` : email.kind}</td>
+    <td class="to" title=${to?.address}><div class="line"><span class="cut">${to?.address}</span>${email.recipient_count > 1 && html` <span class="soft">+${count(email.recipient_count - 1)}</span>`}</div></td>
+    <td class="by soft" title=${email.credential}>${email.source === 'smtp' ? html`<span title="Submitted over SMTP">SMTP</span> ${email.credential}` : email.kind}</td>
     <td class="when">${isLater ? html`<${Time} time=${email.due_at} relative />` : html`<${Time} time=${email.created_at} />`}</td>`;
 }

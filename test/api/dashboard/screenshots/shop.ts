@@ -50,10 +50,10 @@ export async function fillShop(stack: Stack): Promise<void> {
   await makeKeys(stack);
   await makePeople(stack);
   await makeCustomers(stack);
+  await schedule(stack);
   await sendDay(stack);
   await submitOverSmtp(stack);
   await settle(stack);
-  await schedule(stack);
   await writeWeek(stack);
   await writeWebhooks(stack);
   await writeDomain(stack);
