@@ -1,5 +1,6 @@
 // Reading the audit list.
 import type { Queryable } from '../../deploy/database.ts';
+import { isEmailId } from '../dashboard/place.ts';
 import type { Actor } from './actor.ts';
 import type { ObjectKind, State } from './state.ts';
 
@@ -31,6 +32,8 @@ export type EntrySearch = {
 
 /** One more than asked for, so that it is known whether there is a next page; the newest first. */
 export async function findEntries(q: Queryable, search: EntrySearch): Promise<EntryRow[]> {
+  const isId = search.actor !== undefined && isEmailId(search.actor);
+  // Not named, so that it is planned for the filters that are set.
   const { rows } = await q.query<EntryRow>(
     `select e.id, e.at, e.actor_kind as "actorKind", e.actor_id as "actorId", coalesce(u.name, k.name) as "actorName",
        e.act, e.object_kind as "objectKind", e.object_id as "objectId",
@@ -44,7 +47,8 @@ export async function findEntries(q: Queryable, search: EntrySearch): Promise<En
      left join dashboard_user u on e.actor_kind = 'person' and u.id = e.actor_id
      left join api_key k on e.actor_kind = 'key' and k.id = e.actor_id
      where ($2::uuid is null or e.id < $2)
-       and ($3::text is null or e.actor_kind = $3 or e.actor_id::text = $3)
+       and ($3::text is null or e.actor_kind = $3)
+       and ($8::uuid is null or (e.actor_kind in ('person', 'key') and e.actor_id = $8))
        and ($4::text is null or e.act = $4)
        and ($5::text is null or e.object_id in ($5, encode(suppression_digest($5), 'hex')))
        and ($6::timestamptz is null or e.at >= $6) and ($7::timestamptz is null or e.at < $7)
@@ -52,11 +56,12 @@ export async function findEntries(q: Queryable, search: EntrySearch): Promise<En
     [
       search.limit + 1,
       search.after ?? null,
-      search.actor ?? null,
+      isId ? null : (search.actor ?? null),
       search.act ?? null,
       search.object ?? null,
       search.from ?? null,
       search.before ?? null,
+      isId ? search.actor : null,
     ],
   );
   return rows;

@@ -28,6 +28,7 @@ import { holdUnconfigured, releaseUnconfigured } from '../../relay/delivery/queu
 import { reapLeases } from '../../relay/delivery/queue/leases.ts';
 import { releaseLifted } from '../../relay/delivery/queue/lifted-holds.ts';
 import { resendUncertain } from '../../relay/delivery/queue/uncertain.ts';
+import { forgetAudit } from '../../worker/audit.ts';
 import { freshDatabase, type TestDatabase } from '../kit/database.ts';
 
 const rows = 20_000;
@@ -77,6 +78,8 @@ const fill = [
    select 'app', n, now() - n * interval '1 hour' from generate_series(1, ${rows}) n`,
   `insert into bounce_report (digest, outcome, read_at)
    select sha256(int4send(n)), 'matched', now() - interval '100 days' from generate_series(1, ${rows}) n`,
+  `insert into audit_entry (id, at, actor_kind, act)
+   select gen_random_uuid(), now() - interval '400 days', 'nobody', 'sign-in' from generate_series(1, ${rows}) n`,
   `insert into refusal (key, client, credential, stage, reason, sender, reply, count, last_at)
    select n, '192.0.2.0/24', 'app', 'rcpt', 'rate', '', '450 later', 1, now() - interval '91 days'
    from generate_series(1, ${rows}) n`,
@@ -147,6 +150,7 @@ test.each<[name: string, work: (q: Queryable) => Promise<unknown>, answer: unkno
   ['sweepParts', (q) => sweepParts(q, firstPart), expect.objectContaining({ count: 2_000 })],
   ['forgetLogins', (q) => forgetLogins(q), expect.any(Number)],
   ['forgetRefusals', (q) => forgetRefusals(q, 90 * day), 500],
+  ['forgetAudit', (q) => forgetAudit(q, 90 * day), 500],
   ['forgetReports', (q) => forgetReports(q, 90 * day), 500],
   ['forgetSubmissionKeys', (q) => forgetSubmissionKeys(q), 500],
   ['forgetDeliveries', (q) => forgetDeliveries(q), 500],

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditedActs, notAudited } from '../../../api/audit/acts.ts';
 import { differenceOf } from '../../../api/audit/state.ts';
+import { findEntries } from '../../../api/audit/store.ts';
 import { allOperations } from '../../../api/operations.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { insertEmail } from '../../../relay/client/email/insert.ts';
@@ -196,4 +197,26 @@ test('a difference names only what became different', () => {
     before: { c: ['x'] },
     after: { b: 2, c: ['y'] },
   });
+});
+
+test('what is asked for is found by an index, however long the list is', async () => {
+  await dashboard.query(
+    `insert into audit_entry (id, actor_kind, actor_id, act, object_kind, object_id)
+     select gen_random_uuid(), 'key', gen_random_uuid(), 'act-' || n % 100, 'email', gen_random_uuid()::text
+     from generate_series(1, 20000) n`,
+  );
+  await dashboard.query('analyze audit_entry');
+  const { rows } = await dashboard.query<{ actor_id: string; object_id: string }>(
+    "select actor_id, object_id from audit_entry where act = 'act-7' limit 1",
+  );
+  const read = `select sum(pg_stat_get_xact_tuples_returned(oid))::integer as read from pg_class
+    where relname like 'audit_entry%'`;
+  for (const search of [{ actor: rows[0]?.actor_id }, { object: rows[0]?.object_id }, { act: 'act-7' }, {}]) {
+    await dashboard.database.transaction(async (tx) => {
+      const before = (await tx.query<{ read: number }>(read)).rows[0]?.read ?? 0;
+      expect((await findEntries(tx, { limit: 50, ...search })).length).toBeGreaterThan(0);
+      const after = (await tx.query<{ read: number }>(read)).rows[0]?.read ?? 0;
+      expect([search, after - before < 2_000]).toEqual([search, true]);
+    });
+  }
 });
