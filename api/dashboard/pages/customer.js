@@ -97,7 +97,7 @@ function Acts({ its, look, onError, dialog, setDialog }) {
     if (isChanged) await look();
   };
   return html`<div class="actions" role="group" aria-label="Actions">
-    <button type="button" onClick=${opens(Change)}>Change</button>
+    ${may('operate') && html`<button type="button" onClick=${opens(Change)}>Change</button>`}
     ${customer.status === 'inactive' && html`<${Action} does=${does('/reactivate')} onError=${onError}>Reactivate</${Action}>`}
     ${
       (may('admin') || customer.status !== 'inactive') &&

@@ -51,11 +51,11 @@ export function Suppressions({ query: { q = '', reason = '', stream = '', after 
   return html`
     <header class="title"><h1>Suppressions</h1>
       <div class="bar">
-        <a class="button" href=${withQuery('/api/v1/suppressions/export', { reason, stream })} download="suppressions.csv"
-          title="The list as CSV, with the reason and stream that are chosen here">Export</a>
         ${
           may('operate') &&
-          html`<button type="button" onClick=${() => setOpen({ dialog: Import })}>Import</button>
+          html`<a class="button" href=${withQuery('/api/v1/suppressions/export', { reason, stream })} download="suppressions.csv"
+            title="The list as CSV, with the reason and stream that are chosen here">Export</a>
+            <button type="button" onClick=${() => setOpen({ dialog: Import })}>Import</button>
             <button type="button" class="primary" onClick=${add}>Add an address</button>`
         }
       </div></header>
