@@ -41,6 +41,7 @@ const pathOf = async ({ database, api }: Stack): Promise<Record<string, string>>
     'email-pending': `/emails/${await email("status = 'pending'")}`,
     submitted: `/submitted/${await one('select queue_id as id from message where email_id is null limit 1')}`,
     scheduled: '/scheduled',
+    client: '/scheduled/riverside-yoga',
     customers: '/customers',
     customer: `/customers/${await one("select id from customer where name = 'Riverside Yoga'")}`,
     applications: '/applications',
