@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { logIn, messageWith, submitted } from '../relay/submission/submitting.ts';
+import { startReceiver } from '../worker/webhooks/receiver.ts';
 
 const idle = { IDLE: 'sleep', IDLE_AFTER: '1s' };
 
@@ -28,7 +29,8 @@ async function endSessions({ database }: Stack): Promise<number> {
 }
 
 test('three processes with nothing to do have no session, and mail is on time nevertheless', async () => {
-  await using stack = await startStack({ api: idle, relay: idle, worker: idle });
+  const near = { ...idle, WEBHOOK_ALLOW_PRIVATE: '127.0.0.1/32' };
+  await using stack = await startStack({ api: near, relay: idle, worker: near });
   const { api, worker, provider } = stack;
   const subjects = () =>
     provider.messages.map(({ raw }) => /^Subject: (.*)$/m.exec(String(raw))?.[1]?.trim());
@@ -36,6 +38,8 @@ test('three processes with nothing to do have no session, and mail is on time ne
     until(() => subjects().includes(subject), { what: subject, timeoutMs: 30_000 });
   const mail = { to: 'ann@example.org', text: 'Hello.' };
 
+  await using endpoint = await startReceiver();
+  expect((await api.post('/api/v1/webhooks', { url: endpoint.url })).status).toBe(201);
   await untilAllSleep(stack);
   const dueAt = new Date(Date.now() + 6_000);
   const scheduled = await api.post('/api/v1/emails', {
@@ -78,6 +82,14 @@ test('three processes with nothing to do have no session, and mail is on time ne
     provider.user,
   );
   await arrived('over SMTP');
+  // The worker hears of it although the api sleeps.
+  await until(
+    () =>
+      endpoint.heard.some(
+        ({ event }) => event.type === 'email.sent' && event.data.recipient === 'bob@example.net',
+      ),
+    { what: 'the endpoint to hear of it', timeoutMs: 30_000 },
+  );
   await untilAllSleep(stack);
   await endSessions(stack);
   const sent = await api.post('/api/v1/test-email', {});

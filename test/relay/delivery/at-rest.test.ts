@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { listenTo } from '../../../deploy/bell.ts';
 import { openDatabase } from '../../../deploy/database.ts';
 import { beat, beatAsleep, readHeartbeats } from '../../../relay/client/status/heartbeat.ts';
+import { tickOpen } from '../../../relay/delivery/queue/open-time.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { startProvider } from '../../kit/provider.ts';
 import { until } from '../../kit/until.ts';
@@ -89,4 +90,17 @@ test('a process sleeps only when the others can wake it, and one that does not w
   expect(await seen()).toEqual([[false, true]]);
   await beat(database, { instance: relay, process: 'relay', report: { knocks: true } });
   expect(await seen()).toEqual([[true, false]]);
+});
+
+test('time asleep with an open lane is time in which mail could leave', async () => {
+  await using given = await freshDatabase();
+  await using database = openDatabase({ url: given.url, applicationName: 'test' });
+  const anHourAgo = () => given.query(`update open_clock set last_open_at = now() - interval '1 hour'`);
+  const closures = async () => (await given.query('select from lane_closure')).rowCount;
+  await anHourAgo();
+  await tickOpen(database, 3_600);
+  expect(await closures()).toBe(0);
+  await anHourAgo();
+  await tickOpen(database);
+  expect(await closures()).toBe(1);
 });
