@@ -3,7 +3,7 @@ import * as client from 'openid-client';
 
 export type OidcFailure = {
   /** For the log. */
-  readonly cause: string;
+  readonly name: string;
   readonly title: string;
   /** What was heard, as it was said. */
   readonly detail: string;
@@ -21,7 +21,7 @@ export function failureOf(error: unknown, asked: Asked): OidcFailure {
   const known = byCode(code, said, asked);
   if (known) return known;
   return {
-    cause: 'oidc-unreachable',
+    name: 'oidc-unreachable',
     title: 'The identity provider does not answer',
     detail: said,
     fix: `Open ${asked.issuer}/.well-known/openid-configuration from where the api runs. Check OIDC_ISSUER, DNS and the firewall. Sign in with a password meanwhile.`,
@@ -32,7 +32,7 @@ const again = 'Start again from the sign-in page.';
 
 function refused({ error, error_description: words }: client.AuthorizationResponseError, _: Asked) {
   return {
-    cause: 'oidc-refused',
+    name: 'oidc-refused',
     title: 'The identity provider refused the sign-in',
     detail: [error, words].filter(Boolean).join(': '),
     fix: 'Ask whoever runs it to give you access to this application, then start again.',
@@ -46,13 +46,13 @@ function refusedToken(
   const detail = [error, words].filter(Boolean).join(': ');
   if (error === 'invalid_client' || error === 'unauthorized_client')
     return {
-      cause: 'oidc-client',
+      name: 'oidc-client',
       title: 'The identity provider does not accept Postern as its client',
       detail,
       fix: 'Check OIDC_CLIENT_ID and OIDC_CLIENT_SECRET of the api: the value of the secret, not its id, and not expired. Then restart the api.',
     };
   return {
-    cause: 'oidc-code',
+    name: 'oidc-code',
     title: 'The identity provider does not accept the code of this sign-in',
     detail,
     fix: `${again} If it stays so, register exactly ${redirectUri} as redirect URI.`,
@@ -62,21 +62,21 @@ function refusedToken(
 function byCode(code: string, said: string, { issuer }: Asked): OidcFailure | undefined {
   if (code === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
     return {
-      cause: 'oidc-clock',
+      name: 'oidc-clock',
       title: 'The ID token is not valid at this time',
       detail: said,
       fix: 'Check the clock of the machine of the api, and of the identity provider (NTP), then start again.',
     };
   if (/SIGNATURE|KEY_SELECTION|UNSUPPORTED/.test(code) || /signature/i.test(said))
     return {
-      cause: 'oidc-signature',
+      name: 'oidc-signature',
       title: 'The signature of the ID token cannot be verified',
       detail: said,
       fix: `${again} If it stays so, the identity provider does not publish the key that it signs with.`,
     };
   if (code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' && !said.includes('"sub"'))
     return {
-      cause: 'oidc-issuer',
+      name: 'oidc-issuer',
       title: 'The identity provider calls itself otherwise',
       detail: said,
       fix: `OIDC_ISSUER of the api is ${issuer}. It must be the "issuer" of its discovery document, letter by letter.`,
@@ -91,7 +91,7 @@ function byCode(code: string, said: string, { issuer }: Asked): OidcFailure | un
       iss: `The token is of another issuer than ${issuer}: check OIDC_ISSUER of the api.`,
     };
     return {
-      cause: `oidc-${claim ?? 'answer'}`,
+      name: `oidc-${claim ?? 'answer'}`,
       title: 'The answer of the identity provider does not belong to this sign-in',
       detail: said,
       fix:
@@ -101,7 +101,7 @@ function byCode(code: string, said: string, { issuer }: Asked): OidcFailure | un
   }
   if (code === 'OAUTH_RESPONSE_IS_NOT_CONFORM' || code === 'OAUTH_RESPONSE_IS_NOT_JSON')
     return {
-      cause: 'oidc-discovery',
+      name: 'oidc-discovery',
       title: 'There is no identity provider at this address',
       detail: said,
       fix: `Check OIDC_ISSUER of the api: ${issuer}/.well-known/openid-configuration must answer with JSON.`,

@@ -50,8 +50,8 @@ export function oidcRoutes({
   // Told at the start, where somebody who sets this up is looking.
   provider.begin().catch((error) => tell(failureOf(error.cause, asked)));
 
-  function tell({ cause, title, detail, fix }: OidcFailure): void {
-    log.warn({ event: 'oidc-failed', cause, detail, fix }, title);
+  function tell({ name, title, detail, fix }: OidcFailure): void {
+    log.warn({ event: 'oidc-failed', failure: name, detail, fix }, title);
   }
 
   function refuse(response: Response, failure: OidcFailure, status = 403): void {
@@ -133,14 +133,14 @@ function openCookie(sign: Sessions['sign'], isSecure: boolean) {
 }
 
 const notBegun = (redirectUri: string): OidcFailure => ({
-  cause: 'oidc-not-begun',
+  name: 'oidc-not-begun',
   title: 'This sign-in was not begun in this browser, or took longer than ten minutes',
   detail: 'The cookie of the sign-in is missing or too old.',
   fix: `Open the dashboard at ${new URL(redirectUri).origin}, which is PUBLIC_URL of the api, and sign in there.`,
 });
 
 const disabled: OidcFailure = {
-  cause: 'oidc-disabled',
+  name: 'oidc-disabled',
   title: 'This user is disabled',
   detail: 'The identity provider lets you in, and an admin of Postern has disabled you.',
   fix: 'An admin can enable you on the page People.',
@@ -149,7 +149,7 @@ const disabled: OidcFailure = {
 function noRole(values: readonly string[], { roleClaim }: OidcSettings): OidcFailure {
   const shown = values.slice(0, 20).join(', ');
   return {
-    cause: 'oidc-no-role',
+    name: 'oidc-no-role',
     title: 'You have no role here',
     detail:
       values.length > 0
