@@ -17,6 +17,8 @@ const sessions = 50;
 const connections = 10;
 const messages = { warmUp: 2_000, postern: 6_000, postfix: 2_000 };
 const restSeconds = 60;
+/** By then autovacuum has been through the new tables, which are transactions of the database as well. */
+const settleSeconds = 150;
 
 const relayOf = (sink: Sink) => ({
   ...towards(sink),
@@ -136,7 +138,7 @@ async function cpuThrough({ port, master }: Postfix, sink: Sink): Promise<number
   return (cpuMsOf(master) - before) / messages.postfix;
 }
 
-/** Three roles that have nothing to do, after a minute in which they had nothing to do either. */
+/** Three roles that have nothing to do, after a while in which they had nothing to do either. */
 async function atRest(
   { api, relay, worker }: Stack,
   database: TestDatabase,
@@ -158,7 +160,7 @@ async function atRest(
     if (!seen) throw new Error(`no statistics of ${database.name}`);
     return { ...seen, processes: pids.map(cpuMsOf), postgres: cpuMsOf(postmaster), at: performance.now() };
   };
-  await pause(restSeconds * 1_000);
+  await pause(settleSeconds * 1_000);
   const before = await look();
   await pause(restSeconds * 1_000);
   const after = await look();

@@ -5,7 +5,7 @@ import { html } from './html.js';
 import { Empty, Fault, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
 
-const who = { admin: 'ADMIN_PASSWORD', bootstrap: 'API_KEY', nobody: 'nobody' };
+const who = { admin: 'admin', bootstrap: 'API_KEY', nobody: 'nobody' };
 const pages = {
   email: '/emails/',
   message: '/submitted/',

@@ -263,6 +263,8 @@ function Deliveries({ id }) {
 
 function Delivery({ delivery, replay }) {
   const { data, answer, error, answer_status: answered, duration_ms: ms, attempts } = delivery;
+  const next = delivery.next_attempt_at;
+  const isAhead = next && new Date(next) > Date.now();
   return html`<tr>
     <td><${DeliveryStatus} ...${delivery} /></td>
     <td class="main"><div><code>${delivery.type}</code></div>${
@@ -276,7 +278,7 @@ function Delivery({ delivery, replay }) {
       ${error && html`<div class="why">${error}</div>`}
       ${
         attempts > 0 &&
-        html`<div class="soft">${plural(attempts, 'attempt')}${delivery.next_attempt_at ? `, next ${ago(delivery.next_attempt_at)}` : ''}</div>`
+        html`<div class="soft">${plural(attempts, 'attempt')}${next ? `, next ${isAhead ? ago(next) : 'now'}` : ''}</div>`
       }</td>
     <td class="when"><${Time} time=${delivery.timestamp} /></td>
     <td class="acts"><${Action} kind="small" does=${replay}>${delivery.status === 'waiting' ? 'Try now' : 'Replay'}</${Action}></td>
