@@ -42,6 +42,10 @@ export async function startMailHost({
         `virtual_gid_maps = static:${owner.gid}`,
         'smtpd_reject_unlisted_recipient = no',
         'smtpd_reject_unlisted_sender = no',
+        // What it could not deliver at once it tries again within seconds, not minutes.
+        'queue_run_delay = 5s',
+        'minimal_backoff_time = 5s',
+        'maximal_backoff_time = 5s',
         ...settings,
       ],
     }),
