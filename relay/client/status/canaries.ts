@@ -89,13 +89,16 @@ export async function askDailyCanaries(q: Queryable): Promise<void> {
   );
 }
 
-/** In a transaction: the domain is this relay's until its end. */
+/**
+ * In a transaction: the domain is this relay's until its end. Waits for the row: whoever looks at the domain in DNS may
+ * have it for a moment, and nobody would ask again for ten minutes.
+ */
 export async function takeCanary(tx: Queryable): Promise<string | undefined> {
   const { rows } = await tx.query<{ domain: string }>({
     name: 'take-canary',
     text: `update sender_domain set canary_asked_at = null
            where domain = (select domain from sender_domain where canary_asked_at <= now()
-                           order by canary_asked_at limit 1 for update skip locked)
+                           order by canary_asked_at limit 1 for update)
            returning domain`,
   });
   return rows[0]?.domain;

@@ -21,12 +21,8 @@ const send = async (stack: Stack, names: readonly string[]) => {
   return ids;
 };
 
-/**
- * The promise is 10 s after the next look. The server usually tells of new mail at once; when it does not, the next look
- * comes within a minute.
- */
-const patienceSeconds = 90;
-const patience = { timeoutMs: 150_000 };
+/** The promise is 10 s; a machine that does much else gets more. */
+const patienceSeconds = 30;
 
 /** What a receiver writes: Postfix judges nothing by itself. */
 const results =
@@ -48,7 +44,7 @@ async function sendsToItself(stack: Stack): Promise<void> {
       const [found] = body.data[0].canaries;
       return found?.state === 'returned' && found;
     },
-    { what: 'the mail to be back', ...patience },
+    { what: 'the mail to be back', timeoutMs: 60_000 },
   );
   expect(canary.delay_seconds).toBeLessThan(patienceSeconds);
   expect(canary).toMatchObject({
@@ -88,7 +84,7 @@ test.skipIf(absent)(
     const isBounced = (n: number) =>
       until(async () => (await count(stack, "recipient where status = 'bounced'")) === n, {
         what: `${n} bounced recipients`,
-        ...patience,
+        timeoutMs: 60_000,
       });
 
     const [id = ''] = await send(stack, ['nobody']);
@@ -142,5 +138,5 @@ test.skipIf(absent)(
     const { body: settings } = await stack.api.get('/api/v1/test-email/config');
     expect(settings.mailbox).toMatchObject({ state: 'reading', without_effect: [] });
   },
-  600_000,
+  180_000,
 );
