@@ -51,9 +51,12 @@ export function roomFor(
 ): number[] {
   const connections = capacity + active;
   const most = Math.min(Math.ceil(connections * Math.max(1_000 / usualMs, 1)), mostReady) - offered;
-  return Array.from({ length: leastUrgent + 1 }, (_, priority) => {
-    if (priority > lowestPriority) return 0;
-    return Math.max(0, most - ready.filter((each) => each <= priority).length);
+  const asUrgent = Array.from({ length: leastUrgent + 1 }, () => 0);
+  for (const priority of ready) asUrgent[priority] = (asUrgent[priority] ?? 0) + 1;
+  let before = 0;
+  return asUrgent.map((count, priority) => {
+    before += count;
+    return priority > lowestPriority ? 0 : Math.max(0, most - before);
   });
 }
 

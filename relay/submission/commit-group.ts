@@ -133,12 +133,14 @@ const commitStatement = `
     select a.* from admitted a join new_message using (queue_id)
   ), waiting as materialized (
     -- Nobody passes mail that is due and as urgent. Priority by priority, as in a claim: the index then finds what is
-    -- due without walking over what is deferred.
-    select min(priorities.priority) as most_urgent
+    -- due without walking over what is deferred. With its limit, no plan can read all that is due and join it.
+    select min(due.priority) as most_urgent
     from generate_series(0, (select max(priority) from taken where may_be_handed)) as priorities (priority)
-    where exists (
-      select from recipient r
-      where r.status in ('queued', 'deferred') and r.priority = priorities.priority and r.next_attempt_at <= now())
+    cross join lateral (
+      select r.priority from recipient r
+      where r.status in ('queued', 'deferred') and r.priority = priorities.priority and r.next_attempt_at <= now()
+      limit 1
+    ) due
   ), handed as materialized (
     select queue_id
     from (

@@ -111,12 +111,14 @@ export async function claimDueMail(
        ) due
        limit $4
      ), mine as materialized (
-       -- Mail by mail, by the primary key: a join would be free to walk over everything that is due.
+       -- Mail by mail, by the primary key: a join would be free to walk over everything that is due. As text, the status
+       -- does not match the condition of the index of due mail: a plan made while the queue was empty chose that index,
+       -- and walked over all that was due for each mail.
        select siblings.queue_id, siblings.ordinal
        from (select queue_id, min(ordinal) as first from head group by queue_id) mails
        cross join lateral (
          select queue_id, ordinal from recipient r
-         where r.queue_id = mails.queue_id and r.status in ('queued', 'deferred') and r.next_attempt_at <= now()
+         where r.queue_id = mails.queue_id and r.status::text in ('queued', 'deferred') and r.next_attempt_at <= now()
            and r.ordinal between mails.first and mails.first + ${recipientsPerTransaction - 1}
          for update skip locked
        ) siblings

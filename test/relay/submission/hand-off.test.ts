@@ -1,6 +1,5 @@
 // Mail that is claimed in the commit that accepts it: which may be, who may not be passed, and what becomes of it when
 // its relay ends.
-import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { newQueueId } from '../../../relay/client/queue-id.ts';
@@ -12,47 +11,10 @@ import { stall } from '../../kit/provider.ts';
 import { type Stack, startStack } from '../../kit/stack.ts';
 import { until } from '../../kit/until.ts';
 import { countByStatus, queueMail, recipientsOf } from '../delivery/way-out.ts';
+import { offer, queued, submission } from './offered.ts';
 import { logIn, messageWith, submitted } from './submitting.ts';
 
-const queued = { status: 'queued', reason: null, reasonDetail: null } as const;
 const captured = { ...queued, status: 'captured' } as const;
-
-function submission(more: Partial<Submission> = {}): Submission {
-  const content = Buffer.from('From: ann@example.com\r\n\r\nhello\r\n');
-  return {
-    queueId: newQueueId(),
-    credential: 'app',
-    client: '127.0.0.1',
-    email: undefined,
-    sender: 'ann@example.com',
-    were: {},
-    tags: [],
-    stream: undefined,
-    headerFrom: 'ann@example.com',
-    messageId: '<1@example.com>',
-    size: content.length,
-    smtputf8: false,
-    eightBit: false,
-    status: queued,
-    recipients: [{ address: 'bob@example.net', ...queued, notify: null, orcpt: null }],
-    content,
-    key: undefined,
-    digest: undefined,
-    ret: null,
-    envid: null,
-    ...more,
-  };
-}
-
-const offer = (more: Partial<Offer> = {}): Offer => ({
-  token: randomUUID(),
-  instance: randomUUID(),
-  leaseMs: 60_000,
-  room: Array.from({ length: 10 }, () => 100),
-  welcomes: () => true,
-  claimed() {},
-  ...more,
-});
 
 async function commit(url: string, group: readonly Submission[], given: Offer | undefined) {
   await using database = openDatabase({ url, applicationName: 'test', max: 1 });
