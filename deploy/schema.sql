@@ -362,7 +362,7 @@ create table message (
 create table message_part (
   queue_id text collate "C" not null,
   part integer not null,
-  content bytea storage 'e' not null,
+  content bytea not null,
   stored_at timestamp with time zone default now()
 ) with (autovacuum_vacuum_scale_factor=0.02);
 create table notice_owed (

@@ -41,6 +41,37 @@ test('the curl of the README invites a customer, and the provider takes the mail
   expect(taken).toEqual([expect.objectContaining({ tls: 'implicit', user: 'postern@example.com' })]);
 });
 
+test('HTML is kept with LZ4, in a part of its octets', async () => {
+  const row = (n: number) =>
+    `<tr><td style="padding:8px;color:#1f2937">Position ${n}</td><td>${n * 7}.00 EUR</td></tr>`;
+  const html = `<table>${Array.from({ length: 100 }, (_, n) => row(n)).join('')}</table>`;
+  const { status, body } = await stack.ask('POST', '/api/v1/emails', {
+    to: 'ann@example.net',
+    subject: 'Your invoice',
+    html,
+  });
+  expect(status).toBe(202);
+  await until(async () => (await stack.ask('GET', `/api/v1/emails/${body.id}`)).body.status === 'sent', {
+    timeoutMs: 15_000,
+    what: 'the invoice to be sent',
+  });
+  const kept = await stack.compose(
+    ...[
+      'exec',
+      '-T',
+      'postern-postgres',
+      'psql',
+      '--username=postern',
+      '--tuples-only',
+      '--no-align',
+      '--command',
+    ],
+    `select pg_column_compression(content), pg_column_size(content) < length(content) / 3
+     from message_part join message using (queue_id) where email_id = '${body.id}'`,
+  );
+  expect(kept.trim()).toBe('lz4|t');
+}, 60_000);
+
 test('the provider’s password is in the environment of the relay and nowhere else', async () => {
   const holders: string[] = [];
   for (const service of ['postern-postgres', 'postern-migrate', ...processes]) {
