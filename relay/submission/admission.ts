@@ -1,5 +1,6 @@
 // What the header of a submitted message decides: whether it may pass, which of its fields stay behind, what it lacks.
 
+import { isAscii } from 'node:buffer';
 import { type AllowedSenders, isAllowedSender } from '../client/address/allowed-senders.ts';
 import { dateTime } from '../smtp/date-time.ts';
 import { judgeAuthors } from './authors.ts';
@@ -120,7 +121,7 @@ export function admit(question: AdmissionQuestion): Admission | Refusal | undefi
     email,
     idempotencyKey,
     labels,
-    eightBitHeader: hasEightBit(bytes, header.length),
+    eightBitHeader: !isAscii(bytes.subarray(0, header.length)),
   };
 }
 
@@ -170,9 +171,4 @@ function without(bytes: Buffer, fields: readonly Field[]): Buffer[] {
   }
   kept.push(bytes.subarray(from));
   return kept;
-}
-
-function hasEightBit(bytes: Buffer, length: number): boolean {
-  for (let at = 0; at < length; at++) if ((bytes[at] as number) > 127) return true;
-  return false;
 }

@@ -14,6 +14,9 @@ export type Networks = {
   hidesClients(address: string): boolean;
 };
 
+/** Addresses whose network is remembered: the lists take a few microseconds, several times a message. */
+const mostKnown = 1_000;
+
 const privateNetworks = [
   '127.0.0.0/8',
   '10.0.0.0/8',
@@ -43,12 +46,18 @@ export function openNetworks(
   const isPrivate = (address: string) => contains(privateList, address);
   const hidesClients = (address: string) =>
     contains(gatewayList, address) && isPrivate(address) && !contains(clearList, address);
+  const networkOf = (address: string) =>
+    contains(gatewayList, address) ? undefined : lists.find(({ list }) => contains(list, address))?.cidr;
+  const known = new Map<string, string | undefined>();
   return {
     hidesClients,
     mayLogInClear: (address) => isPrivate(address) && !hidesClients(address),
     trusted(address) {
-      if (contains(gatewayList, address)) return undefined;
-      return lists.find(({ list }) => contains(list, address))?.cidr;
+      if (!known.has(address)) {
+        if (known.size >= mostKnown) known.clear();
+        known.set(address, networkOf(address));
+      }
+      return known.get(address);
     },
   };
 }

@@ -52,6 +52,29 @@ describe('the line discipline', () => {
     for (const size of [1, 2, 3]) expect(judge(text, size).refusal).toEqual(judge(text).refusal);
   });
 
+  test('the first fault is found in whatever octets, however they are cut', () => {
+    const octets = fc.string({
+      unit: fc.constantFrom('\r\n', '\r\n', 'a', 'é', '\r', '\n', '\0'),
+      maxLength: 30,
+    });
+    const kinds: Record<string, string> = {
+      '\r': 'holds a bare CR',
+      '\n': 'ends in a bare LF',
+      '\0': 'holds a NUL',
+    };
+    fc.assert(
+      fc.property(octets, fc.integer({ min: 1, max: 9 }), (text, size) => {
+        // A CR at the very end may be half of a line's end.
+        const fault = /\r(?!\n|$)|(?<!\r)\n|\0/.exec(text);
+        const line = text.slice(0, fault?.index).split('\r\n').length;
+        const told = judge(text, size).refusal?.text;
+        if (fault) expect(told).toContain(`Line ${line} ${kinds[fault[0]]}`);
+        else expect(told).toBeUndefined();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test('lines that end in CRLF pass, however they are cut', () => {
     fc.assert(
       fc.property(fc.array(textLine()), fc.integer({ min: 1, max: 70 }), (lines, size) => {
