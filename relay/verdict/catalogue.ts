@@ -339,7 +339,7 @@ export const catalogue = {
     title: 'IPv6 was tried without an IPv6 route',
     meaning:
       'The name has an IPv6 address, but this machine or container has no route for it. The IPv4 address may work.',
-    fix: 'The relay tries the other address and the other port. Give the host IPv6 egress, or disable IPv6 in the container so that IPv4 is chosen.',
+    fix: 'The relay tries the other address, and with SMTP_FAILOVER=auto the other port. Give the host IPv6 egress, or disable IPv6 in the container so that IPv4 is chosen.',
   },
   network: {
     title: 'This machine has no network route',
@@ -364,10 +364,10 @@ export const catalogue = {
     fix: `Set SMTP_PORT=465 with implicit TLS, or SMTP_PORT=587 with SMTP_SECURE=false, or remove SMTP_SECURE and leave SMTP_TLS_MODE=auto, ${restart}`,
   },
   'tls-closed': {
-    title: 'The connection was closed while TLS was starting',
+    title: 'The connection was closed, or went silent, while TLS was starting',
     meaning:
-      'The other side closed the connection during the TLS handshake: a firewall that inspects TLS, a plain port, or an overloaded server. Nothing was sent.',
-    fix: 'The relay tries the other port. If both close, compare from another network and ask the provider whether your IP address is blocked.',
+      'The other side closed the connection during the TLS handshake, or stopped answering in it: a firewall that inspects TLS, a plain port, or an overloaded server. Nothing was sent.',
+    fix: 'With SMTP_FAILOVER=auto the relay tries the other port. If that does not work either, compare from another network and ask the provider whether your IP address is blocked.',
   },
   'tls-expired': {
     title: "The server's certificate is not valid at this time",
@@ -422,7 +422,7 @@ export const catalogue = {
     title: 'The server closes the connection without a greeting',
     meaning:
       'The connection is closed before the greeting: a block of your IP address, overload, or a port that wants TLS at once.',
-    fix: 'The relay tries the other port. If both close, ask the provider whether your IP address is blocked.',
+    fix: 'With SMTP_FAILOVER=auto the relay tries the other port. If both close, ask the provider whether your IP address is blocked.',
   },
   'greeting-refused': {
     title: 'The server refuses this client before the greeting',
