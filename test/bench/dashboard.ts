@@ -101,6 +101,8 @@ async function questions({ database }: Stack): Promise<Record<string, string>> {
   const count = (query: Record<string, string>) => `/dashboard/emails/count?${new URLSearchParams(query)}`;
   return {
     overview: '/dashboard/overview',
+    'overview: what needs a look': '/dashboard/attention',
+    'overview: the last seven days': '/dashboard/history',
     'plot of an hour': '/dashboard/minutes?hours=1',
     'plot of a week': '/dashboard/minutes?hours=168',
     'emails, newest': list({}),
@@ -152,6 +154,8 @@ async function questions({ database }: Stack): Promise<Record<string, string>> {
     'customers, no match': '/api/customers?q=xylophone&limit=50',
     applications: '/api/admin/onboarding/applications?limit=50',
     keys: '/api/v1/keys?limit=50',
+    suppressions: '/api/v1/suppressions?limit=50',
+    audit: '/api/v1/audit?limit=50',
     'settings of the relay': '/api/v1/test-email/config',
     'api: emails': '/api/v1/emails?limit=50',
     'api: emails, a recipient': `/api/v1/emails?recipient=first@example.net&limit=50`,
