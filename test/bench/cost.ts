@@ -9,7 +9,9 @@ import { createTemplate, freshDatabase, type TestDatabase } from '../kit/databas
 import { startPostgres } from '../kit/postgres.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
+import { startReceiver } from '../worker/webhooks/receiver.ts';
 import { diskBytes } from './disk.ts';
+import { isDelivered, listen, poster } from './endpoint.ts';
 import { sendLetters } from './letters.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { measureSource, type Postfix, startPostfix, whyNoPostfix } from './postfix.ts';
@@ -19,7 +21,14 @@ import { type Sink, startCountingSink, towards } from './sink.ts';
 const rounds = 5;
 const sessions = 50;
 const connections = 10;
-const messages = { cold: 4_000, warmUp: 10_000, postern: 6_000, postfix: 2_000, letters: 2_000 };
+const messages = {
+  cold: 4_000,
+  warmUp: 10_000,
+  postern: 6_000,
+  postfix: 2_000,
+  letters: 2_000,
+  endpoint: 2_000,
+};
 const restSeconds = 60;
 /** By then autovacuum has been through the new tables, which are transactions of the database as well. */
 const settleSeconds = 150;
@@ -55,7 +64,11 @@ export const cost: Benchmark = async (say) => {
     provider: false,
     relay: relayOf(sink),
   });
-  return [...(await perMessage(stack, database, sink, say)), ...idle];
+  return [
+    ...(await perMessage(stack, database, sink, say)),
+    await withEndpoint(stack, database, sink, say),
+    ...idle,
+  ];
 };
 
 /** What one message took. CPU in ms. */
@@ -162,6 +175,40 @@ async function perMessage(
       target: '≤ 6.5 KB',
     },
   ];
+}
+
+/** The same with an endpoint of webhooks: what a message costs until its events are delivered as well. */
+async function withEndpoint(
+  { relay }: Stack,
+  database: TestDatabase,
+  sink: Sink,
+  say: (line: string) => void,
+): Promise<Measurement> {
+  await using endpoint = await startReceiver();
+  await listen(database, endpoint);
+  await using posting = await startStack({
+    database,
+    processes: ['worker'],
+    provider: false,
+    worker: poster,
+  });
+  const postmaster = await postmasterOf(database);
+  const pids = [relay.process.pid, postmaster, posting.worker.process.pid];
+  const spent: number[][] = [];
+  for (let round = 0; round < rounds; round++) {
+    const before = pids.map(cpuMsOf);
+    await passThrough(sink, relay.port, oneLetter, messages.endpoint);
+    await until(() => isDelivered(database, endpoint), { timeoutMs: 300_000, what: 'all events to arrive' });
+    spent.push(pids.map((pid, at) => (cpuMsOf(pid) - (before[at] ?? 0)) / messages.endpoint));
+    say(`with an endpoint: relay, PostgreSQL and worker ${spent.at(-1)?.map((each) => each.toPrecision(3))}`);
+  }
+  return {
+    what: 'the same with an endpoint of webhooks, 2 events delivered, worker included',
+    unit: 'ms',
+    postern: median(spent.map((round) => round.reduce((sum, each) => sum + each, 0))),
+    target: 'reported',
+    detail: { rounds: spent },
+  };
 }
 
 /** From the first connection to the last message at the provider, in seconds. */

@@ -1,12 +1,12 @@
 // What events cost: how soon an endpoint hears of a change when nothing else happens, how many events a second go to one
 // endpoint, and what an endpoint that never answers costs the relay and another endpoint while 100,000 events wait for it.
-import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTemplate, freshDatabase, type TestDatabase } from '../kit/database.ts';
 import { startPostgres } from '../kit/postgres.ts';
 import { type Stack, startStack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { type Receiver, startReceiver } from '../worker/webhooks/receiver.ts';
+import { isDelivered, listen, poster } from './endpoint.ts';
 import { type Benchmark, type Measurement, median } from './measurement.ts';
 import { percentile } from './percentile.ts';
 import { measureSource, whyNoPostfix } from './postfix.ts';
@@ -101,15 +101,8 @@ const start = (database: TestDatabase, sink: Sink): Promise<Stack> =>
     processes: ['relay', 'worker'],
     provider: false,
     relay: { ...towards(sink), LOG_LEVEL: 'warn' },
-    worker: { WEBHOOK_ALLOW_PRIVATE: '127.0.0.1/32', SMTP_FROM_EMAIL: 'ann@example.com', LOG_LEVEL: 'error' },
+    worker: poster,
   });
-
-async function listen({ query }: TestDatabase, { url }: Receiver): Promise<string> {
-  const id = randomUUID();
-  await query('insert into webhook (id, url) values ($1, $2)', [id, url]);
-  await query('insert into webhook_secret (webhook_id, secret) values ($1, $2)', [id, randomBytes(32)]);
-  return id;
-}
 
 async function fill({ query }: TestDatabase, webhookId: string, count: number): Promise<void> {
   await query(
@@ -147,15 +140,6 @@ async function measureThrough({ relay }: Stack, sink: Sink): Promise<number> {
   await measureSource({ port: relay.port, messages, sessions, reuse: true });
   await until(() => sink.taken >= before + messages, patience);
   return messages / ((performance.now() - began) / 1_000);
-}
-
-async function isDelivered({ query }: TestDatabase, { url }: Receiver): Promise<boolean> {
-  const { rows } = await query<{ waits: boolean }>(
-    `select exists (select from webhook_delivery d join webhook w on w.id = d.webhook_id
-       where w.url = $1 and d.status = 'waiting') as waits`,
-    [url],
-  );
-  return rows[0]?.waits === false;
 }
 
 /** Events a second that one worker posts, once it has begun. */
