@@ -56,6 +56,7 @@ export function checkLines(): LineCheck {
     return returns === ends && piece.indexOf(0) === -1 ? { ends, start } : { start };
   }
 
+  /** Octet by octet: which line is to blame, and for what. */
   function findFault(piece: Buffer): false {
     let last = previous;
     let start = -lineLength;
