@@ -26,7 +26,9 @@ export function median(values: readonly number[]): number {
 /** In Markdown, aligned for whoever reads it in a terminal. */
 export function toTable(measurements: readonly Measurement[]): string {
   const beside = (ours: number, theirs: number | undefined, unit: string) =>
-    theirs === undefined ? '–' : `${round(theirs)} ${unit} (${(ours / theirs).toFixed(1)} ×)`;
+    theirs === undefined
+      ? '–'
+      : `${round(theirs)} ${unit} (${(ours / theirs).toFixed(ours < theirs ? 2 : 1)} ×)`;
   const rows = measurements.map(({ what, unit, postern, postfix, haraka, target }) => [
     what,
     `${round(postern)} ${unit}`,

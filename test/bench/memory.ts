@@ -65,7 +65,7 @@ export const memory: Benchmark = async (say) => {
   say(`${sink.taken} due mails delivered, worker ${worker.toFixed(0)} MB, relay ${relay.toFixed(0)} MB`);
 
   const uploaded = `${uploads} uploads of 24 MB at once`;
-  const due = `${dueMails} due mails of 18 MB`;
+  const due = `${dueMails} emails of 18 MB due at once`;
   const most = { unit: 'MB', target: '≤ 400 MB' } as const;
   return [
     { what: `${uploaded}, refused`, unit: 'requests', postern: lost, target: '0' },
