@@ -8,6 +8,7 @@ import { nextGroup, type Submission } from '../../../relay/submission/group.ts';
 import { checkLines, longestLine } from '../../../relay/submission/lines.ts';
 import { openNetworks, parseIpv6Routes, parseRoutes } from '../../../relay/submission/networks.ts';
 import { openThrottle } from '../../../relay/submission/throttle.ts';
+import { submission as acceptable } from './offered.ts';
 import { textLine } from './text-line.ts';
 
 describe('queue ids', () => {
@@ -87,31 +88,7 @@ describe('the line discipline', () => {
   });
 });
 
-const submission = (wishes: Partial<Submission>): { submission: Submission } => ({
-  submission: {
-    queueId: newQueueId(),
-    credential: 'application',
-    client: '127.0.0.1',
-    email: undefined,
-    key: undefined,
-    digest: undefined,
-    sender: 'ann@example.com',
-    were: {},
-    tags: [],
-    stream: undefined,
-    headerFrom: 'ann@example.com',
-    messageId: '<1@example.com>',
-    size: 1,
-    smtputf8: false,
-    eightBit: false,
-    ret: null,
-    envid: null,
-    status: { status: 'queued', reason: null, reasonDetail: null },
-    recipients: [],
-    content: Buffer.from('x'),
-    ...wishes,
-  },
-});
+const submission = (wishes: Partial<Submission>) => ({ submission: acceptable(wishes) });
 
 describe('a group that shares a commit', () => {
   test('takes from the front of the line, up to a hundred', () => {
