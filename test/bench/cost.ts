@@ -177,7 +177,7 @@ async function perMessage(
   ];
 }
 
-/** The same with an endpoint of webhooks: what a message costs until its events are delivered as well. */
+/** With an endpoint of webhooks: what a message costs until its events are delivered as well. */
 async function withEndpoint(
   { relay }: Stack,
   database: TestDatabase,
@@ -203,7 +203,7 @@ async function withEndpoint(
     say(`with an endpoint: relay, PostgreSQL and worker ${spent.at(-1)?.map((each) => each.toPrecision(3))}`);
   }
   return {
-    what: 'the same with an endpoint of webhooks, 2 events delivered, worker included',
+    what: 'CPU per message with an endpoint of webhooks, 2 events delivered, worker included',
     unit: 'ms',
     postern: median(spent.map((round) => round.reduce((sum, each) => sum + each, 0))),
     target: 'reported',

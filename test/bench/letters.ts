@@ -23,11 +23,10 @@ export async function sendLetters({
     maxMessages: Number.POSITIVE_INFINITY,
   });
   try {
-    const sending = new Set<Promise<unknown>>();
+    const sending: Promise<unknown>[] = [];
     for (let n = 0; n < messages; n++) {
       while (!transport.isIdle()) await once(transport, 'idle');
-      const sent = transport.sendMail(letter(n));
-      sending.add(sent);
+      sending.push(transport.sendMail(letter(n)));
     }
     await Promise.all(sending);
   } finally {

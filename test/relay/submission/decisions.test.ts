@@ -47,6 +47,7 @@ describe('the line discipline', () => {
     ['LF.CRLF, as smuggled', 'a\n.\r\nMAIL FROM:<x>\r\n', /bare LF/],
     ['CR.CR, as smuggled', 'a\r.\rMAIL FROM:<x>\r\n', /bare CR/],
     ['a line without end', 'x'.repeat(longestLine + 1), /longer than/],
+    ['a line that is too long and ends', `${'x'.repeat(longestLine + 1)}\r\n`, /longer than/],
   ])('%s is refused', (_, text, why) => {
     expect(judge(text).refusal).toMatchObject({ code: 554, enhanced: '5.6.0' });
     expect(judge(text).refusal?.text).toMatch(why);
