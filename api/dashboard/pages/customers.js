@@ -1,5 +1,5 @@
 // Customers: who they are, and whether their invitation arrived.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { CustomerState } from './customer.js';
 import { html } from './html.js';
@@ -7,6 +7,7 @@ import { InvitationState } from './invitation.js';
 import { may } from './me.js';
 import { Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { go, goWith } from './route.js';
+import { useTyping } from './typing.js';
 
 export function Customers({ query: { q = '', after, id } }) {
   // Addresses of before each customer had a page.
@@ -19,13 +20,8 @@ export function Customers({ query: { q = '', after, id } }) {
     { keep: location.href },
   );
   const [creating, setCreating] = useState(false);
-  const timer = useRef();
   const customers = value?.data ?? [];
-  const type = (event) => {
-    const text = event.target.value.trim();
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => goWith({ q: text, after: undefined }, { replace: true }), 250);
-  };
+  const type = useTyping((typed) => goWith({ q: typed, after: undefined }, { replace: true }));
   return html`
     <header class="title"><h1>Customers</h1>
       ${may('operate') && html`<button type="button" class="primary" onClick=${() => setCreating(true)}>New customer</button>`}</header>

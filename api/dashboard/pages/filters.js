@@ -4,6 +4,7 @@ import { ask } from './ask.js';
 import { html } from './html.js';
 import { may } from './me.js';
 import { goWith } from './route.js';
+import { useTyping } from './typing.js';
 import { finalStatuses, statusWords, waitingStatuses } from './words.js';
 
 const kinds = ['invitation', 'single', 'scheduled', 'rejection', 'test'];
@@ -57,7 +58,6 @@ export function searchOf({
 
 export function Filters({ query }) {
   const field = useRef();
-  const timer = useRef();
   const text = query.text ?? '';
   const wanted = (query.statuses ?? '').split(',').filter(Boolean);
   const used = rare.filter((name) => query[name]);
@@ -65,10 +65,7 @@ export function Filters({ query }) {
   useEffect(() => {
     if (document.activeElement !== field.current) field.current.value = text;
   }, [text]);
-  const type = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => goWith({ text: field.current.value.trim(), after: undefined }), 200);
-  };
+  const type = useTyping((typed) => goWith({ text: typed, after: undefined }));
   const toggle = (status) => {
     const next = wanted.includes(status) ? wanted.filter((each) => each !== status) : [...wanted, status];
     goWith({ statuses: next.join(','), after: undefined });

@@ -7,6 +7,7 @@ import { CancelMany, MoveMany } from './many.js';
 import { may } from './me.js';
 import { Action, Dialog, Empty, Fault, Field, Status, useLoaded } from './parts.js';
 import { goWith } from './route.js';
+import { useTyping } from './typing.js';
 import { ago, count, inZone, plural, utc } from './words.js';
 import { localIn, ownZone, Zones } from './zones.js';
 
@@ -74,14 +75,10 @@ export function Scheduled({ query: { status = 'pending', text = '', after } }) {
 
 function Find({ text }) {
   const field = useRef();
-  const timer = useRef();
   useEffect(() => {
     if (document.activeElement !== field.current) field.current.value = text;
   }, [text]);
-  const type = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => goWith({ text: field.current.value.trim(), after: undefined }), 200);
-  };
+  const type = useTyping((typed) => goWith({ text: typed, after: undefined }));
   return html`<search class="search"><div class="line">
     <input ref=${field} type="search" onInput=${type} placeholder="Recipient, subject, client or key" aria-label="Search scheduled emails"
       defaultValue=${text} spellcheck="false" />

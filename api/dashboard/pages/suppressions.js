@@ -1,10 +1,11 @@
 // Suppressions: who is not written to, why, and what showed it.
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { html } from './html.js';
 import { may } from './me.js';
 import { Action, Dialog, Empty, Fault, Field, Time, useLoaded } from './parts.js';
 import { goWith } from './route.js';
+import { useTyping } from './typing.js';
 import { ago, bytes, causeWords, count, inFull } from './words.js';
 
 const reasons = {
@@ -80,17 +81,11 @@ export function Suppressions({ query: { q = '', reason = '', stream = '', after 
 }
 
 function Search({ q, reason, stream }) {
-  const timer = useRef();
-  const type = (event) => {
-    const address = event.target.value.trim();
-    clearTimeout(timer.current);
+  const type = useTyping((address) => {
     // Half an address is none: the api would only say so.
     if (address !== '' && !/.@./.test(address)) return;
-    timer.current = setTimeout(
-      () => goWith({ q: address, reason: undefined, after: undefined }, { replace: true }),
-      300,
-    );
-  };
+    goWith({ q: address, reason: undefined, after: undefined }, { replace: true });
+  });
   return html`<search class="search">
     <div class="line"><input type="search" inputmode="email" placeholder="The whole address, such as ann@example.com"
       aria-label="Why is this address not written to?" defaultValue=${q} onInput=${type} spellcheck="false" />
