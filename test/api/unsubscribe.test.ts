@@ -1,34 +1,24 @@
 // One-click unsubscription (RFC 8058): the link in the mail, the page it leads to, and what it does and does not do.
 
 import { hkdfSync } from 'node:crypto';
-import { request as requestInClear } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Problem } from '../../api/problem.ts';
 import { openPublicDoor } from '../../api/unsubscribe/public-door.ts';
 import { openToken, sealToken } from '../../api/unsubscribe/token.ts';
 import { createAuthority } from '../kit/certificate.ts';
+import { type HttpsFront, startHttpsFront } from '../kit/https-front.ts';
 import { type Api, startApi } from './in-process.ts';
-
-/** TLS in front of the api, as a proxy of an installation is. */
-type Front = {
-  readonly url: string;
-  /** Where it leads; a number is a status that it answers by itself. */
-  leadsTo: string | number | undefined;
-  asked: number;
-};
 
 const usualAuthorities = getCACertificates('default');
 let resources: AsyncDisposableStack;
-let front: Front;
+let front: HttpsFront;
 let api: Api;
 beforeAll(async () => {
   resources = new AsyncDisposableStack();
   const authority = await createAuthority();
   setDefaultCACertificates([...usualAuthorities, authority.cert]);
-  front = await startFront(await authority.issue());
+  front = resources.use(await startHttpsFront(await authority.issue()));
   api = resources.use(await startApi({ publicUrl: `${front.url}/` }));
   front.leadsTo = api.base;
 });
@@ -36,34 +26,6 @@ afterAll(async () => {
   await resources.disposeAsync();
   setDefaultCACertificates(usualAuthorities);
 });
-
-async function startFront(certificate: { key: string; cert: string }): Promise<Front> {
-  const server: Server = createServer(certificate, (incoming, outgoing) => {
-    state.asked++;
-    if (typeof state.leadsTo !== 'string') {
-      outgoing.writeHead(state.leadsTo ?? 404).end('somebody else');
-      return;
-    }
-    const { method, url, headers } = incoming;
-    const inner = requestInClear(`${state.leadsTo}${url}`, { method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    inner.on('error', () => outgoing.writeHead(502).end());
-    incoming.pipe(inner);
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  resources.defer(async () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const state: Front = {
-    url: `https://localhost:${(server.address() as AddressInfo).port}`,
-    leadsTo: undefined,
-    asked: 0,
-  };
-  return state;
-}
 
 const mail = (more: object = {}) => ({
   to: 'Ann.Example@example.com',
