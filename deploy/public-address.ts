@@ -1,6 +1,7 @@
 // Which addresses of a network a process may speak to when somebody else chose the name: only those of the public
 // internet, and what the operator permits. Whoever may name a URL would otherwise reach into the cluster (SSRF).
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { networkList } from './network-list.ts';
 
 /** The registries of special-purpose addresses (RFC 6890), and what lies in no unicast space. */
 const specialIpv4 = [
@@ -37,19 +38,19 @@ export type AddressPolicy = {
 
 /** @param permitted CIDRs of WEBHOOK_ALLOW_PRIVATE, already validated */
 export function openAddressPolicy(permitted: readonly string[]): AddressPolicy {
-  const permittedList = listOf(permitted);
-  const special4 = listOf(specialIpv4);
-  const special6 = listOf(specialIpv6);
-  const global6 = listOf(globalUnicast);
+  const permittedList = networkList(permitted);
+  const special4 = networkList(specialIpv4);
+  const special6 = networkList(specialIpv6);
+  const global6 = networkList(globalUnicast);
 
   const isPermitted = (address: string) =>
-    contains(permittedList, address) || contains(permittedList, embeddedIpv4(address) ?? '');
+    permittedList.contains(address) || permittedList.contains(embeddedIpv4(address) ?? '');
 
   function isPublic(address: string): boolean {
     const inner = embeddedIpv4(address);
     if (inner !== undefined) return isPublic(inner);
-    if (isIP(address) === 4) return !contains(special4, address);
-    return contains(global6, address) && !contains(special6, address);
+    if (isIP(address) === 4) return !special4.contains(address);
+    return global6.contains(address) && !special6.contains(address);
   }
 
   return {
@@ -88,19 +89,4 @@ function groupsOf(address: string): number[] {
     text === '' ? [] : text.split(':').map((hex) => Number.parseInt(hex, 16));
   const [front, back] = [numbers(head), numbers(tail ?? '')];
   return [...front, ...Array.from({ length: 8 - front.length - back.length }, () => 0), ...back];
-}
-
-function listOf(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [network = '', prefix] = cidr.split('/');
-    const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
-    list.addSubnet(network, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family);
-  }
-  return list;
-}
-
-function contains(list: BlockList, address: string): boolean {
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }

@@ -1,7 +1,7 @@
 // Which lane a mail leaves by. Pure.
 import type { LaneReading } from '../lane-state/lanes.ts';
+import type { ClaimedMail } from '../policy/claimed-mail.ts';
 import type { Lane } from './lanes/lane.ts';
-import type { ClaimedMail } from './queue/claim.ts';
 
 export type HeldSender = { readonly lane: Lane; readonly hold: LaneReading['heldSenders'][number] };
 

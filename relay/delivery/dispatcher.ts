@@ -1,5 +1,8 @@
 // What waits in the queue, for which lane, and when: claims mail for free connections and starts it.
+
+import type { ClaimedMail, ClaimedRecipient } from '../policy/claimed-mail.ts';
 import { firstStatusBy } from '../policy/first-status.ts';
+import type { Offering } from '../policy/offer.ts';
 import type { Agent } from './attempt/agent.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
@@ -7,8 +10,8 @@ import { areFull, chooseLane, claimSize, type HeldSender } from './choose-lane.t
 import type { DeliveryContext } from './context.ts';
 import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
-import { type Offering, openOffers } from './offers.ts';
-import { type ClaimedMail, type ClaimedRecipient, claimDueMail } from './queue/claim.ts';
+import { openOffers } from './offers.ts';
+import { claimDueMail } from './queue/claim.ts';
 import { openReady } from './ready.ts';
 import type { SenderProbes } from './sender-probes.ts';
 import type { Settle } from './settle.ts';

@@ -1,29 +1,15 @@
 // What the commits that accept mail may claim, and what they have claimed: it goes on from memory.
 import { randomUUID } from 'node:crypto';
+import type { ClaimedMail } from '../policy/claimed-mail.ts';
+import type { Offering } from '../policy/offer.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Background } from './background.ts';
 import { chooseLane, roomFor } from './choose-lane.ts';
 import type { DeliveryContext } from './context.ts';
 import type { IdentityWatch } from './identity-watch.ts';
 import type { Lane } from './lanes/lane.ts';
-import type { ClaimedMail } from './queue/claim.ts';
 import type { Ready } from './ready.ts';
 import type { Settle } from './settle.ts';
-
-export type Offer = {
-  readonly token: string;
-  readonly instance: string;
-  readonly leaseMs: number;
-  /** How many mails of each priority, from 0 on. */
-  readonly room: readonly number[];
-  /** Whether a lane that is open takes mail of this sender now. */
-  welcomes(mail: Pick<ClaimedMail, 'sender' | 'headerFrom'>): boolean;
-  /** Called once for each offer, also when the commit failed. */
-  claimed(mails: readonly ClaimedMail[]): void;
-};
-
-/** What a commit that accepts so many messages may claim; undefined when they all have to queue. */
-export type Offering = (messages: number) => Offer | undefined;
 
 type Parts = {
   readonly context: DeliveryContext;

@@ -1,5 +1,5 @@
 // Mail that is claimed and waits for a connection: the most urgent first, then in the order in which it came.
-import type { ClaimedMail } from './queue/claim.ts';
+import type { ClaimedMail } from '../policy/claimed-mail.ts';
 
 export type Ready = {
   readonly length: number;

@@ -3,12 +3,12 @@
 import { type Log, maskAddress, maskAddresses } from '../../deploy/log.ts';
 import { traceIdOf } from '../../deploy/trace.ts';
 import { keepUnknownReply } from '../client/status/unknown-replies.ts';
+import type { ClaimedMail, ClaimedRecipient } from '../policy/claimed-mail.ts';
 import { isUnnamed, templateOf } from '../verdict/unnamed.ts';
 import { aside, backInQueue } from './attempt/change.ts';
 import { asideEntry } from './attempt/timeline.ts';
 import type { DeliveryContext } from './context.ts';
 import type { NoticeWriter } from './notices/owed.ts';
-import type { ClaimedMail, ClaimedRecipient } from './queue/claim.ts';
 import type { Change, Results, TimelineEntry } from './queue/results.ts';
 import type { DeliverySettings } from './settings.ts';
 

@@ -1,6 +1,7 @@
 // From a name to an open connection: addresses by family, and one connection to one of them.
 import { lookup } from 'node:dns/promises';
-import { BlockList, connect, isIP, isIPv6, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { networkList } from '../../deploy/network-list.ts';
 import type { Addresses } from './examination.ts';
 
 /** Both families separately: a name may have addresses of a family this machine cannot use. Rejects when it has none. */
@@ -39,22 +40,19 @@ export function reach(address: string, port: number, signal: AbortSignal): Promi
 }
 
 // RFC 6890's special-purpose blocks that can be a network of one's own.
-const privateBlocks = new BlockList();
-for (const [network, prefix, family] of [
-  ['10.0.0.0', 8, 'ipv4'],
-  ['100.64.0.0', 10, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['172.16.0.0', 12, 'ipv4'],
-  ['192.168.0.0', 16, 'ipv4'],
-  ['::1', 128, 'ipv6'],
-  ['fc00::', 7, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-] as const) {
-  privateBlocks.addSubnet(network, prefix, family);
-}
+const privateNetworks = networkList([
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+]);
 
 /** Whether an address is of this machine or of a network that is not the internet. */
 export function isPrivate(address: string): boolean {
-  return privateBlocks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return privateNetworks.contains(address);
 }

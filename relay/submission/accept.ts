@@ -3,9 +3,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isUnavailable, type Queryable } from '../../deploy/database.ts';
 import type { Log } from '../../deploy/log.ts';
+import type { Offering } from '../policy/offer.ts';
 import { commitGroup, findCommitted, type Outcome } from './commit-group.ts';
 import { nextGroup, type Submission } from './group.ts';
-import type { HandOff } from './hand-off.ts';
 import { databaseAway, diskFull, ourMistake, type Refusal } from './refusal.ts';
 
 export type Acceptance = {
@@ -55,7 +55,7 @@ export function openAcceptance({
 }: {
   database: Queryable;
   log: Log;
-  handOff: HandOff;
+  handOff: Offering;
   committed: Committed;
 }): Acceptance {
   let line: WaitingSubmission[] = [];

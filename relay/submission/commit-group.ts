@@ -2,8 +2,10 @@
 import type { Queryable } from '../../deploy/database.ts';
 import { traceIdOf } from '../../deploy/trace.ts';
 import { priorities, type Status } from '../client/vocabulary.ts';
+import type { ClaimedMail } from '../policy/claimed-mail.ts';
+import type { Offer } from '../policy/offer.ts';
 import type { Submission } from './group.ts';
-import { type ClaimedRow, type HandedMail, handedMail, mayBeHanded, type Offer } from './hand-off.ts';
+import { type ClaimedRow, handedMail, mayBeHanded } from './hand-off.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 export type Outcome =
@@ -13,7 +15,7 @@ export type Outcome =
       readonly queueId: string;
       readonly traceId: string | undefined;
       /** Claimed in the same commit; otherwise it waits in the queue. */
-      readonly handed: HandedMail | undefined;
+      readonly handed: ClaimedMail | undefined;
       /** By the database's clock. */
       readonly at: Date;
     }

@@ -11,13 +11,13 @@ import { normalizeAddress } from '../client/address/address.ts';
 import { isAllowedSender } from '../client/address/allowed-senders.ts';
 import { openLastUse } from '../client/keys/last-use.ts';
 import { firstStatusBy } from '../policy/first-status.ts';
+import type { Offering } from '../policy/offer.ts';
 import { type Committed, openAcceptance } from './accept.ts';
 import { openAuthentication } from './authenticate.ts';
 import { readCertificate, validUntil, watchCertificate } from './certificate.ts';
 import { type SubmissionOptions, SubmissionServer } from './connection.ts';
 import { openCredentials } from './credentials.ts';
 import { credentialOf, judgeRecipient, judgeSender } from './envelope.ts';
-import type { HandOff } from './hand-off.ts';
 import { openKeys, type SenderRule } from './keys.ts';
 import { openLimits } from './limits.ts';
 import { openLogins } from './logins.ts';
@@ -95,7 +95,7 @@ export async function listenSubmission({
   database: Database;
   log: Log;
   metrics?: Metrics;
-  handOff: HandOff;
+  handOff: Offering;
   committed: Committed;
   sleep?: Sleep;
 }): Promise<SubmissionListener> {

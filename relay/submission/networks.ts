@@ -1,6 +1,6 @@
 // Who may come without a password, and from where a password may travel in clear.
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { networkList } from '../../deploy/network-list.ts';
 
 export type Networks = {
   /** The network of RELAY_TRUSTED_NETWORKS the address is in; undefined when it has to log in. */
@@ -39,15 +39,15 @@ export function openNetworks(
   gateways: readonly string[],
   clearAuthFrom: readonly string[] = [],
 ): Networks {
-  const lists = trusted.map((cidr) => ({ cidr, list: listOf([cidr]) }));
-  const privateList = listOf(privateNetworks);
-  const gatewayList = listOf(gateways);
-  const clearList = listOf(clearAuthFrom);
-  const isPrivate = (address: string) => contains(privateList, address);
+  const lists = trusted.map((cidr) => ({ cidr, list: networkList([cidr]) }));
+  const privateList = networkList(privateNetworks);
+  const gatewayList = networkList(gateways);
+  const clearList = networkList(clearAuthFrom);
+  const isPrivate = (address: string) => privateList.contains(address);
   const hidesClients = (address: string) =>
-    contains(gatewayList, address) && isPrivate(address) && !contains(clearList, address);
+    gatewayList.contains(address) && isPrivate(address) && !clearList.contains(address);
   const networkOf = (address: string) =>
-    contains(gatewayList, address) ? undefined : lists.find(({ list }) => contains(list, address))?.cidr;
+    gatewayList.contains(address) ? undefined : lists.find(({ list }) => list.contains(address))?.cidr;
   const known = new Map<string, string | undefined>();
   return {
     hidesClients,
@@ -101,21 +101,6 @@ export function parseIpv6Routes(table: string): string[] {
 }
 
 const isZero = (hex: string | undefined) => hex !== undefined && /^0+$/.test(hex);
-
-function listOf(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [network = '', prefix] = cidr.split('/');
-    const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
-    list.addSubnet(network, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family);
-  }
-  return list;
-}
-
-function contains(list: BlockList, address: string): boolean {
-  const family = isIP(address);
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
-}
 
 function readIfThere(path: string): string {
   try {

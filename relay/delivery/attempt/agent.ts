@@ -1,4 +1,6 @@
 // Delivers one claimed mail, from a free connection to a stored result (the delivery agent).
+
+import type { ClaimedMail, ClaimedRecipient } from '../../policy/claimed-mail.ts';
 import type { DsnRequest } from '../../smtp/envelope-commands.ts';
 import type { Session } from '../../smtp/session.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
@@ -7,7 +9,7 @@ import { acquireForMail } from '../lanes/acquire.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { returnQuota, takeQuota } from '../lanes/quota.ts';
 import { countFinalReply } from '../lanes/silent-routes.ts';
-import { type ClaimedMail, type ClaimedRecipient, readParts } from '../queue/claim.ts';
+import { readParts } from '../queue/claim.ts';
 import type { Marked, Marks } from '../queue/marks.ts';
 import { openSeconds } from '../queue/open-time.ts';
 import { dateOf, type Recollection } from '../queue/recollection.ts';

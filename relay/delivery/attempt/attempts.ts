@@ -1,7 +1,8 @@
 // The mails that are under way in this process.
+
+import type { ClaimedMail } from '../../policy/claimed-mail.ts';
 import type { Background } from '../background.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { ClaimedMail } from '../queue/claim.ts';
 import { type Agent, type Attempt, deliver } from './agent.ts';
 
 export type Attempts = {

@@ -1,11 +1,11 @@
 // The new truth about a recipient, as the database takes it. Pure.
 import { spellingsFor } from '../../client/suppression/suppression.ts';
+import type { ClaimedMail, ClaimedRecipient } from '../../policy/claimed-mail.ts';
 import type { SmtpFailure } from '../../smtp/failure.ts';
 import { inWords } from '../../smtp/failure.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
 import { proofOfRefusal } from '../../verdict/address-fault.ts';
 import { inBrief } from '../../verdict/explain.ts';
-import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
 import type { Marked } from '../queue/marks.ts';
 import type { Change } from '../queue/results.ts';
 import { type Disposition, takenAs } from './decide.ts';

@@ -1,11 +1,11 @@
 // What one transaction with the provider means: for each recipient, for the lane, for the sender. Pure.
 
 import type { Status } from '../../client/vocabulary.ts';
+import type { ClaimedRecipient } from '../../policy/claimed-mail.ts';
 import type { SmtpFailure } from '../../smtp/failure.ts';
 import { providerQueueId } from '../../smtp/reply.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
 import type { Judgement } from '../../verdict/failure.ts';
-import type { ClaimedRecipient } from '../queue/claim.ts';
 import { secondsUntilRetry } from './retry-schedule.ts';
 
 /** What a recipient becomes. */

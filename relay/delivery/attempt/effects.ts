@@ -1,11 +1,11 @@
 // What one refusal means for other mail: its sender is held, or its lane is closed.
 import { holdSender } from '../../lane-state/sender-holds.ts';
+import type { ClaimedMail } from '../../policy/claimed-mail.ts';
 import { inWords } from '../../smtp/failure.ts';
 import type { DeliveryContext } from '../context.ts';
 import { close } from '../lanes/close.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { concernsLane } from '../lanes/refusals.ts';
-import type { ClaimedMail } from '../queue/claim.ts';
 import type { Effect } from './decide.ts';
 
 /**

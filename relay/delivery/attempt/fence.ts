@@ -1,6 +1,7 @@
 // The last question before the final dot: is this mail still ours, and does the database say that it may be out?
+
+import type { ClaimedMail, ClaimedRecipient } from '../../policy/claimed-mail.ts';
 import type { Fence } from '../../smtp/transaction.ts';
-import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
 import type { Marked, Marks } from '../queue/marks.ts';
 
 type Asking = {

@@ -1,8 +1,8 @@
 // The envelope sender with the mail's id in it (BOUNCE_VERP), for as long as the provider takes it.
 import { taggedSender } from '../../client/queue-id.ts';
+import type { ClaimedMail } from '../../policy/claimed-mail.ts';
 import type { DeliveryContext } from '../context.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { ClaimedMail } from '../queue/claim.ts';
 
 export type SenderTags = {
   /** What MAIL FROM says; the null sender stays as it is (RFC 5321 section 4.5.5). */

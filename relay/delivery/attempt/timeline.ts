@@ -1,9 +1,10 @@
 // What an attempt leaves in the timeline: one entry about the attempt, one about each recipient. Pure.
+
+import type { ClaimedMail, ClaimedRecipient } from '../../policy/claimed-mail.ts';
 import type { SmtpFailure } from '../../smtp/failure.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
 import type { Judgement } from '../../verdict/failure.ts';
 import type { FailedAttempt } from '../lanes/dial.ts';
-import type { ClaimedMail, ClaimedRecipient } from '../queue/claim.ts';
 import type { Batch, Change, TimelineEntry } from '../queue/results.ts';
 import type { Route } from '../settings.ts';
 import { enhancedIn } from './change.ts';

@@ -1,7 +1,7 @@
 // The span of an attempt, for whoever collects traces.
 import { endFailed, startSpan } from '../../../deploy/trace.ts';
+import type { ClaimedMail } from '../../policy/claimed-mail.ts';
 import type { Transaction } from '../../smtp/transaction.ts';
-import type { ClaimedMail } from '../queue/claim.ts';
 import type { Route } from '../settings.ts';
 import type { Decision } from './decide.ts';
 

@@ -1,7 +1,7 @@
 // The hourly and daily limits of a lane: asked before a mail is sent, given back for what the provider never got.
 import { priorities } from '../../client/vocabulary.ts';
+import type { ClaimedMail } from '../../policy/claimed-mail.ts';
 import type { DeliveryContext } from '../context.ts';
-import type { ClaimedMail } from '../queue/claim.ts';
 import type { Lane } from './lane.ts';
 import { refund, spend } from './pacing.ts';
 

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
-import { type ClaimedMail, claimDueMail, claimHeld, readParts } from '../../../relay/delivery/queue/claim.ts';
+import { claimDueMail, claimHeld, readParts } from '../../../relay/delivery/queue/claim.ts';
 import { holdSender } from '../../../relay/lane-state/sender-holds.ts';
+import type { ClaimedMail } from '../../../relay/policy/claimed-mail.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { queueMail, recipientsOf } from './way-out.ts';
 

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../../deploy/database.ts';
-import { type ClaimedMail, claimDueMail } from '../../../relay/delivery/queue/claim.ts';
+import { claimDueMail } from '../../../relay/delivery/queue/claim.ts';
 import { openMarks } from '../../../relay/delivery/queue/marks.ts';
+import type { ClaimedMail } from '../../../relay/policy/claimed-mail.ts';
 import { freshDatabase, type TestDatabase } from '../../kit/database.ts';
 import { until } from '../../kit/until.ts';
 import { queueMail, recipientsOf } from './way-out.ts';

@@ -3,9 +3,9 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../../deploy/database.ts';
 import { newQueueId } from '../../../relay/client/queue-id.ts';
+import type { Offer } from '../../../relay/policy/offer.ts';
 import { commitGroup } from '../../../relay/submission/commit-group.ts';
 import type { Submission } from '../../../relay/submission/group.ts';
-import type { Offer } from '../../../relay/submission/hand-off.ts';
 import { freshDatabase } from '../../kit/database.ts';
 import { stall } from '../../kit/provider.ts';
 import { type Stack, startStack } from '../../kit/stack.ts';

@@ -1,8 +1,8 @@
 // A mail as it stands before the commit, and what a relay with free connections offers to claim of it.
 import { randomUUID } from 'node:crypto';
 import { newQueueId } from '../../../relay/client/queue-id.ts';
+import type { Offer } from '../../../relay/policy/offer.ts';
 import type { Submission } from '../../../relay/submission/group.ts';
-import type { Offer } from '../../../relay/submission/hand-off.ts';
 
 export const queued = { status: 'queued', reason: null, reasonDetail: null } as const;
 
