@@ -1,4 +1,4 @@
-// Failures nobody copied from the corpus: other providers, other tools, other words for the same phenomena. Each line
+// More failures than test/corpus has: other providers, other tools, other words for the same phenomena. Each line
 // is [verdict, stage, what was reported, settings]. The first block was written before the rules were tried on it.
 import { expect, test } from 'vitest';
 import type { Stage, Verdict } from '../../relay/client/vocabulary.ts';

@@ -30,19 +30,19 @@ test('every variable that any advice names exists', () => {
   ]);
 });
 
-const corpus = readFileSync(new URL('../../corpus/smtp-failures.jsonl', import.meta.url), 'utf8')
+const knownFailures = readFileSync(new URL('../../corpus/failures.jsonl', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => line !== '')
   .map((line) => ({ line, row: JSON.parse(line) as { id: string } }));
 
 test.each([
-  ['auth-006', 'auth-basic-disabled', 'SMTP_OAUTH2_PROVIDER'],
-  ['auth-010', 'auth-conditional-access', 'SMTP_AUTH'],
-  ['auth-016', 'oauth2-config', 'SMTP_OAUTH2_CLIENT_ID'],
-  ['auth-018', 'oauth2-revoked', 'SMTP_OAUTH2_REFRESH_TOKEN'],
-  ['auth-020', 'oauth2-scope', 'SMTP_OAUTH2_SCOPE'],
-])('%s of the corpus: %s, with what to set', (id, cause, variable) => {
-  const { line = '' } = corpus.find(({ row }) => row.id === id) ?? {};
+  ['auth-basic-disabled-outlook', 'auth-basic-disabled', 'SMTP_OAUTH2_PROVIDER'],
+  ['auth-conditional-access-microsoft365', 'auth-conditional-access', 'SMTP_AUTH'],
+  ['oauth2-config-gmail', 'oauth2-config', 'SMTP_OAUTH2_CLIENT_ID'],
+  ['oauth2-revoked-gmail', 'oauth2-revoked', 'SMTP_OAUTH2_REFRESH_TOKEN'],
+  ['oauth2-scope-gmail', 'oauth2-scope', 'SMTP_OAUTH2_SCOPE'],
+])('%s: %s, with what to set', (id, cause, variable) => {
+  const { line = '' } = knownFailures.find(({ row }) => row.id === id) ?? {};
   const answer = diagnoseLine(line);
   expect(answer).toMatchObject({ id, cause, verdict: 'stop' });
   const { fix } = answer as { fix: string };
