@@ -34,17 +34,10 @@ export function Attention() {
   const [wanted, setWanted] = useState();
   const [deciding, setDeciding] = useState();
   const groups = value?.groups ?? [];
-  if (groups.length === 0) return null;
   const press = (group) => (actOf(group) === 'retry' ? setWanted({ group, act: retry }) : setDeciding(group));
-  return html`<section>
-    <header class="bar"><h2>Needs attention</h2><a href="/emails?statuses=held,uncertain,deferred,bounced,expired">Show all</a></header>
-    <ul class="groups">
-      ${groups.map(
-        (group) => html`<li key=${group.status + group.cause}>
-          <${Group} group=${group} value=${value} onPress=${() => press(group)} />
-        </li>`,
-      )}
-    </ul>
+  // A dialog stays until it is closed, also when what it did leaves no group: it says how it ended.
+  return html`
+    ${groups.length > 0 && html`<${Groups} groups=${groups} value=${value} onPress=${press} />`}
     ${
       deciding &&
       html`<${Dialog} title="Did they arrive?" onClose=${() => setDeciding(undefined)}>
@@ -69,9 +62,19 @@ export function Attention() {
           setWanted(undefined);
           await look();
         }} />`
-    }
-  </section>`;
+    }`;
 }
+
+const Groups = ({ groups, value, onPress }) => html`<section>
+    <header class="bar"><h2>Needs attention</h2><a href="/emails?statuses=held,uncertain,deferred,bounced,expired">Show all</a></header>
+    <ul class="groups">
+      ${groups.map(
+        (group) => html`<li key=${group.status + group.cause}>
+          <${Group} group=${group} value=${value} onPress=${() => onPress(group)} />
+        </li>`,
+      )}
+    </ul>
+  </section>`;
 
 function Group({ group, value, onPress }) {
   const { status, cause, count, oldest } = group;

@@ -24,7 +24,9 @@ export const bulkActs = [
 
 export function Bulk({ search, isFiltered, chosen, onDone, any }) {
   const [wanted, setWanted] = useState();
-  if (!may('operate') || !any || (chosen.size === 0 && !isFiltered)) return null;
+  const isOffered = may('operate') && any && (chosen.size > 0 || isFiltered);
+  // What is under way goes on, and says how it ended, also when it leaves nothing in the list.
+  if (!isOffered && !wanted) return null;
   return html`<div class="bulk" role="group" aria-label="Actions on several emails">
     <span>${chosen.size > 0 ? `${plural(chosen.size, 'email')} chosen:` : 'With all that match:'}</span>
     ${bulkActs.map(
