@@ -112,6 +112,21 @@ export function setting(config: Settings | undefined, ...names: readonly string[
   return undefined;
 }
 
+/** What a person reports as the port: one, several that were tried ("25/465/587"), or a move ("465 -> 587"). */
+export type Ports = { readonly numbers: readonly number[]; readonly areMoved: boolean };
+
+const severalPorts = /^\d{1,5}(?:\s*(?:(?:,\s*)?(?:and|or|then|to)|[/,&|+]|[-=]>|→)\s*\d{1,5})*$/;
+
+/** Undefined when it is neither a port nor several of them. */
+export function portsIn(value: unknown): Ports | undefined {
+  const said = String(value).trim().toLowerCase();
+  if (!severalPorts.test(said)) return undefined;
+  const numbers = (said.match(/\d+/g) ?? []).map(Number);
+  return numbers.every((number) => number >= 1 && number <= 65535)
+    ? { numbers, areMoved: /then|to|>|→/.test(said) }
+    : undefined;
+}
+
 /** SMTP_HOST by any of its names, else the name of a library's service preset; lower case. */
 export function hostOf(config: Settings | undefined): string | undefined {
   const host = text(setting(config, 'host', 'server', 'hostname')).trim();
@@ -214,6 +229,8 @@ function wordsOf(raw: string): string {
         /\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:.]{1,40}|(?:[0-9a-f]{1,4}:){0,6}:[0-9a-f][0-9a-f:.]{0,40})\]?/g,
         ' ipnumber ',
       )
+      .replaceAll(/(\d) ?\/ ?(?:h|hr|hour)s?\b/g, '$1 per hour')
+      .replaceAll(/(\d) ?\/ ?(?:d|day)s?\b/g, '$1 per day')
       .replaceAll(/\bcan'?t\b|\bcan not\b/g, 'cannot')
       .replaceAll(/\bwon'?t\b/g, 'will not')
       .replaceAll(/n't\b/g, ' not')

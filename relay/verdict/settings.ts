@@ -2,7 +2,7 @@
 // password does not explain a closed port.
 import { doorOf, isWrongDoor } from '../../deploy/doors.ts';
 import type { Cause } from './catalogue.ts';
-import { type Facts, setting } from './facts.ts';
+import { type Facts, portsIn, setting } from './facts.ts';
 
 type Subject = 'host' | 'door' | 'port' | 'credentials' | 'sender' | 'tls';
 
@@ -98,16 +98,13 @@ function doorProblem({ host = '', config, systemError, symptom }: Facts): Cause 
   return isBare && leadsNowhere && !isPreset ? 'local-name' : undefined;
 }
 
-// People report several ports at once ("25/465/587", "465->587"): those are digits, not garbage.
 function portProblem(port: unknown): Cause | undefined {
   if (port === null) return 'env-missing';
   const text = String(port);
   if (text.trim() === '') return 'env-blank';
-  if (/^\d+(\s*(\/|->|→|,|and|or)\s*\d+)+$/.test(text.trim())) return undefined;
+  if (portsIn(port) !== undefined) return undefined;
   if (/^["'`]|["'`]$/.test(text)) return 'env-quoted';
-  if (/^\s*\d+\s*[;,]$/.test(text)) return 'env-trailing-char';
-  const number = Number(text);
-  return Number.isInteger(number) && number >= 1 && number <= 65535 ? undefined : 'env-port-garbage';
+  return /^\s*\d+\s*[;,]$/.test(text) ? 'env-trailing-char' : 'env-port-garbage';
 }
 
 // A $ that survived is harmless, but whoever reports it beside a refused login typed it where it does not survive.

@@ -54,6 +54,10 @@ const commands: readonly (readonly [RegExp, Stage])[] = [
   [/^DATA/, 'data'],
 ];
 
+/** What EHLO offers, told beside a reply that does not speak of it: the greeting was over. */
+const tellsWhatEhloOffers = ({ reply = '', message = '' }: Symptom): boolean =>
+  reply !== '' && !/\b(ehlo|helo)\b/i.test(reply) && /\b(250|auth|offer\w*|advertis\w+)\b/i.test(message);
+
 /** The stage the evidence points to; undefined when it could be any. */
 export function stageOf({ words, command, code, systemError, symptom }: StageEvidence): Stage | undefined {
   if (afterTheDot.test(words)) return 'dot';
@@ -71,7 +75,7 @@ export function stageOf({ words, command, code, systemError, symptom }: StageEvi
     if (symptom.code === 'EAUTH' || code === 534 || code === 535) return 'auth';
     if (symptom.code === 'EMESSAGE') return 'data';
     if (symptom.code === 'EPROTOCOL') return 'greeting';
-    if (/error upgrading connection|with starttls/.test(words)) return 'starttls';
+    if (/error upgrading connection/.test(words)) return 'starttls';
   }
   if (symptom.code === 'ETLS') return 'starttls';
   const spoken = phrases.find(([phrase, stage]) => {
@@ -81,6 +85,7 @@ export function stageOf({ words, command, code, systemError, symptom }: StageEvi
       stage === 'dns' ||
       stage === 'tls' ||
       (stage === 'auth' && /\b(spf|dkim|dmarc|sender|from)\b/.test(words));
+    if (stage === 'ehlo' && tellsWhatEhloOffers(symptom)) return false;
     return phrase.test(words) && !(onlyWithoutReply && code !== undefined);
   })?.[1];
   if (spoken !== undefined) return spoken;

@@ -28,7 +28,12 @@ const cases: readonly Case[] = [
     'socket.gaierror: [Errno -3] Temporary failure in name resolution',
     { host: 'smtp.example.com' },
   ],
-  ['stop', undefined, 'java.net.UnknownHostException: smtp.exmaple.com', { host: 'smtp.exmaple.com' }],
+  [
+    'stop',
+    undefined,
+    'java.net.UnknownHostException: smtp.nowhere.example',
+    { host: 'smtp.nowhere.example' },
+  ],
   [
     'stop',
     undefined,
@@ -456,13 +461,13 @@ const cases: readonly Case[] = [
     'stop',
     'dns',
     'gaierror(8, "nodename nor servname provided, or not known")',
-    { host: 'smtp.exampel.com' },
+    { host: 'smtp.nowhere.example' },
   ],
   // Java
   [
     'stop',
     'auth',
-    'jakarta.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful [AM0PR02CA0123.eurprd02.prod.outlook.com]',
+    'jakarta.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful [EX1P281CA0001.EXAP281.PROD.OUTLOOK.COM]',
   ],
   [
     'failover',
@@ -612,8 +617,8 @@ const cases: readonly Case[] = [
   [
     'stop',
     'dns',
-    'Host or domain name not found. Name service error for name=smtp.exampel.com type=AAAA: Host not found',
-    { host: 'smtp.exampel.com' },
+    'Host or domain name not found. Name service error for name=smtp.nowhere.example type=AAAA: Host not found',
+    { host: 'smtp.nowhere.example' },
   ],
   [
     'stop',

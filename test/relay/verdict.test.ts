@@ -29,7 +29,7 @@ const stageOf = ({ stage }: KnownFailure): Stage | undefined => stages.find((kno
 
 describe('what servers, runtimes and people say', () => {
   test('is all there', () => {
-    expect(knownFailures).toHaveLength(137);
+    expect(knownFailures).toHaveLength(209);
     expect(new Set(knownFailures.map(({ id }) => id)).size).toBe(knownFailures.length);
   });
 
@@ -155,6 +155,7 @@ describe('how long to wait', () => {
     ['450 4.7.1 rate limit exceeded, retry in an hour', 3_600],
     ['550 5.4.5 Daily user sending limit exceeded', 86_400],
     ['550 Exceeded 100 messages per hour', 3_600],
+    ['550 5.7.1 Sender is limited to 100/h', 3_600],
     ['451 4.3.0 try again later', undefined],
     ['450 4.7.1 wait 9999999 days', undefined],
   ] as const)('%s: %s seconds', (reply, seconds) => {

@@ -20,6 +20,16 @@ const blamesPassword = ({ words }: Facts): boolean =>
     words,
   );
 
+/** Outlook.com, which has taken the sign-in, wants its user to come to the web page. */
+const wantsVerification = ({ provider, enhanced, words, stage }: Facts): boolean =>
+  /account verification|verify your account|to (continue|resume) sending\b.{0,30}\blogin to your\b/.test(
+    words,
+  ) ||
+  (provider?.id === 'outlook_personal' &&
+    enhanced?.slice(2) === '3.4' &&
+    stage !== 'rcpt' &&
+    /requested action not taken|^req\b/.test(words));
+
 /** Providers that have an SMTP credential of their own, beside account password and API key. */
 const hasOwnCredentialKind = ({ provider, config }: Facts): boolean => {
   const user = setting(config, 'user', 'username', 'login');
@@ -168,11 +178,16 @@ export const accountRules: readonly Rule[] = [
     cause: 'auth-missing',
     stage: 'mail',
     says: /auth(?!or)\w* (is )?(required|needed|mandatory|first|necessary)|(require|need|must|please|should|you have to|have to)\w* .{0,30}(auth(?!or)\w*|login|logged in|sign in)\b|not (yet )?(been )?(authenticated|logged in|authenticate)|unauthenticated (sender|user|client|connection|email not|email is not allowed)|wantautherror|no auth\w* (provided|given|credentials)|client (was |is )?not authenticated|anonymous .{0,20}(not (allowed|permitted)|denied|disabled)|login (first|required)|pop before smtp|without auth/,
-    when: ({ code, words, stage }) =>
-      code !== 535 &&
-      !/logged in as\b/.test(words) &&
-      !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
-      stage !== 'dns',
+    when: (facts) => {
+      const { code, words, stage } = facts;
+      return (
+        code !== 535 &&
+        !wantsVerification(facts) &&
+        !/logged in as\b/.test(words) &&
+        !/\b(spf|dkim|dmarc)\b|sender (is )?unauthenticated|authentication checks/.test(words) &&
+        stage !== 'dns'
+      );
+    },
   },
   { ...stop, cause: 'auth-missing', stage: 'mail', enhanced: /^7\.57$/ },
   // wrong
@@ -267,10 +282,7 @@ export const accountStateRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'dot',
     cause: 'hotmail-policy',
-    says: /account verification|verify your account|requested action not taken|^req\b/,
-    when: ({ provider, enhanced, words, stage }) =>
-      /(account verification|verify your account)/.test(words) ||
-      (provider?.id === 'outlook_personal' && enhanced?.slice(2) === '3.4' && stage !== 'rcpt'),
+    when: wantsVerification,
   },
   {
     verdict: 'stop',

@@ -1,5 +1,5 @@
 // From the name to the encrypted greeting: nothing was signed in and nothing was sent, so another route is safe.
-import { type Facts, setting } from '../facts.ts';
+import { type Facts, portsIn, setting } from '../facts.ts';
 import { noReply, type Rule, reported } from './rule.ts';
 
 const localAddress = /^(127\.|::1|0\.0\.0\.0|localhost)/;
@@ -40,27 +40,31 @@ const gaveNoAnswer = (facts: Facts): boolean =>
   (facts.stage !== undefined ||
     facts.symptom.syscall === 'connect' ||
     facts.symptom.command === 'CONN' ||
-    /connect|dial|port|socket client|opentimeout|send/.test(facts.words));
+    /connect|dial|port|socket client|opentimeout|send|never (sent|leaves?|goes out)|(email|message|it|they) (is|are|was|were|has been|have been) not sent|(nothing|no email) (is sent|leaves|goes out)\b(?! back)/.test(
+      facts.words,
+    ));
 
 /** No port the provider listens on gets through here, so going round is useless. */
 function everyPortIsBlocked(facts: Facts): boolean {
   const { platform, provider } = facts;
-  const port = Number(setting(facts.config, 'port') ?? facts.symptom.port ?? Number.NaN);
+  const ports = portsIn(setting(facts.config, 'port') ?? facts.symptom.port);
+  const port = ports?.numbers.length === 1 ? ports.numbers[0] : undefined;
   if (platform !== undefined && platform.blockedPorts.length > 0) {
     // Without a catalogue entry only the two submission ports are worth trying (RFC 8314 §3.3), never 25.
-    const ports = provider?.ports.map((known) => known.port) ?? (port === 25 ? [25] : [465, 587]);
-    return ports
+    const worthTrying = provider?.ports.map((known) => known.port) ?? (port === 25 ? [25] : [465, 587]);
+    return worthTrying
       .filter((known) => known !== 25 || port === 25)
       .every((known) => platform.blockedPorts.includes(known));
   }
   if (!namesNoRoute(facts)) return false;
   // A program's bare error says nothing about other ports; a person who reports settings or a story does.
   if (facts.symptom.code !== undefined && Object.keys(facts.config ?? {}).length === 0) return false;
-  // A report without a host. 465 alone is closed on some platforms, 587 only together with everything else.
-  const ports = String(setting(facts.config, 'port') ?? '');
+  // A report without a host. 465 alone is closed on some platforms, 587 only together with everything else; and who
+  // moved to another port has somewhere to go.
   return (
     provider === undefined &&
-    !/465->|465 ?(to|then) ?587|^465$/.test(ports) &&
+    port !== 465 &&
+    ports?.areMoved !== true &&
     !Number.isInteger(facts.symptom.port)
   );
 }
@@ -108,11 +112,20 @@ export const connectionRules: readonly Rule[] = [
   },
   // reaching the port
   {
+    // Who decides about ports refuses them; "cannot open" and "closed by" are what programs say of a connection.
     cause: 'cloud-port-block',
     verdict: 'stop',
     scope: 'platform',
     stage: 'tcp',
-    says: /cannot unblock|(smtp|ports?|outbound|outgoing|egress|external)\b.{0,60}(is|are|be|been|was|were) (\w+ )?(blocked|disabled|not (allowed|available|permitted|enabled)|restricted|only available|forbidden)|blocks? (all |outbound |outgoing )*(smtp|ports?|email) ?(traffic|ports?|connections?)?|(upgrade|enable billing).{0,60}smtp|smtp.{0,60}(upgrade|paid plan|pro plan)/,
+    says: /(cannot|(will|would|does|do|did) not|(refuse|decline)[sd]? to) unblock|\b((will|would|does|do|did) not( want to)?|(refuse|decline)[sd]? to) open (up )?(\w+ ){0,2}(ports|port 587)\b|(?<!\b(connection|socket)s?\b.{0,30})\bports (\w+ ){0,4}(are|stay|remain) (\w+ )?(closed|shut)\b(?! by)|keeps? (\w+ ){0,3}ports (closed|shut|blocked)\b/,
+    when: (facts) => reported(facts) && noReply(facts),
+  },
+  {
+    cause: 'cloud-port-block',
+    verdict: 'stop',
+    scope: 'platform',
+    stage: 'tcp',
+    says: /(smtp|ports?|outbound|outgoing|egress|external)\b.{0,60}(is|are|be|been|was|were|stays?|remains?) (\w+ )?(blocked|disabled|not (allowed|available|permitted|enabled)|restricted|only available|forbidden)|\bblocks? (all |outbound |outgoing )*(smtp|ports?|email) ?(traffic|ports?|connections?)?|(upgrade|enable billing).{0,60}smtp|smtp.{0,60}(upgrade|paid plan|pro plan)/,
     when: (facts) => reported(facts) && (noReply(facts) || /connection is not allowed/.test(facts.words)),
   },
   {
@@ -215,7 +228,7 @@ export const connectionRules: readonly Rule[] = [
     verdict: 'failover',
     scope: 'route',
     stage: 'tls',
-    says: /wrong version number|unsupported or unrecognized ssl message|(first record )?does not look like (a )?tls|unrecognized (ssl|tls) (message|record)|invalidcontenttype|invalid content type|packet length too long|unknown protocol|record (layer )?overflow|not an ssl\/?tls|does not support (ssl|ssl\/tls|tls directly)|plain ?text connection|http request|unexpected tls packet|unexpected (message|packet) .{0,30}(ssl|tls)|(ssl|tls) .{0,40}(on|to) (a )?(port|plain)/,
+    says: /wrong version number|unsupported or unrecognized ssl message|(first record )?does not look like (a )?tls|unrecognized (ssl|tls) (message|record)|invalidcontenttype|invalid content type|packet length too long|unknown protocol|record (layer )?overflow|not an ssl\/?tls|does not support (ssl|ssl\/tls|tls directly)|plain ?text connection|http request|unexpected tls packet|unexpected (message|packet) .{0,30}(ssl|tls)/,
     when: tlsFailure,
   },
   {
@@ -272,6 +285,15 @@ export const connectionRules: readonly Rule[] = [
     scope: 'credential',
     stage: 'tls',
     says: /unsupported protocol|protocol version|no (shared|common|matching) (cipher|protocol)|no (protocols|ciphers?) (available|in common)|no appropriate protocol|unsupported (tls|ssl) version|legacy (sigalg|renegotiation)|cipher suites?|handshake ?failure|alert number (40|70)|inappropriate fallback|tls version/,
+    when: tlsFailure,
+  },
+  {
+    // Whoever saw a certificate has spoken TLS, and may name the port as well: so this stands behind all of those.
+    cause: 'port-tls-mismatch',
+    verdict: 'failover',
+    scope: 'route',
+    stage: 'tls',
+    says: /\b(start)?(ssl|tls)\b.{0,40}\b(on|to) (a |the )?(port|plain)/,
     when: tlsFailure,
   },
   // the greeting and who gives it

@@ -1,19 +1,24 @@
 // Quotas, rates and locks of the sending account. They come with every code and at every stage, and never are the
 // fault of the mail or its recipient.
 import type { Facts } from '../facts.ts';
-import { type Rule, transaction } from './rule.ts';
+import { noReply, type Rule, reported, transaction } from './rule.ts';
 
 const day = 86_400;
 const hour = 3_600;
 
 const limitWords =
   /limit|quota|exceed|reached|too many|maximum|allow|only \d+|\bmax\b|over\b|after \d+|threshold|cap\b/;
-const isLimit = ({ words, code, stage }: Facts): boolean =>
-  limitWords.test(words) &&
+/** A person who tells of a limit names the number from which on nothing leaves. */
+const toldLimit =
+  /\b(above|beyond|not? more than|(stop\w*|end|ends|ended|cut off|turned off|switched off)( sending)?( email)? (at|around|near)) (about |around |some )?\d+ (\w+ ){0,2}(per|an?|each|every) (hour|day)\b/;
+const tellsLimit = (facts: Facts): boolean =>
+  reported(facts) && noReply(facts) && toldLimit.test(facts.words);
+const isLimit = (facts: Facts): boolean =>
+  (limitWords.test(facts.words) || tellsLimit(facts)) &&
   !/mailbox (is )?(full|over)|inbox|over ?quota|storage|message size|size limit|hops|credits?\b/.test(
-    words,
+    facts.words,
   ) &&
-  !(code === undefined && (stage === 'dns' || stage === 'tcp' || stage === 'tls'));
+  !(noReply(facts) && (facts.stage === 'dns' || facts.stage === 'tcp' || facts.stage === 'tls'));
 
 export const limitRules: readonly Rule[] = [
   {
@@ -89,9 +94,8 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /\bdaily\b|per (calendar )?day\b|\b24 ?h(ou)?rs?\b|\btoday\b|(a|this|each|the) day\b|\d+\/day|(emails?|messages?|recipients?) (a |each |every )?day\b|day limit|\bmonthly\b|per month/,
-    when: (facts) =>
-      isLimit(facts) && !/\d+\/h\b|hour(ly)? .{0,30}day/.test(facts.words.replace(/24 ?hours?/g, '')),
+    says: /\bdaily\b|per (calendar )?day\b|\b24 ?h(ou)?rs?\b|\btoday\b|(a|this|each|the) day\b|(emails?|messages?|recipients?) (a |each |every )?day\b|day limit|\bmonthly\b|per month/,
+    when: (facts) => isLimit(facts) && !/hour(ly)? .{0,30}day/.test(facts.words.replace(/24 ?hours?/g, '')),
     windowSeconds: day,
   },
   {
@@ -99,7 +103,7 @@ export const limitRules: readonly Rule[] = [
     verdict: 'pause',
     scope: 'credential',
     stage: 'dot',
-    says: /\bhourly\b|per hour\b|\bhours?\b|\d+\/h(our)?\b|(per|in|within|every) \d+ ?min(ute)?s?\b/,
+    says: /\bhourly\b|per hour\b|\bhours?\b|(per|in|within|every) \d+ ?min(ute)?s?\b/,
     when: isLimit,
     windowSeconds: hour,
   },

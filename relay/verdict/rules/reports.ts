@@ -2,10 +2,19 @@
 // processes that misbehave. Only the rules without `reported` can meet the relay itself.
 
 import { setting } from '../facts.ts';
-import { noReply, type Rule, reported } from './rule.ts';
+import { noReply, type Rule, reported, transaction } from './rule.ts';
 
 const report = { verdict: 'stop', scope: 'credential', stage: 'config' } as const;
 const aboutSettings = /password|secret|credential|variable|\benv\b|value|setting|config|compose|user\b/;
+
+const there = '(?:in|inside) (?:the )?(?:production|prod|container|deployment)\\b';
+/** "Only" behind the place ends what is said; "in production only sometimes" is about time. */
+const onlyThere = new RegExp(
+  `(?:(?<!\\bnot )\\b(?:only|just)|\\bbut|\\bfails?|\\bnot) ${there}|${there} (?:only|alone)(?=\\s*(?:$|[^\\s\\w]|(?:and|but|not|while)\\b))`,
+);
+
+const unseenInDns =
+  /\b(dig|nslookup)\b( \w+)? ((do|does|did|can|could) not|cannot|never|(find|return|show|get|give|see)s? (none|nothing|no))\b|\b(nobody|no one)\b.{0,20}\b(see|find|get)/;
 
 export const reportRules: readonly Rule[] = [
   {
@@ -151,6 +160,18 @@ export const reportRules: readonly Rule[] = [
   },
   {
     ...report,
+    cause: 'dns-record-typo',
+    scope: 'sender',
+    stage: 'dot',
+    says: unseenInDns,
+    at: transaction,
+    when: (facts) =>
+      reported(facts) &&
+      /\brecords?\b/.test(facts.words) &&
+      (facts.code !== undefined || /\b(spf|dkim|dmarc|txt|dns|dig|nslookup)\b/.test(facts.words)),
+  },
+  {
+    ...report,
     cause: 'raw-tcp-proxy',
     scope: 'platform',
     stage: 'tcp',
@@ -161,8 +182,8 @@ export const reportRules: readonly Rule[] = [
     ...report,
     cause: 'conn-reset',
     stage: 'mail',
-    says: /(only|but|fails?|not) in (production|prod|the container|container|deployment)|allow ?list|\bnc vz\b|secure .{0,20}string/,
     when: (facts) =>
+      (onlyThere.test(facts.raw) || /allow ?list|\bnc vz\b|secure .{0,20}string/.test(facts.words)) &&
       reported(facts) &&
       noReply(facts) &&
       (facts.systemError === 'ECONNRESET' || facts.systemError === 'CLOSED') &&
