@@ -49,13 +49,14 @@ export function openSettle(context: DeliveryContext, results: Results, notices: 
     entries: readonly TimelineEntry[],
     attempt?: TimelineEntry,
   ): Promise<void> {
+    // Before the outcome is stored: whoever hears of that looks, and is not told again.
+    for (const change of changes) await keepUnknown(context, change);
     const stored = await results.store({ changes, entries });
     if (attempt && stored === 0 && !entries.includes(attempt))
       await results.store({ changes: [], entries: [attempt] });
     for (const change of changes) {
       tell(context, mail, change);
       context.measures.outcome(change.status, change.reason ?? null);
-      await keepUnknown(context, change);
     }
     if (mayOweNotice(mail, changes)) await notices.write();
   }
