@@ -1,6 +1,6 @@
 // Emails: one list of all mail, found by words, source, status, tag, key, customer, kind and time. The search is the
 // address, so a view can be sent to somebody.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ask, withQuery } from './ask.js';
 import { Bulk } from './bulk.js';
 import { Filters, filterNames, isAnySet, searchOf } from './filters.js';
@@ -88,7 +88,7 @@ function Rows({ emails, causes, chosen, setChosen, loading }) {
     }
     if (event.key === 'x' && here >= 0) toggle(emails[here].id);
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     addEventListener('keydown', move);
     return () => removeEventListener('keydown', move);
   });

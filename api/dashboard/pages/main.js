@@ -1,6 +1,6 @@
 // The shell: who is signed in, where we are, and what is always in sight.
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { Applications } from './applications.js';
 import { ask, whenSignedOut, withQuery } from './ask.js';
 
@@ -228,7 +228,7 @@ const Keyboard = ({ onClose }) => html`<${Dialog} title="Keyboard shortcuts" onC
 
 /** `/` looks for mail; `g` and a letter goes somewhere; `?` tells all of them. */
 function useShortcuts(help) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     let armed = false;
     const press = (event) => {
       if (

@@ -1,5 +1,5 @@
 // Where we are is in the address bar and nowhere else, so that every view can be sent to somebody.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 const listeners = new Set();
 const tell = () => {
@@ -49,7 +49,8 @@ addEventListener('click', (event) => {
 
 export function useRoute() {
   const [, render] = useState(0);
-  useEffect(() => {
+  // Not in a later frame: what can be seen can be pressed.
+  useLayoutEffect(() => {
     const listener = () => render((count) => count + 1);
     listeners.add(listener);
     return () => listeners.delete(listener);

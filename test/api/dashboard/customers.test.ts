@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium)('customers in a browser', () => {
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('heading', { name: 'Example Bakery' }).waitFor();
-    expect(await page.title()).toBe('Example Bakery · Postern');
+    await until(async () => (await page.title()) === 'Example Bakery · Postern');
     const now = page.getByRole('region', { name: 'The last invitation' });
     await now.getByText('To ann@example.com: Not due yet').waitFor();
     await now

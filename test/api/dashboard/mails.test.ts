@@ -116,7 +116,7 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
 
     await scan.click();
     await page.getByRole('heading', { name: 'Scan 7' }).waitFor();
-    expect(await page.title()).toBe('Scan 7 · Postern');
+    await until(async () => (await page.title()) === 'Scan 7 · Postern');
     // Three recipients with one fate: the advice and the reply stand there once.
     await page.getByText('3 recipients').waitFor();
     expect(await page.getByText('Correct the address.').count()).toBe(1);
@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium)('all mail in a browser', () => {
     await page.route('**/dashboard/emails?*', (route) => shown.promise.then(() => route.continue()));
     await page.goBack();
     await page.getByRole('link', { name: 'Letter 8' }).waitFor();
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Letter 7');
+    await until(async () => (await page.evaluate('document.activeElement.textContent')) === 'Letter 7');
     shown.resolve();
     await page.unrouteAll({ behavior: 'wait' });
 
