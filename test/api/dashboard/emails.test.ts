@@ -340,17 +340,17 @@ describe('looking at a mail', () => {
 });
 
 test('a minute is counted once it is over, and the minute that runs is counted as it is', async () => {
-  const finish = async (minutesAgo: number, status: string) => {
-    const id = await insert();
+  // Those that are given together end in one minute.
+  const finish = async (minutesAgo: number, ...statuses: string[]) => {
+    const ids = await Promise.all(statuses.map(() => insert()));
     await dashboard.query(
-      `update email set status = $2::mail_status, next_hand_over_at = null, reason = 'test',
+      `update email set status = given.status::mail_status, next_hand_over_at = null, reason = 'test',
          finished_at = now() - make_interval(mins => $3), due_at = now() - make_interval(mins => $3, secs => 2)
-       where id = $1`,
-      [id, status, minutesAgo],
+       from unnest($1::uuid[], $2::text[]) as given (id, status) where email.id = given.id`,
+      [ids, statuses, minutesAgo],
     );
   };
-  await finish(30, 'expired');
-  await finish(30, 'cancelled');
+  await finish(30, 'expired', 'cancelled');
   await finish(0, 'expired');
   // The process has counted those minutes already, while they were empty.
   await dashboard.query('delete from mail_minute');

@@ -16,7 +16,9 @@ afterAll(async () => {
 });
 
 let written = 0;
-/** One recipient of submitted mail that ended so long ago. */
+// In the middle of the hour before this one, so that no hour begins between what belongs together.
+const middle = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 1_800_000);
+/** One recipient of submitted mail that ended so long before that. */
 async function end(
   status: string,
   { hoursAgo, tookMs = 1_000, returned = false }: { hoursAgo: number; tookMs?: number; returned?: boolean },
@@ -25,8 +27,8 @@ async function end(
   await database.query(
     `insert into message (queue_id, credential, sender, header_from, message_id, size, priority, received_at)
      values ($1, 'shop', 'a@example.com', 'a@example.com', '', 1, 1,
-       now() - make_interval(hours => $2) - $3 * interval '1 millisecond')`,
-    [id, hoursAgo, tookMs],
+       $4::timestamptz - make_interval(hours => $2) - $3 * interval '1 millisecond')`,
+    [id, hoursAgo, tookMs, middle],
   );
   await database.query(
     `insert into recipient (queue_id, ordinal, address, status, priority, finished_at, bounced_at)

@@ -8,7 +8,9 @@ import { type Dashboard, startDashboard } from './dashboard.ts';
 const year = new Date().getFullYear() + 1;
 // The last Sunday of March: at two the clocks of Berlin go to three.
 const sunday = 31 - new Date(Date.UTC(year, 2, 31)).getUTCDay();
-const march = (day: number, clock: string) => `${year}-03-${day}T${clock}:00`;
+/** Counted from the beginning of March: two days after its last Sunday it may be April. */
+const march = (day: number, clock: string) =>
+  `${new Date(Date.UTC(year, 2, day)).toISOString().slice(0, 10)}T${clock}:00`;
 
 describe.skipIf(!hasChromium)('scheduled mail in a browser', () => {
   let dashboard: Dashboard;
