@@ -47,7 +47,10 @@ test("a look at the senders' domains is asked for over HTTP, and two bad ones ar
   expect(events.map(({ data }) => data)).toContainEqual(
     expect.objectContaining({ domain: 'shop.example', status: 'fail', title: expect.any(String) }),
   );
-  expect(stack.relay.process.output).toContain('Mail alert: domain-fails: shop.example');
+  // Told after the look was stored, which is what the request waits for.
+  await until(() => stack.relay.process.output.includes('Mail alert: domain-fails: shop.example'), {
+    what: 'the alert',
+  });
   const metrics = await (await fetch(`${stack.relay.healthUrl}/metrics`)).text();
   expect(metrics).toMatch(/postern_sender_domain_fails\{domain="shop\.example"[^}]*\} 1/);
 }, 120_000);

@@ -105,6 +105,11 @@ test('why scheduled mail does not leave is answered in one request, and how late
     return answer.body.status === 'sent' && answer;
   });
   expect(mail.lateness_ms).toBeGreaterThanOrEqual(0);
-  const metrics = await (await fetch(`${stack.worker.healthUrl}/metrics`)).text();
-  expect(metrics).toMatch(/^postern_email_lateness_seconds_count{.*} 1$/m);
+  await until(
+    async () =>
+      /^postern_email_lateness_seconds_count{.*} 1$/m.test(
+        await (await fetch(`${stack.worker.healthUrl}/metrics`)).text(),
+      ),
+    { what: 'the worker to tell how late it was' },
+  );
 });

@@ -93,7 +93,7 @@ describe.skipIf(!hasChromium)('a bad night', () => {
       await is(held, 'held');
       await is([await send('Welcome')], 'sent');
       await says(/^Mail from shop@example\.com is held/);
-      expect(await verdict()).toMatch(/Mail from other senders leaves\.[\s\S]*Next attempt in \d+/);
+      await says(/Mail from other senders leaves\.[\s\S]*Next attempt in \d+/);
       await keepScreenshot(page, 'night-sender');
 
       // Tried again too early: it is held again within seconds, with what the provider said to it.
@@ -141,7 +141,7 @@ describe.skipIf(!hasChromium)('a bad night', () => {
     await withoutA(/Mail (can leave|is leaving)|other senders leaves/, async () => {
       await is(waiting, 'queued');
       await page.waitForTimeout(1_000);
-      expect(await verdict()).toMatch(/Next attempt in \d+/);
+      await says(/Next attempt in \d+/);
       await keepScreenshot(page, 'night-password');
     });
 

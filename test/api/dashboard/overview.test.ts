@@ -106,7 +106,9 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
       'In Coolify, open the server.',
     ]);
     await verdict.getByRole('button', { name: 'Copy npm run doctor -- --json' }).click();
-    expect(await page.evaluate('navigator.clipboard.readText()')).toBe('npm run doctor -- --json');
+    await until(
+      async () => (await page.evaluate('navigator.clipboard.readText()')) === 'npm run doctor -- --json',
+    );
     await verdict.getByRole('button', { name: 'Try now' }).click();
     await verdict.getByText('Nothing waits for another try.').waitFor();
     // A relay that is only written down answers nothing; that somebody asked it is written down too.
@@ -116,6 +118,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
 
   test('groups what needs attention by cause; a group is listed, and tried again after its number was said', async () => {
     const group = (name: string) => page.locator('.groups li').filter({ hasText: name });
+    await page.locator('.groups .status').nth(2).waitFor();
     expect(await page.locator('.groups .status').allInnerTexts()).toEqual(['uncertain', 'held', 'held']);
     expect(await group('uncertain').innerText()).toMatch(/2 emails\s*the oldest 2 h ago/);
     await group('3 emails').getByRole('link').click();
