@@ -131,13 +131,15 @@ export async function startDovecot({ bearer }: { bearer?: Bearer } = {}): Promis
       await rename(draft, join(dir(folder), 'new', name));
     },
     async contents(folder = 'INBOX') {
-      const found = [];
+      const found = new Map<string, { name: string; text: string }>();
+      // Dovecot moves a mail from new to cur when it sees it: what is gone from the one will be in the other.
       for (const part of ['new', 'cur']) {
         for (const name of await readdir(join(dir(folder), part)).catch(() => [])) {
-          found.push({ name, text: await readFile(join(dir(folder), part, name), 'utf8') });
+          const text = await readFile(join(dir(folder), part, name), 'utf8').catch(ifGone);
+          if (text !== undefined) found.set(name.replace(/:2,.*$/, ''), { name, text });
         }
       }
-      return found;
+      return [...found.values()];
     },
     async kick() {
       await run('doveadm', ['-c', path('dovecot.conf'), 'kick', user]).catch(() => {});
@@ -160,6 +162,10 @@ export async function startDovecot({ bearer }: { bearer?: Bearer } = {}): Promis
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function ifGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 const answersAt = (port: number) =>

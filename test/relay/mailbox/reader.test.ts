@@ -107,6 +107,7 @@ testIt('reads what is there and what comes, and changes nothing else in the mail
   await dovecot.deliver(reportAbout(`Message-ID: ${second.messageId}`).toString());
   await dovecot.deliver(letter);
   await bounced(postern, second.id);
+  await until(() => counted.length >= 3, { what: 'the last report to be counted' });
 
   expect(counted).toEqual(['matched', 'matched', 'matched']);
   expect(await texts()).toHaveLength(4);
@@ -163,6 +164,7 @@ testIt('two relays share it: one reads, and the other takes over', async () => {
   const first = await sent(postern);
   await dovecot.deliver(reportAbout(`Message-ID: ${first.messageId}`).toString());
   await bounced(postern, first.id);
+  await until(() => one.counted.length + other.counted.length > 0, { what: 'the report to be counted' });
   expect([...one.counted, ...other.counted]).toEqual(['matched']);
   const holder = one.counted.length > 0 ? one : other;
   await holder.reader[Symbol.asyncDispose]();
