@@ -303,7 +303,7 @@ describe('refresh tokens', () => {
       });
     await until(
       async () =>
-        (await here.clone.query<{ n: string }>('select last_value as n from tries')).rows[0]?.n === '3',
+        Number((await here.clone.query<{ n: string }>('select last_value as n from tries')).rows[0]?.n) >= 3,
       { what: 'three tries to store it' },
     );
     expect(here.oauth.requests).toHaveLength(2);
@@ -394,7 +394,8 @@ describe('an endpoint that does not do what it should', () => {
   ] as const)('%s', async (_, reaction, cause, verdict) => {
     await using here = await start();
     here.oauth.next(reaction);
-    const waits = { ...quick, requestMs: 1_000 };
+    // Only silence has to be waited for.
+    const waits = 'kind' in reaction && reaction.kind === 'hang' ? { ...quick, requestMs: 1_000 } : quick;
     const relay = relayOn(here.database, appOnly(here.oauth), { waits });
     const result = await relay.get();
     expect('failure' in result && judge(result.failure)).toMatchObject({
