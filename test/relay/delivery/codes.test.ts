@@ -110,10 +110,6 @@ for (const [stage, cells] of Object.entries(table) as [Stage, Record<Reply, Cell
       await using wayOut = await openWayOut(database.url, environmentFor(provider), {
         unreachableProbeMs: [60_000, 60_000],
         stoppedProbeMs: [60_000, 60_000],
-        commandMs: 500,
-        finalMs: 1_000,
-        nextRouteMs: 500,
-        idleMs: 1_000,
       });
       const { queueId } = await queueMail(database.query);
       const attempt = await until(

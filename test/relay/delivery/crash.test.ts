@@ -85,9 +85,10 @@ test('a relay that is told to stop under load leaves nothing uncertain', async (
   await using provider = await startProvider();
   provider.on('dot', () => pause(randomInt(20)).then(() => undefined));
   await using stack = await startStack({ provider, processes: ['relay'], relay: patient });
-  const mails = await queueMails(stack.database.query, many(400));
+  const mails: Queued[] = [];
   for (let round = 0; round < 3; round++) {
     const before = provider.messages.length;
+    mails.push(...(await queueMails(stack.database.query, many(150))));
     await until(() => provider.messages.length > before + 20, { what: 'mail to flow' });
     stack.relay.process.kill('SIGTERM');
     await until(() => stack.relay.process.exit, {
@@ -98,7 +99,7 @@ test('a relay that is told to stop under load leaves nothing uncertain', async (
     expect(await countByStatus(stack.database.query)).not.toHaveProperty('sending');
     await stack.relay.start();
   }
-  await until(async () => (await countByStatus(stack.database.query)).sent === 400, {
+  await until(async () => (await countByStatus(stack.database.query)).sent === mails.length, {
     what: 'all to be sent',
     timeoutMs: 25_000,
   });

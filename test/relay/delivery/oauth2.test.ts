@@ -157,13 +157,14 @@ test('while the token endpoint is away mail waits, nothing bounces, and one aler
   });
   expect(wayOut.delivery.report().lanes[0]).toMatchObject({ cause: 'oauth2-token-unreachable' });
   await oauth.open();
-  oauth.next({ status: 503, body: 'busy' }, 3);
+  oauth.next({ status: 503, body: 'busy' }, Number.POSITIVE_INFINITY);
   await until(() => oauth.requests.length >= 3, { what: 'several probes' });
   expect(await recipientsOf(database.query, queueId)).toMatchObject([{ status: 'queued', attempts: 0 }]);
   expect(provider.authAttempts).toEqual([]);
   expect(wayOut.alerts.map(({ kind, cause, stage }) => [kind, cause, stage])).toEqual([
     ['lane-unreachable', 'oauth2-token-unreachable', 'token'],
   ]);
+  oauth.behave();
   expect(await settled(database.query, queueId)).toMatchObject({ status: 'sent', attempts: 1 });
   const attempts = (await eventsOf(database.query, queueId)).filter(({ type }) => type === 'attempt');
   expect(attempts[0]?.detail).toMatchObject({ stage: 'token', cause: 'oauth2-token-unreachable' });
