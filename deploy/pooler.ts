@@ -12,7 +12,7 @@ import { EnvironmentError, type Finding } from './findings.ts';
  * connection has two. Where that is seen, it is certain.
  */
 export async function sharesSessions(ours: Connection, open: () => Promise<Connection>): Promise<boolean> {
-  let mine = await sessionOf(ours);
+  const mine = await sessionOf(ours);
   if (ours.serverProcess === mine) return false;
   await using other = await open();
   for (let round = 0; round < rounds; round++) {
@@ -24,14 +24,15 @@ export async function sharesSessions(ours: Connection, open: () => Promise<Conne
     await Promise.race([asked, pause(answerMs)]);
     await other.query('rollback');
     const again = await asked;
-    if (theirs === mine || again !== mine) return true;
-    mine = again;
+    // Theirs became free last: asked again, we get that one. Otherwise each round would find what the one before found.
+    const last = await sessionOf(ours);
+    if (theirs === mine || again !== mine || last !== mine) return true;
   }
   return false;
 }
 
 /** Other processes use the pooler meanwhile, and may be faster than `other` at taking the session. */
-const rounds = 5;
+const rounds = 10;
 const answerMs = 300;
 
 async function sessionOf(connection: Connection): Promise<number | undefined> {

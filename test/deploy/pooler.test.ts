@@ -1,7 +1,7 @@
 // Behind a real PgBouncer, as managed databases put one in front of PostgreSQL.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, inject, test } from 'vitest';
-import { isRefusedLogin, isUnavailable, openDatabase } from '../../deploy/database.ts';
+import { type Connection, isRefusedLogin, isUnavailable, openDatabase } from '../../deploy/database.ts';
 import { awaitSchema } from '../../deploy/migrate.ts';
 import { sharesSessions } from '../../deploy/pooler.ts';
 import { urlAs } from '../../deploy/roles.ts';
@@ -157,6 +157,28 @@ describe.skipIf(noPooler)('whether sessions are shared', () => {
       const seen = await Promise.all(Array.from({ length: 5 }, () => shares(url)));
       expect(seen).toEqual([true, true, true, true, true]);
     }
+  });
+
+  test('is seen by the next look where somebody else had our session at the first one', async () => {
+    await using empty = await emptyDatabase(serverUrl);
+    await using pooler = await startPooler(serverUrl, { pool_mode: 'transaction' });
+    await using database = openDatabase({ url: pooler.through(empty.url), applicationName: 'test' });
+    await using ours = await database.connect();
+    await using somebody = await database.connect();
+    let looks = 0;
+    const open = async (): Promise<Connection> => {
+      const other = await database.connect();
+      const query: Connection['query'] = async (statement, values) => {
+        if (statement !== 'begin' || ++looks > 1) return other.query(statement, values);
+        await somebody.query('begin');
+        const begun = await other.query<never>('begin');
+        await somebody.query('rollback');
+        return begun;
+      };
+      return { ...other, query };
+    };
+    expect(await sharesSessions(ours, open)).toBe(true);
+    expect(looks).toBe(1);
   });
 
   test('is denied of session mode and of PostgreSQL itself', async () => {
