@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
@@ -30,7 +30,7 @@ import {
   type RuleLimits,
   type Stage,
 } from './misbehaviour.ts';
-
+import { freePort } from './ports.ts';
 import { keepTokensOf } from './secrets.ts';
 
 export * from './misbehaviour.ts';
@@ -173,14 +173,17 @@ export async function startProvider(wishes: ProviderWishes = {}): Promise<Provid
   };
 
   const servers = new Map<Mode, Server>();
-  const ports = { implicit: wishes.implicitPort ?? 0, starttls: wishes.starttlsPort ?? 0 };
+  // Ours also while it is shut.
+  const ports = {
+    implicit: wishes.implicitPort ?? (await freePort()),
+    starttls: wishes.starttlsPort ?? (await freePort()),
+  };
   const open = async (mode?: Mode) => {
     for (const each of mode ? [mode] : modes) {
       if (servers.has(each)) continue;
       const server = createServer(receive(each));
       server.listen(ports[each], host);
       await once(server, 'listening');
-      ports[each] = (server.address() as AddressInfo).port;
       servers.set(each, server);
     }
   };
