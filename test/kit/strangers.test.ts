@@ -13,20 +13,26 @@ import {
 } from './strangers.ts';
 import { connect } from './transcript.ts';
 
-const verify = (port: number, secure: boolean) =>
+/** @param shorter patience with what will never come; everything else is waited for */
+const verify = (
+  port: number,
+  secure: boolean,
+  shorter: { connectionTimeout?: number; greetingTimeout?: number } = {},
+) =>
   createTransport({
     host: '127.0.0.1',
     port,
     secure,
-    connectionTimeout: 400,
-    greetingTimeout: 400,
+    connectionTimeout: 20_000,
+    greetingTimeout: 20_000,
+    ...shorter,
   }).verify();
 
 test('a black hole answers nobody: connecting times out', async () => {
   const port = await freePort();
   await using hole = await blackHole({ port });
   expect(hole.port).toBe(port);
-  await expect(verify(port, false)).rejects.toThrow('Connection timeout');
+  await expect(verify(port, false, { connectionTimeout: 400 })).rejects.toThrow('Connection timeout');
 });
 
 test('where a black hole was, somebody else can listen afterwards', async () => {
@@ -52,7 +58,9 @@ test('a web server, an IMAP server, a silent one and one that closes', async () 
   await using imap = await imapServer();
   await expect(verify(imap.port, false)).rejects.toThrow('Invalid greeting');
   await using silent = await silentServer();
-  await expect(verify(silent.port, false)).rejects.toThrow('Greeting never received');
+  await expect(verify(silent.port, false, { greetingTimeout: 400 })).rejects.toThrow(
+    'Greeting never received',
+  );
   await using slamming = await slammingServer();
   await (await connect(slamming.port)).expectClosed();
 });
