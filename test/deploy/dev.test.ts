@@ -1,4 +1,4 @@
-import { appendFile, chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,15 +48,16 @@ describe('npm run dev', () => {
     });
     const before = await processes();
     const main = join(checkout, 'api/main.ts');
-    const text = await readFile(main, 'utf8');
 
-    await appendFile(main, '\nconst broken: = 1;\n');
+    // Each change is one write: a file that is written anew is an empty one first, and on a busy machine its process
+    // would be started with that as well.
+    await appendFile(main, '\n/* a comment without an end\n');
     await until(() => /api +ended \(exit code 1\), starting it again when a file changes/.test(dev.output), {
       timeoutMs: 30_000,
       what: 'the api to end because of a syntax error',
     });
 
-    await writeFile(main, `${text}\nconsole.log('the new code runs');\n`);
+    await appendFile(main, "*/\nconsole.log('the new code runs');\n");
     await until(() => /api +the new code runs/.test(dev.output), {
       timeoutMs: 30_000,
       what: 'the api to run the new code',

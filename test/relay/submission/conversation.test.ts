@@ -30,8 +30,16 @@ test('EHLO offers what submission needs, and nothing it cannot keep', async () =
 });
 
 test('the greeting comes at once', async () => {
-  await using client = await connect(stack.relay.port, { timeoutMs: 90 });
-  await client.expect('220 *');
+  // Where the server waits for 100 ms first, as the library does, no greeting ever comes sooner.
+  await until(
+    async () => {
+      const began = performance.now();
+      await using client = await connect(stack.relay.port);
+      await client.expect('220 *');
+      return performance.now() - began < 90;
+    },
+    { what: 'a greeting that comes within 90 ms' },
+  );
 });
 
 describe('without a login', () => {

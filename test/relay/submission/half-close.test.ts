@@ -179,7 +179,8 @@ describe.each(ways)('in %s', (way) => {
       await until(
         async () => {
           const { rows } = await keeper.query(
-            `select 1 from pg_locks where not granted and relation = 'message'::regclass`,
+            `select 1 from pg_locks where not granted and relation = 'message'::regclass
+             and database = (select oid from pg_database where datname = current_database())`,
           );
           return rows.length > 0;
         },

@@ -165,6 +165,14 @@ test('a client that only asks for the time of day is sent away', async () => {
 
 test('more sessions of one client than it needs are refused, and each one that ends makes room', async () => {
   const before = await countRows(stack, 'message');
+  // Those of the tests before count until the relay has noticed that they ended.
+  await until(
+    async () => {
+      const answer = await fetch(`${stack.relay.healthUrl}/readyz?verbose`);
+      return ((await answer.json()) as { sessions: number }).sessions === 0;
+    },
+    { what: 'all sessions to have ended' },
+  );
   const clients = await Promise.all(Array.from({ length: 500 }, () => connect(stack.relay.port)));
   try {
     for (const client of clients) await client.expect('220 *');
