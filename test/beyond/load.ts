@@ -74,16 +74,22 @@ export function startLoad(stack: Stack, seed: number): Load {
   };
 }
 
-/** Resolves when nothing more is going to happen by itself within minutes. */
+/** Resolves when nothing more is going to happen by itself within minutes; else says what still waits. */
 export async function comeToRest({ query }: Stack['database']): Promise<void> {
-  await until(
-    async () => {
-      const { rows } = await query<{ n: number }>(
-        `select (select count(*) from recipient where status in ('queued', 'sending', 'deferred'))::integer
-              + (select count(*) from email where status = 'pending' and not paused)::integer as n`,
-      );
-      return rows[0]?.n === 0;
-    },
-    { what: 'everything that can leave to leave', timeoutMs: 120_000 },
-  );
+  let waiting: unknown[] = [];
+  const isAtRest = async () => {
+    ({ rows: waiting } = await query(
+      `select 'recipient' as what, status::text, reason, count(*)::integer as count, min(next_attempt_at)::text as earliest,
+              max(attempts)::integer as attempts
+       from recipient where status in ('queued', 'sending', 'deferred') group by 1, 2, 3
+       union all
+       select 'email', status::text, reason, count(*), min(due_at)::text, null
+       from email where status = 'pending' and not paused group by 1, 2, 3`,
+    ));
+    return waiting.length === 0;
+  };
+  const what = 'everything that can leave to leave';
+  await until(isAtRest, { what, timeoutMs: 120_000 }).catch((error: Error) => {
+    throw new Error(`${error.message}; still there: ${JSON.stringify(waiting)}`, { cause: error });
+  });
 }

@@ -1,5 +1,6 @@
-// Large mail in numbers, and bodies that cost as much as they can, against the memory limits of docker-compose.yml: the kernel kills a process that takes more
-// than its container has. It proves that relay, api and worker stay below 384 MB at every moment, and lose nothing.
+// Large mail in numbers, and bodies that cost as much as they can, against the memory limits of docker-compose.yml: the
+// kernel kills a process that takes more than its container has. It proves that relay, api and worker stay below 384 MB
+// at every moment, that no session of PostgreSQL is killed either, and that nothing is lost.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { costlyBodies } from '../kit/costly.ts';
@@ -32,6 +33,10 @@ async function expectAlive(): Promise<void> {
     });
     expect.soft(HostConfig.Memory, service).toBe(limitMb * 1024 * 1024);
   }
+  // PostgreSQL goes on in the same container when one of its sessions was killed, and says so.
+  expect
+    .soft(await stack.compose('logs', '--no-color', 'postern-postgres'))
+    .not.toContain('terminated by signal');
 }
 
 async function expectAllArrivedOnce(): Promise<void> {

@@ -104,6 +104,38 @@ test('many emails are stored at once and answered in their order', async () => {
   expect(await insertEmails(postern.database, [])).toEqual([]);
 });
 
+test('a form or a batch costs PostgreSQL little memory: no list is long, and large texts stand alone', async () => {
+  await using postern = await startPostern();
+  const kilobytes = [1, 700, 200, 200, 200, 1, 600, 1];
+  const drafts = kilobytes.map((size, i) =>
+    draft({
+      subject: `Number ${i}`,
+      text: `${i}`.padEnd(size * 1_000, 'ü'),
+      ...(i % 2 && { html: `<p>${i}` }),
+    }),
+  );
+  const lists: string[] = [];
+  const inserted = await postern.database.transaction((tx) =>
+    insertEmails(
+      {
+        query: (statement, values) => {
+          if (typeof statement === 'object' && statement.name === 'insert-emails')
+            lists.push(String(statement.values?.[0]));
+          return tx.query(statement, values);
+        },
+      },
+      drafts,
+    ),
+  );
+  expect(lists.map((list) => JSON.parse(list).length)).toEqual([1, 1, 2, 2, 1, 1]);
+  expect(Math.max(...lists.map(({ length }) => length))).toBeLessThan(600_000);
+  for (const [i, { id }] of inserted.entries()) {
+    const { subject, text, html } = (await readEmail(postern.database, id)) ?? {};
+    const asked = drafts[i];
+    expect([subject, text === asked?.text, html]).toEqual([asked?.subject, true, asked?.html ?? null]);
+  }
+});
+
 test('attachments keep every byte and their order', async () => {
   await using postern = await startPostern();
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
