@@ -107,7 +107,8 @@ async function holdTable(table: string) {
   };
   const isWaitedFor = async () => {
     const { rows } = await api.query<{ waiting: number }>(
-      'select count(*)::integer as waiting from pg_locks where not granted and relation = $1::regclass',
+      `select count(*)::integer as waiting from pg_locks where not granted and relation = $1::regclass
+         and database = (select oid from pg_database where datname = current_database())`,
       [table],
     );
     return (rows[0]?.waiting ?? 0) > 0;
