@@ -50,7 +50,7 @@ export function openSettle(context: DeliveryContext, results: Results, notices: 
     attempt?: TimelineEntry,
   ): Promise<void> {
     // Before the outcome is stored: whoever hears of that looks, and is not told again.
-    for (const change of changes) await keepUnknown(context, change);
+    await Promise.all(changes.map((change) => keepUnknown(context, change)));
     const stored = await results.store({ changes, entries });
     if (attempt && stored === 0 && !entries.includes(attempt))
       await results.store({ changes: [], entries: [attempt] });
