@@ -185,14 +185,14 @@ describe.skipIf(!hasChromium)('the dashboard in a browser', () => {
     const page = await open('/emails');
     const field = page.getByRole('searchbox');
     await field.focus();
-    // Timers end in their order: after the second one, the first has ended as well.
-    await page.evaluate(`(() => {
+    await page.clock.install();
+    await page.evaluate(`{
       const field = document.activeElement;
       field.value = 'evil';
       field.dispatchEvent(new InputEvent('input', { bubbles: true }));
       document.querySelector('nav a[href="/keys"]').click();
-      return new Promise((resolve) => setTimeout(resolve, 400));
-    })()`);
+    }`);
+    await page.clock.runFor(1_000);
     await page.getByRole('heading', { name: 'Keys', exact: true }).waitFor();
     expect(new URL(page.url()).search).toBe('');
     expect(page.complaints).toEqual([]);
